@@ -1,0 +1,1 @@
+"""Talking faces: a portrait, its speech and the phonemes in, video out."""

@@ -1,0 +1,103 @@
+"""What a lip-sync engine is: a portrait prepared once, then frames from audio and phonemes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from services.engine import EngineSpec, ModelInfo
+
+ENGINES: dict[str, EngineSpec] = {
+    "warp": EngineSpec("services.lipsync.engines.warp:WarpEngine", "lipsync"),
+}
+"""Engines by name. The first is the default."""
+
+
+@dataclass(frozen=True)
+class VideoFormat:
+    """Size and rate of the video to make. Width and height are even."""
+
+    width: int = 1280
+    height: int = 720
+    frame_rate: Fraction = Fraction(25)
+
+
+@dataclass(frozen=True)
+class Background:
+    """What is seen where the portrait does not fill the frame: a colour, an image, or (both None) the portrait, enlarged and blurred."""
+
+    color: tuple[int, int, int] | None = None
+    """RGB, 0 to 255."""
+    image: np.ndarray | None = None
+    """(height, width, 3) uint8 RGB; scaled to cover the frame."""
+
+
+@dataclass(frozen=True)
+class Performance:
+    """How much the presenter moves. The same seed with the same input gives the same frames."""
+
+    seed: int = 0
+    expression: float = 1.0
+    """Strength of lips, jaw and brows; 1 is natural, 0 to 1.5."""
+    head_motion: float = 1.0
+    """Strength of head motion; 1 is natural, 0 holds the head still, at most 1.5."""
+
+
+@dataclass(frozen=True)
+class PhonemeSpan:
+    """One speech sound; times in seconds from the first sample of the piece's audio, of the sound itself."""
+
+    symbol: str
+    """IPA with length mark, without stress marks; empty: silence."""
+    start_s: float
+    end_s: float
+    stressed: bool = False
+
+
+@dataclass(frozen=True)
+class Speech:
+    """The sound of one piece and what is said in it."""
+
+    audio: np.ndarray
+    """(samples,) float32, -1 to 1, mono."""
+    sample_rate: int
+    phonemes: Sequence[PhonemeSpan]
+    """In order of time; gaps are silence."""
+    locale: str = ""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Which frames of a programme to make. All that moves in a pause is a function of the programme's frame number, so pieces cut in pauses join."""
+
+    first_frame: int
+    frame_count: int
+    performance: Performance = field(default_factory=Performance)
+
+
+class PreparedPortrait(Protocol):
+    """A portrait set into its frame, with all that is computed once for an image. Immutable; shared by threads."""
+
+    video: VideoFormat
+
+
+class LipsyncEngine(Protocol):
+    info: ModelInfo
+
+    def prepare(self, portrait: np.ndarray, video: VideoFormat, background: Background) -> PreparedPortrait:
+        """Set a portrait into the frame and analyse it.
+
+        `portrait` is (height, width, 3) uint8 RGB, upright. Raises `InvalidInput` (field "portrait") where no usable face is in it.
+        """
+        ...
+
+    def animate(self, portrait: PreparedPortrait, speech: Speech, piece: Piece) -> Iterator[np.ndarray]:
+        """Yield the piece's frames, in order, as I420: (height * 3 // 2, width) uint8, BT.709 matrix, limited range.
+
+        The mouth rests where the speech is silent or over. Rendering goes no further than a few frames ahead of the consumer.
+        """
+        ...
