@@ -1,0 +1,150 @@
+"""The client of a gateway: upload, start, watch, download.
+
+    with LocutorClient("tcp://127.0.0.1:50050") as client:
+        face = client.upload("face.png")
+        job = client.create_present_job(PresentSpec(script=Script(text="Hello.", locale="en-US"), face_uri=face, ...))
+        for job in client.watch(job.id):
+            print(job.progress)
+
+It needs the generated stubs and grpcio, nothing of the services. Every method raises `locutor.errors`.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import grpc
+
+from locutor import transfer
+from locutor.channel import TlsFiles, open_channel
+from locutor.errors import ServiceLost
+from locutor.gateway.v1 import catalog_pb2, catalog_pb2_grpc, job_pb2, job_pb2_grpc, media_pb2, media_pb2_grpc
+from locutor.lipsync.v1 import lipsync_pb2
+from locutor.status import from_rpc_error
+
+ENDED = frozenset({job_pb2.STATE_SUCCEEDED, job_pb2.STATE_PARTLY_SUCCEEDED, job_pb2.STATE_FAILED, job_pb2.STATE_CANCELLED})
+"""States that a job never leaves."""
+
+_CALL_TIMEOUT_S = 60.0
+"""For calls that answer at once; the check of a request loads models on a gateway's first job."""
+
+_WATCH_ATTEMPTS = 5
+"""How often in a row a watch is taken up again after the connection was lost, waiting 1, 2, 4, ... seconds."""
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise from_rpc_error(error) from error
+
+
+class LocutorClient:
+    """A connection to one gateway. It may be shared by threads."""
+
+    def __init__(self, address: str, token: str | None = None, *, tls: TlsFiles | None = None) -> None:
+        """`address` is a URI: `unix:/path`, `tcp://host:port` or `dns:///host:port`. Nothing is sent yet.
+
+        Raises `InvalidInput` for an address that is none and for a token that would travel in clear text.
+        """
+        self.address = address
+        self._channel = open_channel(address, token, tls)
+        self._jobs = job_pb2_grpc.JobServiceStub(self._channel)
+        self._media = media_pb2_grpc.MediaServiceStub(self._channel)
+        self._catalog = catalog_pb2_grpc.CatalogServiceStub(self._channel)
+
+    def __enter__(self) -> LocutorClient:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection; calls that still run are cancelled."""
+        self._channel.close()
+
+    def upload(self, source: Path | str | bytes) -> str:
+        """Store a file, or bytes; returns its URI ("media/..."). The same bytes always get the same URI."""
+        if isinstance(source, bytes):
+            return self._upload(io.BytesIO(source), "")
+        path = Path(source)
+        with path.open("rb") as file:
+            return self._upload(file, path.name)
+
+    def _upload(self, source: io.BytesIO | io.BufferedReader, file_name: str) -> str:
+        with _errors():
+            response: media_pb2.UploadMediaResponse = self._media.UploadMedia(transfer.upload_requests(source, file_name))
+        return response.media.uri
+
+    def download(self, uri: str, path: Path | str) -> media_pb2.Media:
+        """Write a media or an output to `path`, which appears only once it is whole. Called again after it broke off, it goes on."""
+        with _errors():
+            return transfer.download(self._media, uri, Path(path))
+
+    def create_present_job(self, spec: job_pb2.PresentSpec, *, request_id: str = "") -> job_pb2.Job:
+        """Start a job. Raises `InvalidInput` with every field at fault before any expensive work.
+
+        With a `request_id` the call may be repeated: it then returns the job that it made the first time.
+        """
+        with _errors():
+            return self._jobs.CreateJob(job_pb2.CreateJobRequest(present=spec, request_id=request_id), timeout=_CALL_TIMEOUT_S).job
+
+    def watch(self, job_id: str) -> Iterator[job_pb2.Job]:
+        """The job as it is, then again at each change, the ended job last. A lost connection is taken up again."""
+        failures = 0
+        while True:
+            try:
+                with _errors():
+                    for response in self._jobs.WatchJob(job_pb2.WatchJobRequest(id=job_id)):
+                        failures = 0
+                        yield response.job
+                        if response.job.state in ENDED:
+                            return
+                raise ServiceLost(f"the gateway stopped reporting on job {job_id} before its end")
+            except ServiceLost:
+                failures += 1
+                if failures == _WATCH_ATTEMPTS:
+                    raise
+                time.sleep(2 ** (failures - 1))
+
+    def job(self, job_id: str) -> job_pb2.Job:
+        """A job as it is now."""
+        with _errors():
+            return self._jobs.GetJob(job_pb2.GetJobRequest(id=job_id), timeout=_CALL_TIMEOUT_S).job
+
+    def jobs(self) -> Iterator[job_pb2.Job]:
+        """All jobs that the gateway still keeps, newest first, fetched page by page."""
+        token = ""
+        while True:
+            with _errors():
+                page = self._jobs.ListJobs(job_pb2.ListJobsRequest(page_token=token), timeout=_CALL_TIMEOUT_S)
+            yield from page.jobs
+            token = page.next_page_token
+            if not token:
+                return
+
+    def cancel(self, job_id: str) -> job_pb2.Job:
+        """Ask a job to stop; what was finished stays. The answer may still be a running job: watch it."""
+        with _errors():
+            return self._jobs.CancelJob(job_pb2.CancelJobRequest(id=job_id), timeout=_CALL_TIMEOUT_S).job
+
+    def delete(self, job_id: str) -> None:
+        """Remove an ended job."""
+        with _errors():
+            self._jobs.DeleteJob(job_pb2.DeleteJobRequest(id=job_id), timeout=_CALL_TIMEOUT_S)
+
+    def catalog(self) -> catalog_pb2.GetCatalogResponse:
+        """Voices, translation pairs and models of the services behind the gateway."""
+        with _errors():
+            return self._catalog.GetCatalog(catalog_pb2.GetCatalogRequest(), timeout=_CALL_TIMEOUT_S)
+
+    def inspect_face(self, uri: str) -> lipsync_pb2.InspectResponse:
+        """Whether an uploaded image will do as a face, and what is wrong with it."""
+        with _errors():
+            return self._catalog.InspectFace(catalog_pb2.InspectFaceRequest(face_uri=uri), timeout=_CALL_TIMEOUT_S).inspection

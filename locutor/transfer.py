@@ -1,0 +1,62 @@
+"""Files to the gateway and back, in chunks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from locutor.errors import ServiceLost
+from locutor.gateway.v1 import media_pb2, media_pb2_grpc
+
+CHUNK_BYTES = 256 * 1024
+"""Size of an upload's messages."""
+
+
+def image_type(head: bytes) -> str | None:
+    """The content type of an image by its first 12 bytes; None where it is no PNG, JPEG or WebP."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    return None
+
+
+def upload_requests(source: BinaryIO, file_name: str) -> Iterator[media_pb2.UploadMediaRequest]:
+    """The messages that upload what `source` holds from here on."""
+    chunk = source.read(CHUNK_BYTES)
+    config = media_pb2.UploadMediaConfig(file_name=file_name, content_type=image_type(chunk[:12]) or "application/octet-stream")
+    yield media_pb2.UploadMediaRequest(config=config)
+    while chunk:
+        yield media_pb2.UploadMediaRequest(data=chunk)
+        chunk = source.read(CHUNK_BYTES)
+
+
+def download(stub: media_pb2_grpc.MediaServiceStub, uri: str, path: Path) -> media_pb2.Media:
+    """Write the media `uri` to `path`, which appears only once it is whole.
+
+    What an earlier, broken download left beside it (`.NAME.DIGEST.part`) is taken up where it ended. Raises what the
+    server refuses with as `grpc.RpcError`, and `ServiceLost` where the stream ended early.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The URI is part of the name, so that the rest of another media is never taken for the rest of this one.
+    part = path.with_name(f".{path.name}.{hashlib.sha256(uri.encode()).hexdigest()[:16]}.part")
+    with part.open("ab") as file:
+        offset = file.tell()
+        messages = stub.DownloadMedia(media_pb2.DownloadMediaRequest(uri=uri, offset_bytes=offset))
+        media = next(messages).media
+        for message in messages:
+            file.write(message.data)
+        size = file.tell()
+        file.flush()
+        os.fsync(file.fileno())
+    if size > media.size_bytes:
+        part.unlink()
+    if size != media.size_bytes:
+        raise ServiceLost(f"the download of {uri} ended after {size} of {media.size_bytes} bytes; start it again")
+    part.replace(path)
+    return media
