@@ -1,0 +1,131 @@
+"""A gRPC server with health, reflection, interceptors and a graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from locutor.address import MAX_MESSAGE_BYTES, Address
+from locutor.errors import LocutorError, Unavailable
+from services.serving.interceptors import ErrorInterceptor
+from services.serving.service import Service
+from services.serving.settings import ServingSettings
+
+log = logging.getLogger("locutor.serving")
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+_SERVER_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Else two servers share one port without a word.
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+)
+
+
+class GrpcServer:
+    """Services on one address.
+
+    `start` binds and answers health checks (NOT_SERVING), `load` loads the engines and turns them SERVING, `stop` drains.
+    """
+
+    def __init__(self, services: Sequence[Service], settings: ServingSettings, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> None:
+        self._services = list(services)
+        self._settings = settings
+        self._interceptors = [*interceptors, ErrorInterceptor()]
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        self._server: grpc.aio.Server | None = None
+        self.address = settings.listen
+        """URI that clients reach this server by; the port is filled in by `start`."""
+
+    async def start(self) -> None:
+        """Bind and listen. Raises `Unavailable` where the address is taken."""
+        # Made here and not before: it belongs to the event loop that it is made in.
+        server = grpc.aio.server(interceptors=self._interceptors, options=_SERVER_OPTIONS)
+        for service in self._services:
+            service.register(server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = [service.full_name for service in self._services]
+        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+        for name in ["", *names]:
+            await self._health.set(name, _NOT_SERVING)
+        target = Address.parse(self._settings.listen).target
+        try:
+            credentials = self._credentials()
+            port = server.add_secure_port(target, credentials) if credentials else server.add_insecure_port(target)
+        except RuntimeError as error:
+            raise Unavailable(f"cannot listen on {self._settings.listen}: the address is in use or not allowed", reason="ADDRESS_IN_USE") from error
+        if not target.startswith("unix:"):
+            self.address = f"tcp://{target.rpartition(':')[0]}:{port}"
+        await server.start()
+        self._server = server
+
+    async def load(self) -> None:
+        """Load every service's default engine, one after the other, each SERVING from then on. Raises `LocutorError`."""
+        for service in self._services:
+            await service.load()
+            await self._health.set(service.full_name, _SERVING)
+        await self._health.set("", _SERVING)
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Turn NOT_SERVING, let running calls end within the grace, cancel the rest, close the services."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        await self._health.enter_graceful_shutdown()
+        await server.stop(self._settings.grace_s if grace_s is None else grace_s)
+        for service in self._services:
+            await service.close()
+
+    def _credentials(self) -> grpc.ServerCredentials | None:
+        s = self._settings
+        if s.tls_certificate is None or s.tls_key is None:
+            return None
+        authority = s.tls_client_ca.read_bytes() if s.tls_client_ca else None
+        return grpc.ssl_server_credentials([(s.tls_key.read_bytes(), s.tls_certificate.read_bytes())], authority, authority is not None)
+
+
+async def serve_until_signalled(server: GrpcServer) -> None:
+    """Start, load, then serve until SIGTERM or SIGINT; then drain."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    await server.start()
+    print(f"listening on {server.address}", file=sys.stderr, flush=True)
+    try:
+        # A signal while weights are fetched or loaded must end the process too.
+        loading = asyncio.ensure_future(server.load())
+        waiting = asyncio.ensure_future(asked.wait())
+        await asyncio.wait([loading, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if loading.done():
+            loading.result()
+            print("ready", file=sys.stderr, flush=True)
+            await waiting
+        else:
+            loading.cancel()
+    finally:
+        log.info("draining")
+        await server.stop()
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a server's main coroutine as a process: errors of ours end it with one readable line and status 1."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        asyncio.run(main())
+    except LocutorError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,74 @@
+"""How a server of Locutor is set up: from the command line, else from the environment, else by default."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from locutor.address import Address
+from locutor.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class ServingSettings:
+    """Settings that all servers share."""
+
+    listen: str = "tcp://127.0.0.1:0"
+    """URI to listen on; port 0 takes a free one."""
+    workers: int = 1
+    """Calls of the engine at work at a time."""
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Threads that one call of the engine may use."""
+    queue: int = 32
+    """Calls that may wait; more are refused with RESOURCE_EXHAUSTED."""
+    engine: str = ""
+    """Default engine; empty: the first of the service's registry."""
+    grace_s: float = 20.0
+    """How long running calls may go on after SIGTERM."""
+    tls_certificate: Path | None = None
+    """PEM chain of the server."""
+    tls_key: Path | None = None
+    """PEM key of the server."""
+    tls_client_ca: Path | None = None
+    """PEM of the authority that signs clients' certificates: makes them mandatory (mTLS)."""
+    trust_network: bool = False
+    """Allow to listen beyond the loopback without TLS: for a private network between containers."""
+
+    def __post_init__(self) -> None:
+        address = Address.parse(self.listen)
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise InvalidInput.of("tls", "a certificate and a key go together; give --tls-certificate and --tls-key", "BAD_TLS")
+        if self.workers < 1 or self.threads < 1 or self.queue < 0:
+            raise InvalidInput.of("workers", f"found {self.workers} workers, {self.threads} threads, queue {self.queue}; 1, 1 and 0 are the least")
+        if not address.is_local and self.tls_certificate is None and not self.trust_network:
+            raise InvalidInput.of(
+                "listen",
+                f"{self.listen} is reachable from other machines, and no TLS is set up; give --tls-certificate and --tls-key, "
+                "or --trust-network where only your own containers reach this network",
+                "PLAINTEXT_REFUSED",
+            )
+
+    @classmethod
+    def from_arguments(cls, program: str, default_listen: str, arguments: Sequence[str] | None = None) -> ServingSettings:
+        """Read the command line; the defaults come from LOCUTOR_<OPTION>, such as LOCUTOR_LISTEN."""
+        parser = argparse.ArgumentParser(prog=program, description="Every option may also be set as LOCUTOR_<OPTION> in the environment.")
+
+        def option(name: str, default: object, convert: type, text: str) -> None:
+            value = os.environ.get("LOCUTOR_" + name.upper().replace("-", "_"), default)
+            parser.add_argument(f"--{name}", type=convert, default=None if value is None else convert(value), help=f"{text} (now: {value})")
+
+        option("listen", default_listen, str, "unix:/path or tcp://host:port")
+        option("workers", 1, int, "calls of the engine at work at a time")
+        option("threads", os.cpu_count() or 1, int, "threads that one call may use")
+        option("queue", 32, int, "calls that may wait")
+        option("engine", "", str, "default engine")
+        option("grace-s", 20.0, float, "seconds that running calls may go on after SIGTERM")
+        option("tls-certificate", None, Path, "PEM chain of the server")
+        option("tls-key", None, Path, "PEM key of the server")
+        option("tls-client-ca", None, Path, "PEM of the authority that signs clients' certificates")
+        trust = os.environ.get("LOCUTOR_TRUST_NETWORK", "").lower() in {"1", "true", "yes"}
+        parser.add_argument("--trust-network", action="store_true", default=trust, help="listen beyond the loopback without TLS")
+        return cls(**vars(parser.parse_args(arguments)))
