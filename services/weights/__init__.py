@@ -1,0 +1,6 @@
+"""The model store: weights by name, verified, one copy for all processes of a machine."""
+
+from services.weights.manifest import Artifact
+from services.weights.store import ArtifactState, ModelStore
+
+__all__ = ["Artifact", "ArtifactState", "ModelStore"]
