@@ -6,9 +6,10 @@ import hashlib
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from types import TracebackType
+from typing import IO
 
 from locutor.errors import Unavailable
 
@@ -27,28 +28,45 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@contextmanager
-def open_member(archive: Path, member: str) -> Iterator[BinaryIO]:
-    """The bytes of one member as a stream.
+class ArchiveReader:
+    """Reads members of archives. Archives stay open between members: each opening of a .tgz unpacks all of it."""
 
-    Raises `BadArchive` for an absolute name or one with "..", for a member that is missing or is not a plain file
-    (a link in a tar may point anywhere), and for a file that is neither zip nor tar.
-    """
-    if PurePosixPath(member).is_absolute() or ".." in PurePosixPath(member).parts or "\\" in member:
-        raise BadArchive(f"{archive.name}: the member name {member!r} leads out of the archive")
-    try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as zipped, zipped.open(member) as stream:
-                yield cast(BinaryIO, stream)
-        else:
-            with tarfile.open(archive) as tarred:
-                info = tarred.getmember(member)
-                if not info.isfile():
-                    raise BadArchive(f"{archive.name}: the member {member!r} is not a plain file")
-                extracted = tarred.extractfile(info)
-                assert extracted is not None  # a plain file always has content
-                yield cast(BinaryIO, extracted)
-    except KeyError as error:
-        raise BadArchive(f"{archive.name}: it has no member {member!r}") from error
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        raise BadArchive(f"{archive.name}: it cannot be read as an archive: {error}") from error
+    def __init__(self) -> None:
+        self._open: dict[Path, zipfile.ZipFile | tarfile.TarFile] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> ArchiveReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    def chunks(self, archive: Path, member: str) -> Iterator[bytes]:
+        """The bytes of one member, 1 MiB at a time.
+
+        Raises `BadArchive` for an absolute name or one with "..", for a member that is missing or is not a plain file
+        (a link in a tar may point anywhere), and for a file that is neither zip nor tar.
+        """
+        if PurePosixPath(member).is_absolute() or ".." in PurePosixPath(member).parts or "\\" in member:
+            raise BadArchive(f"{archive.name}: the member name {member!r} leads out of the archive")
+        try:
+            with self._member(archive, member) as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    yield chunk
+        except KeyError as error:
+            raise BadArchive(f"{archive.name}: it has no member {member!r}") from error
+        except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+            raise BadArchive(f"{archive.name}: it cannot be read as an archive: {error}") from error
+
+    def _member(self, archive: Path, member: str) -> IO[bytes]:
+        if archive not in self._open:
+            opened: zipfile.ZipFile | tarfile.TarFile = zipfile.ZipFile(archive) if zipfile.is_zipfile(archive) else tarfile.open(archive)  # noqa: SIM115 (the stack closes it)
+            self._open[archive] = self._stack.enter_context(opened)
+        container = self._open[archive]
+        if isinstance(container, zipfile.ZipFile):
+            return container.open(member)
+        info = container.getmember(member)
+        stream = container.extractfile(info) if info.isfile() else None
+        if stream is None:
+            raise BadArchive(f"{archive.name}: the member {member!r} is not a plain file")
+        return stream

