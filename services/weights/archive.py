@@ -60,8 +60,10 @@ class ArchiveReader:
 
     def _member(self, archive: Path, member: str) -> IO[bytes]:
         if archive not in self._open:
-            opened: zipfile.ZipFile | tarfile.TarFile = zipfile.ZipFile(archive) if zipfile.is_zipfile(archive) else tarfile.open(archive)  # noqa: SIM115 (the stack closes it)
-            self._open[archive] = self._stack.enter_context(opened)
+            if zipfile.is_zipfile(archive):
+                self._open[archive] = self._stack.enter_context(zipfile.ZipFile(archive))
+            else:
+                self._open[archive] = self._stack.enter_context(tarfile.open(archive))  # noqa: SIM115 (the stack closes it)
         container = self._open[archive]
         if isinstance(container, zipfile.ZipFile):
             return container.open(member)
