@@ -13,7 +13,7 @@ from services.lipsync.landmarks import FaceLandmarks
 
 # Heights of a face (forehead's top to chin) over the frame's height. News presenters and video lessons lie between .28 and .42.
 _FACE_LOW, _FACE_PREFERRED, _FACE_HIGH = 0.30, 0.36, 0.45
-_FACE_BESIDE_BACKGROUND = 0.42
+_FACE_BESIDE_BACKGROUND = 0.40
 """Where the portrait cannot fill the frame's width, a larger face leaves less of the frame to the background."""
 _FACE_TIGHT = 0.56
 """The most: a tight crop fills the frame's height with this rather than show where the shoulders end."""
@@ -23,14 +23,18 @@ _EYES_PREFERRED, _EYES_HIGHEST, _EYES_LOWEST = 0.38, 0.30, 0.47
 """Height of the eyes over the frame's height, from the top."""
 _EYES_ASIDE = 0.38
 """Nearest that the eyes come to a side, over the frame's width, so that the portrait fills the frame."""
-_HAIR = 0.30
+_HAIR = 0.38
 """Hair above the hair line (the mesh's top), over the face's height."""
-_HEADROOM = 0.03
+_HEADROOM = 0.04
 """Least space above the hair over the frame's height, where the portrait has it."""
 _UPSCALE_WITHOUT_NEED = 2.5
 """A portrait is not enlarged beyond this for the sake of a preferred size, only to reach the least."""
-_FEATHER = 0.07
-"""Width of the soft join of portrait and background, over the frame's smaller side."""
+_FEATHER_EXTENDED, _FEATHER_GIVEN = 0.07, 0.02
+"""Width of the soft join of portrait and background, over the frame's smaller side: wide into the portrait's own colours, narrow on a given background."""
+_BORDER_WIDTH, _BORDER_STEP = 0.012, 20.0
+"""A border (of a screenshot, a scan) is at most this wide over the image's side, and differs from the picture by this on the mean of 0 to 255."""
+_BLUR_REDUCTION = 4
+"""What is blurred is made at this fraction of the frame's size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,8 @@ def frame_portrait(rgb: np.ndarray, face: FaceLandmarks, video: VideoFormat, bac
     shoulders is what looks worst), and the background takes the rest.
     """
     width, height = video.width, video.height
+    rgb, cut_left, cut_top = _without_border(rgb)
+    face = face.mapped(1, -cut_left, -cut_top)
     portrait_height, portrait_width = rgb.shape[:2]
     scale = _scale(portrait_width, portrait_height, face, width, height)
     eye_x, eye_y = face.eye_center * scale
@@ -70,8 +76,30 @@ def frame_portrait(rgb: np.ndarray, face: FaceLandmarks, video: VideoFormat, bac
     seen = np.asarray(Image.fromarray(rgb).resize((x1 - x0, y1 - y0), Image.Resampling.LANCZOS, box=source))
     rect = (x0, y0, x1, y1)
     mapped = face.mapped(scale, left, top)
-    image = seen if rect == (0, 0, width, height) else _compose(seen, rect, _backdrop(seen, rect, video, background), mapped, video)
+    if rect == (0, 0, width, height):
+        image = seen
+    else:
+        given = background.color is not None or background.image is not None
+        feather = (_FEATHER_GIVEN if given else _FEATHER_EXTENDED) * min(width, height)
+        image = _compose(seen, rect, _backdrop(seen, rect, video, background), mapped, video, feather)
     return FramedPortrait(np.ascontiguousarray(image), mapped, rect, scale)
+
+
+def _without_border(rgb: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """The image without thin lines of another colour along its edges, and how much was cut on the left and at the top."""
+
+    def lines(edge: np.ndarray) -> int:
+        means = edge.astype(np.float32).mean(1)
+        steps = np.abs(np.diff(means, axis=0)).mean(1)
+        found = np.flatnonzero(steps > _BORDER_STEP)
+        # Two lines more: where a border ends it is mixed with the picture.
+        return int(found[-1]) + 3 if len(found) else 0
+
+    height, width = rgb.shape[:2]
+    rows, columns = max(4, round(_BORDER_WIDTH * height)), max(4, round(_BORDER_WIDTH * width))
+    top, bottom = lines(rgb[:rows]), lines(rgb[::-1][:rows])
+    left, right = lines(rgb[:, :columns].swapaxes(0, 1)), lines(rgb[:, ::-1][:, :columns].swapaxes(0, 1))
+    return rgb[top : height - bottom, left : width - right], left, top
 
 
 def _scale(portrait_width: int, portrait_height: int, face: FaceLandmarks, width: int, height: int) -> float:
@@ -124,12 +152,15 @@ def _extended(seen: np.ndarray, rect: tuple[int, int, int, int], video: VideoFor
     colours meet at the edge and neither stripes nor a second head appear.
     """
     x0, y0, x1, y1 = rect
-    colors = np.zeros((video.height, video.width, 3), np.float32)
     known = np.zeros((video.height, video.width), np.float32)
-    colors[y0:y1, x0:x1] = seen
     known[y0:y1, x0:x1] = 1
-    sigma = 0.035 * min(video.width, video.height)
-    filled = cv2.GaussianBlur(_pull_push(colors, known), (0, 0), sigma)
+    colors = np.zeros((video.height, video.width, 3), np.float32)
+    colors[y0:y1, x0:x1] = seen
+    small = (-(-video.width // _BLUR_REDUCTION), -(-video.height // _BLUR_REDUCTION))
+    weight = cv2.resize(known, small, interpolation=cv2.INTER_AREA)
+    mean = cv2.resize(colors, small, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
+    filled = cv2.GaussianBlur(_pull_push(mean, weight), (0, 0), 0.035 * min(small))
+    filled = cv2.resize(filled, (video.width, video.height), interpolation=cv2.INTER_CUBIC)
     distance = cv2.distanceTransform((known == 0).astype(np.uint8), cv2.DIST_L2, 5)
     darker = 1 - 0.28 * _smoothstep(distance / (0.32 * max(video.width, video.height)))
     # Grain keeps wide gradients from banding in eight bits and after the encoder.
@@ -150,11 +181,10 @@ def _pull_push(colors: np.ndarray, known: np.ndarray) -> np.ndarray:
     return colors * known[..., None] + pushed * (1 - known[..., None])
 
 
-def _compose(seen: np.ndarray, rect: tuple[int, int, int, int], backdrop: np.ndarray, face: FaceLandmarks, video: VideoFormat) -> np.ndarray:
-    """The portrait over the backdrop, with a soft edge on the sides where it does not reach the frame's."""
+def _compose(seen: np.ndarray, rect: tuple[int, int, int, int], backdrop: np.ndarray, face: FaceLandmarks, video: VideoFormat, feather: float) -> np.ndarray:
+    """The portrait over the backdrop, with a soft edge on the sides where it does not reach the frame's; `feather` in pixels."""
     x0, y0, x1, y1 = rect
     left, top, right, bottom = face.bounding_box
-    feather = _FEATHER * min(video.width, video.height)
     xs, ys = np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5
     alpha_x, alpha_y = np.ones(len(xs)), np.ones(len(ys))
     # The join stays off the face, however near the portrait's edge comes to it.
