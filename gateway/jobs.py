@@ -1,0 +1,179 @@
+"""The jobs and media that a gateway knows, in a database file.
+
+A job's row holds the whole `Job` message and the little that is asked for by itself. All calls run one after another in
+a thread of their own, so that the event loop never waits for a disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from locutor.errors import AlreadyExists, NotFound, Overloaded
+from locutor.gateway.v1 import job_pb2, media_pb2
+
+T = TypeVar("T")
+
+ENDED = (job_pb2.STATE_SUCCEEDED, job_pb2.STATE_PARTLY_SUCCEEDED, job_pb2.STATE_FAILED, job_pb2.STATE_CANCELLED)
+"""States that a job never leaves."""
+
+_metadata = sa.MetaData()
+_jobs = sa.Table(
+    "jobs",
+    _metadata,
+    # Rises with each job: the order of creation, and the page token.
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(32), unique=True, nullable=False),
+    sa.Column("request_id", sa.String(128), unique=True, nullable=True),
+    sa.Column("request_hash", sa.String(64), nullable=False),
+    sa.Column("state", sa.Integer, nullable=False, index=True),
+    # Seconds since the epoch; null until the job has ended.
+    sa.Column("expires", sa.Float, nullable=True, index=True),
+    sa.Column("job", sa.LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+_media = sa.Table(
+    "media",
+    _metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("media", sa.LargeBinary, nullable=False),
+)
+
+
+def request_hash(request: job_pb2.CreateJobRequest) -> str:
+    """The digest of what a request asks for, without its id."""
+    spec = job_pb2.CreateJobRequest()
+    spec.CopyFrom(request)
+    spec.ClearField("request_id")
+    return hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest()
+
+
+class JobTable:
+    """Jobs and media by id."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._engine = sa.create_engine(f"sqlite:///{path}")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs")
+
+        @sa.event.listens_for(self._engine, "connect")
+        def _(connection: Any, _: object) -> None:
+            # Write-ahead: readers do not wait, and a commit survives the process's death (not the machine's) without a sync.
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA busy_timeout=10000")
+
+        _metadata.create_all(self._engine)
+
+    async def close(self) -> None:
+        await self._run(lambda _: None)
+        self._thread.shutdown()
+        self._engine.dispose()
+
+    async def find_request(self, request: job_pb2.CreateJobRequest) -> job_pb2.Job | None:
+        """The job that an equal request with this id made. Raises `AlreadyExists` where it asked for something else."""
+        if not request.request_id:
+            return None
+        row = await self._run(
+            lambda c: c.execute(sa.select(_jobs.c.request_hash, _jobs.c.job).where(_jobs.c.request_id == request.request_id)).first()
+        )
+        if row is None:
+            return None
+        if row.request_hash != request_hash(request):
+            raise AlreadyExists(f"the request id {request.request_id!r} was used for another job; choose a new id", reason="REQUEST_ID_REUSED")
+        return job_pb2.Job.FromString(row.job)
+
+    async def add(self, job: job_pb2.Job, request: job_pb2.CreateJobRequest, queue: int) -> job_pb2.Job:
+        """Keep a new job, or return the one that an equal request made meanwhile.
+
+        Raises `Overloaded` where `queue` jobs are waiting already.
+        """
+
+        def insert(connection: sa.Connection) -> None:
+            waiting = connection.execute(sa.select(sa.func.count()).where(_jobs.c.state == job_pb2.STATE_QUEUED)).scalar_one()
+            if waiting >= queue:
+                raise Overloaded(f"{waiting} jobs are waiting, which is the limit; try again later", retry_after_s=30.0)
+            row = {"id": job.id, "request_id": request.request_id or None, "request_hash": request_hash(request), "state": job.state}
+            connection.execute(_jobs.insert().values(**row, job=job.SerializeToString()))
+
+        try:
+            await self._run(insert)
+        except sa.exc.IntegrityError:
+            found = await self.find_request(request)
+            if found is None:
+                raise
+            return found
+        return job
+
+    async def save(self, job: job_pb2.Job) -> None:
+        """Keep a job as it is now. One that was deleted stays so."""
+        expires = job.expire_time.ToNanoseconds() / 1e9 if job.HasField("expire_time") else None
+        values = {"state": job.state, "expires": expires, "job": job.SerializeToString()}
+        await self._run(lambda c: c.execute(_jobs.update().where(_jobs.c.id == job.id).values(**values)))
+
+    async def get(self, job_id: str) -> job_pb2.Job:
+        """Raises `NotFound`."""
+        data = await self._run(lambda c: c.execute(sa.select(_jobs.c.job).where(_jobs.c.id == job_id)).scalar())
+        if data is None:
+            raise NotFound(f"there is no job {job_id[:64]!r}; it was never created here, or has expired", reason="JOB_NOT_FOUND")
+        return job_pb2.Job.FromString(data)
+
+    async def page(self, size: int, before: int | None) -> tuple[list[job_pb2.Job], int | None]:
+        """Jobs, newest first, created before number `before`; and the number to go on with, where there are more."""
+        query = sa.select(_jobs.c.number, _jobs.c.job).order_by(_jobs.c.number.desc()).limit(size + 1)
+        rows = await self._run(lambda c: c.execute(query if before is None else query.where(_jobs.c.number < before)).all())
+        return [job_pb2.Job.FromString(row.job) for row in rows[:size]], rows[size - 1].number if len(rows) > size else None
+
+    async def unfinished(self) -> list[job_pb2.Job]:
+        """Jobs that have not ended, oldest first."""
+        return await self._select(_jobs.c.state.not_in(ENDED))
+
+    async def expired(self, now: datetime) -> list[job_pb2.Job]:
+        """Ended jobs whose time is over."""
+        return await self._select(_jobs.c.expires < now.timestamp())
+
+    async def all(self) -> list[job_pb2.Job]:
+        """Every job, oldest first."""
+        return await self._select(sa.true())
+
+    async def delete(self, job_id: str) -> None:
+        await self._run(lambda c: c.execute(_jobs.delete().where(_jobs.c.id == job_id)))
+
+    async def add_media(self, media: media_pb2.Media) -> None:
+        """Keep what is known of bytes in the store; the latest word on the same bytes wins."""
+        row = {"sha256": media.uri.removeprefix("media/"), "created": datetime.now(timezone.utc).timestamp(), "media": media.SerializeToString()}
+        await self._run(lambda c: c.execute(_media.insert().prefix_with("OR REPLACE").values(**row)))
+
+    async def get_media(self, sha256: str) -> media_pb2.Media:
+        """Raises `NotFound` for bytes that are no upload and no output, even where the store holds them."""
+        data = await self._run(lambda c: c.execute(sa.select(_media.c.media).where(_media.c.sha256 == sha256)).scalar())
+        if data is None:
+            raise NotFound(f"there is no media/{sha256}; it was never uploaded here, or has expired", reason="MEDIA_NOT_FOUND")
+        return media_pb2.Media.FromString(data)
+
+    async def media_before(self, time: datetime) -> list[str]:
+        """Digests of media that were added before a time."""
+        rows = await self._run(lambda c: c.execute(sa.select(_media.c.sha256).where(_media.c.created < time.timestamp())).all())
+        return [row.sha256 for row in rows]
+
+    async def delete_media(self, digests: Sequence[str]) -> None:
+        await self._run(lambda c: c.execute(_media.delete().where(_media.c.sha256.in_(digests))))
+
+    async def _select(self, condition: Any) -> list[job_pb2.Job]:
+        query = sa.select(_jobs.c.job).where(condition).order_by(_jobs.c.number)
+        return [job_pb2.Job.FromString(row.job) for row in await self._run(lambda c: c.execute(query).all())]
+
+    async def _run(self, work: Callable[[sa.Connection], T]) -> T:
+        def transaction() -> T:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)

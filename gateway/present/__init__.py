@@ -1,0 +1,1 @@
+"""The presenter's pipeline: plan, translate, speak, animate, assemble."""

@@ -1,0 +1,146 @@
+"""What is known of a running job: its stages as they advance, and who watches."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gateway.jobs import ENDED
+from locutor.gateway.v1 import job_pb2
+
+STAGES = {"translate": 1.0, "speak": 30.0, "animate": 60.0, "mux": 9.0}
+"""A locale's stages in their order, with their usual share of the work in percent: measured on two cores with embedded services."""
+
+_NOTICE_INTERVAL_S = 0.1
+"""Least time between two messages to a watcher."""
+
+
+def now() -> Timestamp:
+    stamp = Timestamp()
+    stamp.GetCurrentTime()
+    return stamp
+
+
+class StageTracker:
+    """One stage of one locale."""
+
+    def __init__(self, job: JobTracker, stage: job_pb2.Stage) -> None:
+        self._job = job
+        self._stage = stage
+        self._at_work = 0
+        self._since = 0.0
+        self._busy_s = 0.0
+        self._media_s = 0.0
+
+    def advance(self, progress: float) -> None:
+        """Set the share that is done, 0 to 1. It never goes back."""
+        if progress > self._stage.progress:
+            self._stage.progress = min(progress, 1.0)
+            self._job.changed()
+
+    def add_media(self, seconds: float) -> None:
+        """So much more programme was made."""
+        self._media_s += seconds
+        self._stage.media_duration.FromNanoseconds(round(self._media_s * 1e9))
+
+    def step_done(self, cached: bool) -> None:
+        self._stage.total_steps += 1
+        self._stage.cached_steps += cached
+        self._job.changed()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """The stage works for as long as this lasts; several at a time count once."""
+        if self._stage.state == job_pb2.STATE_QUEUED:
+            self._stage.state = job_pb2.STATE_RUNNING
+            self._stage.start_time.CopyFrom(now())
+            self._job.changed()
+        if self._at_work == 0:
+            self._since = time.monotonic()
+        self._at_work += 1
+        try:
+            yield
+        finally:
+            self._at_work -= 1
+            if self._at_work == 0:
+                self._busy_s += time.monotonic() - self._since
+                self._stage.busy_duration.FromNanoseconds(round(self._busy_s * 1e9))
+
+    def end(self, state: job_pb2.State) -> None:
+        """No effect on a stage that has ended."""
+        if self._stage.state in ENDED:
+            return
+        self._stage.state = state
+        if self._stage.HasField("start_time"):
+            self._stage.end_time.CopyFrom(now())
+        if state == job_pb2.STATE_SUCCEEDED:
+            self._stage.progress = 1.0
+        self._job.changed()
+
+
+class JobTracker:
+    """A job's message, kept up to date, and told to watchers at each change."""
+
+    def __init__(self, job: job_pb2.Job) -> None:
+        self.job = job
+        self._version = 0
+        self._wake = asyncio.Event()
+        self._stages: dict[tuple[str, str], StageTracker] = {}
+
+    def reset(self, locales: Sequence[str]) -> None:
+        """Begin a run, or begin it anew: stages and results of all locales as queued. Progress already told is not taken back."""
+        self._stages.clear()
+        del self.job.stages[:]
+        del self.job.results[:]
+        for locale in locales:
+            self.job.results.add(locale=locale, state=job_pb2.STATE_QUEUED)
+            for name in STAGES:
+                self._stages[locale, name] = StageTracker(self, self.job.stages.add(name=name, locale=locale, state=job_pb2.STATE_QUEUED))
+        self.changed()
+
+    def stage(self, locale: str, name: str) -> StageTracker:
+        return self._stages[locale, name]
+
+    def result(self, locale: str) -> job_pb2.LocaleResult:
+        """To be changed in place; call `changed` then."""
+        return next(result for result in self.job.results if result.locale == locale)
+
+    def end_locale(self, locale: str, state: job_pb2.State) -> None:
+        """A locale's end, and with it that of its stages that have not ended."""
+        for name in STAGES:
+            self.stage(locale, name).end(state)
+        self.result(locale).state = state
+        self.changed()
+
+    def changed(self) -> None:
+        if self.job.state == job_pb2.STATE_SUCCEEDED:
+            self.job.progress = 1.0
+        elif self.job.stages:
+            weight = sum(STAGES[stage.name] for stage in self.job.stages)
+            share = sum(stage.progress * STAGES[stage.name] for stage in self.job.stages) / weight
+            # A job is done when it says so, not when its last stage is.
+            self.job.progress = max(self.job.progress, min(share, 0.999))
+        self._version += 1
+        self._wake.set()
+        self._wake = asyncio.Event()
+
+    def snapshot(self) -> job_pb2.Job:
+        copy = job_pb2.Job()
+        copy.CopyFrom(self.job)
+        return copy
+
+    async def watch(self) -> AsyncIterator[job_pb2.Job]:
+        """The job as it is, then after changes, at most ten times a second; the last is the ended job."""
+        while True:
+            version, wake = self._version, self._wake
+            snapshot = self.snapshot()
+            yield snapshot
+            if snapshot.state in ENDED:
+                return
+            await asyncio.sleep(_NOTICE_INTERVAL_S)
+            if self._version == version:
+                await wake.wait()

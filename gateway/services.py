@@ -1,0 +1,109 @@
+"""The services behind the gateway: channels, and their errors as ours."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from gateway.settings import SERVICES
+from locutor.address import CHANNEL_OPTIONS, Address
+from locutor.asr.v1 import asr_pb2_grpc
+from locutor.common.v1 import model_pb2
+from locutor.errors import DeadlineExceeded, LocutorError, Overloaded, ServiceLost
+from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
+from locutor.status import from_rpc_error
+from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
+from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
+
+T = TypeVar("T")
+
+CHUNK_BYTES = 256 * 1024
+"""Bytes of a message in a stream."""
+QUESTION_TIMEOUT_S = 60.0
+"""For calls that answer at once, on a machine that is busy."""
+
+_FIRST_DELAY_S = 0.5
+_LONGEST_DELAY_S = 20.0
+_PATIENCE_S = 600.0
+"""How long a step goes on trying while a service is away or overloaded."""
+
+
+class Services:
+    """Stubs of the four services."""
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        """`addresses`: URI of each service by name. Nothing is sent yet."""
+        self.addresses = dict(addresses)
+        self._channels = {name: grpc.aio.insecure_channel(Address.parse(self.addresses[name]).target, options=CHANNEL_OPTIONS) for name in SERVICES}
+        self.asr: Any = asr_pb2_grpc.AsrServiceStub(self._channels["asr"])
+        self.tts: Any = tts_pb2_grpc.TtsServiceStub(self._channels["tts"])
+        self.translate: Any = translate_pb2_grpc.TranslateServiceStub(self._channels["translate"])
+        self.lipsync: Any = lipsync_pb2_grpc.LipsyncServiceStub(self._channels["lipsync"])
+
+    async def close(self) -> None:
+        await asyncio.gather(*(channel.close() for channel in self._channels.values()))
+
+    @contextmanager
+    def errors(self, name: str) -> Iterator[None]:
+        """Calls of the service `name` within raise `LocutorError`; one that is not reached, `ServiceLost` with its name and address."""
+        try:
+            yield
+        except grpc.aio.AioRpcError as error:
+            found = from_rpc_error(error)
+            if isinstance(found, ServiceLost) and found.reason == ServiceLost.reason:
+                raise ServiceLost(f"the {name} service at {self.addresses[name]} does not answer: {found.message}") from error
+            if isinstance(found, DeadlineExceeded):
+                raise DeadlineExceeded(f"the {name} service did not answer in time") from error
+            raise found from error
+
+    async def voices(self) -> list[tts_pb2.Voice]:
+        with self.errors("tts"):
+            return list((await self.tts.ListVoices(tts_pb2.ListVoicesRequest(), timeout=QUESTION_TIMEOUT_S)).voices)
+
+    async def pairs(self) -> list[translate_pb2.Pair]:
+        with self.errors("translate"):
+            return list((await self.translate.ListPairs(translate_pb2.ListPairsRequest(), timeout=QUESTION_TIMEOUT_S)).pairs)
+
+    async def models(self, name: str) -> list[model_pb2.Model]:
+        """Engines and weights of the service `name`, installed or not."""
+        request: Any = {"tts": tts_pb2, "translate": translate_pb2, "lipsync": lipsync_pb2}.get(name)
+        with self.errors(name):
+            if request is None:
+                from locutor.asr.v1 import asr_pb2 as request
+            return list((await getattr(self, name).ListModels(request.ListModelsRequest(), timeout=QUESTION_TIMEOUT_S)).models)
+
+    async def inspect(self, portrait: AsyncIterator[bytes]) -> lipsync_pb2.InspectResponse:
+        """What is wrong with a face image."""
+
+        async def requests() -> AsyncIterator[lipsync_pb2.InspectRequest]:
+            async for chunk in portrait:
+                yield lipsync_pb2.InspectRequest(portrait=chunk)
+
+        with self.errors("lipsync"):
+            return await self.lipsync.Inspect(requests(), timeout=QUESTION_TIMEOUT_S)
+
+
+async def retried(work: Callable[[], Awaitable[T]], patience_s: float = _PATIENCE_S) -> T:
+    """What `work` returns, tried again for as long as its error says that this may help.
+
+    Waits grow from half a second to 20 s, at random between half and all of it, so that many jobs do not come back at
+    once; a service that says when to come back is taken at its word. Raises the last error after `patience_s`.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience_s
+    delay = _FIRST_DELAY_S
+    while True:
+        try:
+            return await work()
+        except LocutorError as error:
+            wait = random.uniform(delay / 2, delay) if not isinstance(error, Overloaded) else max(error.retry_after_s or 0, random.uniform(delay / 2, delay))
+            if not error.retryable or loop.time() + wait > until:
+                raise
+        await asyncio.sleep(wait)
+        delay = min(delay * 2, _LONGEST_DELAY_S)

@@ -1,0 +1,88 @@
+"""How a gateway is set up: its folders, the services behind it, its limits. All of it may be set in the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import platformdirs
+
+from locutor.address import Address
+from locutor.errors import InvalidInput
+
+SERVICES = ("asr", "tts", "translate", "lipsync")
+"""Names of the services behind a gateway."""
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """Settings of one gateway."""
+
+    data: Path = field(default_factory=lambda: Path(platformdirs.user_data_dir("locutor", appauthor=False)))
+    """Folder of the jobs' database, of the artifacts where `store` is empty, and of work in progress."""
+    store: str = ""
+    """URL of the artifact store: "s3://bucket/prefix", "gs://...", "az://...", "file:///...". Empty: a folder in `data`."""
+    services: Mapping[str, str] = field(default_factory=dict)
+    """Name of a service to its URI. A service that is not named is started in this process."""
+    jobs_at_once: int = 1
+    """Jobs at work; the others are queued."""
+    queue: int = 200
+    """Jobs that may wait; more are refused with RESOURCE_EXHAUSTED."""
+    locales_at_once: int = 2
+    """Locales of one job at work."""
+    pieces_at_once: int = 2
+    """Pieces of one job that are being animated."""
+    retention: timedelta = timedelta(days=30)
+    """How long an ended job and its outputs are kept."""
+    max_upload_bytes: int = 64 * 1024 * 1024
+    """Largest file that is taken."""
+
+    @property
+    def database(self) -> Path:
+        return self.data / "jobs.sqlite"
+
+    @property
+    def store_url(self) -> str:
+        return self.store or (self.data / "store").absolute().as_uri()
+
+    @property
+    def work(self) -> Path:
+        """Folder of files in progress: emptied at start."""
+        return self.data / "work"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
+        """Read LOCUTOR_DATA, LOCUTOR_STORE, LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE, LOCUTOR_LIPSYNC, LOCUTOR_JOBS, LOCUTOR_RETENTION_DAYS.
+
+        Raises `InvalidInput` that names the variable.
+        """
+        found: dict = {}
+        if environment.get("LOCUTOR_DATA"):
+            found["data"] = Path(environment["LOCUTOR_DATA"]).expanduser()
+        if environment.get("LOCUTOR_STORE"):
+            found["store"] = environment["LOCUTOR_STORE"]
+        services = {name: environment[f"LOCUTOR_{name.upper()}"] for name in SERVICES if environment.get(f"LOCUTOR_{name.upper()}")}
+        for name, address in services.items():
+            try:
+                Address.parse(address)
+            except InvalidInput as error:
+                raise InvalidInput.of(f"LOCUTOR_{name.upper()}", error.violations[0].message, "BAD_ADDRESS") from error
+        found["services"] = services
+        if environment.get("LOCUTOR_JOBS"):
+            found["jobs_at_once"] = int(_number(environment, "LOCUTOR_JOBS", 1, 64))
+        if environment.get("LOCUTOR_RETENTION_DAYS"):
+            found["retention"] = timedelta(days=_number(environment, "LOCUTOR_RETENTION_DAYS", 0.001, 36_500))
+        return cls(**found)
+
+
+def _number(environment: Mapping[str, str], name: str, least: float, most: float) -> float:
+    try:
+        value = float(environment[name])
+    except ValueError:
+        value = float("nan")
+    if not least <= value <= most:
+        raise InvalidInput.of(name, f"found {environment[name]!r}; set it to a number from {least:g} to {most:g}", "BAD_SETTING")
+    return value

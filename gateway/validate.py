@@ -1,0 +1,117 @@
+"""Checks a request before any expensive work, and refuses it with all that is wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from gateway.artifacts import ArtifactStore, digest_of
+from gateway.content import image_type
+from gateway.present.plan import make_plan
+from gateway.services import Services
+from locutor.errors import FieldViolation, InvalidInput, NotFound
+from locutor.gateway.v1 import job_pb2
+from locutor.lipsync.v1 import lipsync_pb2
+
+T = TypeVar("T")
+
+MAX_REQUEST_ID = 128
+MAX_GLOSSARY_TERMS = 1_000
+_MAX_TERM_CHARACTERS = 200
+_MAX_STATEMENT_CHARACTERS = 2_000
+
+
+async def check_present(spec: job_pb2.PresentSpec, services: Services, store: ArtifactStore) -> None:
+    """Raises `InvalidInput` with every violation, and what the services raise where they cannot be asked."""
+    violations = [*_check_fields(spec)]
+    voices, pairs, face, background = await asyncio.gather(
+        services.voices(),
+        services.pairs(),
+        _violations(_check_face(spec, services, store)),
+        _violations(_check_background(spec, store)),
+    )
+    try:
+        make_plan(spec, voices, pairs)
+    except InvalidInput as error:
+        violations = [*error.violations, *violations]
+    violations += [*face, *background]
+    if violations:
+        raise InvalidInput(violations)
+
+
+def check_request_id(request_id: str) -> None:
+    if len(request_id) > MAX_REQUEST_ID or not all(" " <= character <= "~" for character in request_id):
+        found = f"found {len(request_id)} characters" if len(request_id) > MAX_REQUEST_ID else f"found {request_id!r}"
+        raise InvalidInput.of("request_id", f"{found}; at most {MAX_REQUEST_ID} printable ASCII characters", "BAD_REQUEST_ID")
+
+
+def _check_fields(spec: job_pb2.PresentSpec) -> list[FieldViolation]:
+    found: list[FieldViolation] = []
+
+    def refuse(field: str, message: str, reason: str) -> None:
+        found.append(FieldViolation(f"present.{field}", message, reason))
+
+    for name in ("stated_by", "statement"):
+        text = getattr(spec.consent, name).strip()
+        if not text:
+            refuse(f"consent.{name}", "is empty; say who allowed this face to be used, and for what", "NO_CONSENT")
+        elif len(text) > _MAX_STATEMENT_CHARACTERS:
+            refuse(f"consent.{name}", f"has {len(text)} characters; the limit is {_MAX_STATEMENT_CHARACTERS}", "TOO_LONG")
+    for name in ("expression_percent", "head_motion_percent"):
+        if getattr(spec.performance, name) > 150:
+            refuse(f"performance.{name}", f"found {getattr(spec.performance, name)}; choose 0 to 150", "OUT_OF_RANGE")
+    if spec.background.color_rgb > 0xFFFFFF:
+        refuse("background.color_rgb", f"found {spec.background.color_rgb:#x}; write 0xRRGGBB", "OUT_OF_RANGE")
+    if len(spec.glossary) > MAX_GLOSSARY_TERMS:
+        refuse("glossary", f"has {len(spec.glossary)} terms; the limit is {MAX_GLOSSARY_TERMS}", "TOO_LONG")
+    for number, term in enumerate(spec.glossary[:MAX_GLOSSARY_TERMS]):
+        if not term.source.strip():
+            refuse(f"glossary[{number}].source", "is empty; give the term as it stands in the script", "EMPTY")
+        if max(len(term.source), len(term.target)) > _MAX_TERM_CHARACTERS:
+            refuse(f"glossary[{number}]", f"is longer than {_MAX_TERM_CHARACTERS} characters; a term is a word or a few", "TOO_LONG")
+    return found
+
+
+async def _check_face(spec: job_pb2.PresentSpec, services: Services, store: ArtifactStore) -> None:
+    field = "present.face_uri"
+    digest = await _media(spec.face_uri, field, store)
+    inspection = await services.inspect(store.stream(digest))
+    errors = [finding for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_ERROR]
+    if errors:
+        raise InvalidInput([FieldViolation(field, finding.message, finding.reason) for finding in errors])
+    if not inspection.usable:
+        raise InvalidInput.of(field, "this image cannot be used as a face; give a portrait of one person who looks at the camera", "NOT_USABLE")
+
+
+async def _check_background(spec: job_pb2.PresentSpec, store: ArtifactStore) -> None:
+    field = "present.background_uri"
+    if not spec.background.image:
+        if spec.background_uri:
+            raise InvalidInput.of(field, "is set, but the background is not to be an image; set background.image, or leave this empty", "UNUSED")
+        return
+    digest = await _media(spec.background_uri, field, store)
+    with TemporaryDirectory() as folder:
+        image_type(await store.fetch(digest, Path(folder) / "background"), field)
+
+
+async def _media(uri: str, field: str, store: ArtifactStore) -> str:
+    """The digest of a media that is there. Raises `InvalidInput`."""
+    if not uri:
+        raise InvalidInput.of(field, "is empty; upload an image and give its URI", "NO_MEDIA")
+    try:
+        digest = digest_of(uri)
+        await store.blob(digest)
+    except NotFound as error:
+        raise InvalidInput.of(field, error.message, error.reason) from error
+    return digest
+
+
+async def _violations(check: Awaitable[None]) -> tuple[FieldViolation, ...]:
+    try:
+        await check
+    except InvalidInput as error:
+        return error.violations
+    return ()
