@@ -75,8 +75,6 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / f"{name}.zip").write_bytes(data)
     manifest = tmp_path / "extra.toml"
     manifest.write_text(manifest_of(archives, files))
-        manifest_of(archives, {"voice.onnx": (["toy-1:toy/part1", "toy-2:toy/part2"], VOICE), "config.json": (["toy-2:toy/config.json"], CONFIG)})
-    )
     monkeypatch.setenv("LOCUTOR_MODELS_MANIFEST", str(manifest))
     return folder
 
