@@ -31,6 +31,8 @@ _UPSCALE_WITHOUT_NEED = 2.5
 """A portrait is not enlarged beyond this for the sake of a preferred size, only to reach the least."""
 _FEATHER_EXTENDED, _FEATHER_GIVEN = 0.07, 0.02
 """Width of the soft join of portrait and background, over the frame's smaller side: wide into the portrait's own colours, narrow on a given background."""
+_NEARLY = 1.1
+"""A portrait that falls short of filling the frame by less than this factor is enlarged to fill it: a sliver of background looks like a mistake."""
 _BORDER_WIDTH, _BORDER_STEP = 0.012, 20.0
 """A border (of a screenshot, a scan) is at most this wide over the image's side, and differs from the picture by this on the mean of 0 to 255."""
 _BLUR_REDUCTION = 4
@@ -116,7 +118,8 @@ def _scale(portrait_width: int, portrait_height: int, face: FaceLandmarks, width
         preferred = min(_FACE_PREFERRED * per_height, high)
         return max(fills, min(preferred, max(low, _UPSCALE_WITHOUT_NEED)))
     preferred = min(_FACE_BESIDE_BACKGROUND * per_height, high)
-    return min(max(fills_height, min(preferred, max(low, _UPSCALE_WITHOUT_NEED))), tight)
+    scale = min(max(fills_height, min(preferred, max(low, _UPSCALE_WITHOUT_NEED))), tight)
+    return fills if fills <= _NEARLY * scale else scale
 
 
 def _offset(wanted: float, size: float, room: int) -> int:

@@ -38,10 +38,12 @@ RIGHT_BROW = (300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
 LEFT_IRIS = (468, 469, 470, 471, 472)
 """The pupil's centre, then four points of the rim."""
 RIGHT_IRIS = (473, 474, 475, 476, 477)
+# fmt: off
 FACE_OVAL = (
-    (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
-    + (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
-)  # fmt: skip
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)
+# fmt: on
 """Ring, clockwise from the forehead's middle."""
 FOREHEAD_TOP, CHIN, NOSE_TIP = 10, 152, 1
 FACE_LEFT, FACE_RIGHT = 234, 454
@@ -184,7 +186,7 @@ class FaceLandmarker:
         self.close()
 
 
-_NOISE = re.compile(rb"InitGoogle\(\)|XNNPACK delegate|face_landmarker_graph\.cc|inference_feedback_manager\.cc|landmark_projection_calculator\.cc|gl_context")
+_NOISE = re.compile(rb"before absl::InitializeLog|XNNPACK delegate|face_landmarker_graph\.cc|inference_feedback_manager\.cc|landmark_projection_calculator\.cc|gl_context")
 _stderr_lock = threading.Lock()
 
 
