@@ -69,6 +69,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "toy-1": zip_of({"toy/part1": VOICE[:half], "toy/code.py": b"raise SystemExit"}),
         "toy-2": zip_of({"toy/part2": VOICE[half:], "toy/config.json": CONFIG}),
     }
+    files = {"voice.onnx": (["toy-1:toy/part1", "toy-2:toy/part2"], VOICE), "config.json": (["toy-2:toy/config.json"], CONFIG)}
     folder = tmp_path / "archives"
     folder.mkdir()
     for name, data in archives.items():
