@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,8 +141,12 @@ class FaceLandmarker:
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
 
+            class Detector(vision.FaceLandmarker):
+                def __del__(self) -> None:
+                    """Nothing: MediaPipe's own fails, with a traceback, where the interpreter is ending."""
+
             self._mediapipe: Any = mediapipe
-            self._detector = vision.FaceLandmarker.create_from_options(
+            self._detector = Detector.create_from_options(
                 vision.FaceLandmarkerOptions(
                     base_options=BaseOptions(model_asset_path=str(model)),
                     running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
@@ -150,6 +155,8 @@ class FaceLandmarker:
                     output_facial_transformation_matrixes=True,
                 )
             )
+        self._release = weakref.finalize(self, self._detector.close)
+        self._release.atexit = False
         self._lock = threading.Lock()
         self._video = video
         self._frames = 0
@@ -177,7 +184,7 @@ class FaceLandmarker:
 
     def close(self) -> None:
         """Let go of the model. The object is of no use afterwards."""
-        self._detector.close()
+        self._release()
 
     def __enter__(self) -> FaceLandmarker:
         return self
@@ -186,7 +193,7 @@ class FaceLandmarker:
         self.close()
 
 
-_NOISE = re.compile(rb"before absl::InitializeLog|XNNPACK delegate|face_landmarker_graph\.cc|inference_feedback_manager\.cc|landmark_projection_calculator\.cc|gl_context")
+_NOISE = re.compile(rb"before absl::InitializeLog|XNNPACK delegate|(face_landmarker_graph|inference_feedback_manager|landmark_projection_calculator)\.cc")
 _stderr_lock = threading.Lock()
 
 
