@@ -1,0 +1,55 @@
+"""`locutor`: the commands put together, and the one place where an error ends the program."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from locutor.cli import doctor, failures, jobs, models, present, up, version, voices
+from locutor.errors import LocutorError
+
+app = typer.Typer(
+    name="locutor",
+    help="A script and a face image in, presenter videos in many languages out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("present")(present.present)
+app.command("up")(up.up)
+app.add_typer(jobs.app, name="jobs")
+app.command("voices")(voices.voices)
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+app.command("version")(version.version)
+
+
+@app.callback()
+def _locutor(debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error, and the services' log.")] = False) -> None:
+    import logging
+
+    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except LocutorError as error:
+        if "--debug" in sys.argv:
+            raise
+        sys.exit(failures.show(error, as_json="--json" in sys.argv))
+    except Exception as error:  # the one place where a defect of ours becomes a sentence
+        if "--debug" in sys.argv:
+            raise
+        print(
+            f"error: a defect of locutor: {type(error).__name__}: {error}\nPlease report it with the output of: locutor --debug {' '.join(sys.argv[1:])}",
+            file=sys.stderr,
+        )
+        sys.exit(failures.FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""`locutor present`: a script and a face image in, a presenter video for each locale out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locutor.cli import failures, options
+
+if TYPE_CHECKING:
+    from locutor.cli.outputs import SavedOutput
+    from locutor.cli.progress import Reporter
+    from locutor.cli.request import Request
+    from locutor.client import LocutorClient
+    from locutor.errors import InvalidInput
+    from locutor.gateway.v1.job_pb2 import Job
+
+
+def present(
+    script: Annotated[
+        Path, typer.Argument(help="Markdown or plain text. Translations by people lie beside it: intro.es.md beside intro.md.", show_default=False)
+    ],
+    face: Annotated[Path, typer.Option("--face", help="PNG, JPEG or WebP with one face, looking at the viewer.", show_default=False)],
+    to: Annotated[str, typer.Option("--to", metavar="LOCALES", help="BCP 47 tags with commas between: en-US,es,pt-BR.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the outputs: NAME.LOCALE.mp4, .srt, .vtt, .jpg and .report.json.")] = Path(
+        "out"
+    ),
+    script_locale: Annotated[str, typer.Option("--from", metavar="LOCALE", help="Locale of the script, where its front matter does not say it.")] = "",
+    voice: Annotated[
+        list[str] | None, typer.Option("--voice", metavar="LOCALE=VOICE", help="Voice of a locale; may be repeated. `locutor voices` lists them.")
+    ] = None,
+    size: Annotated[str, typer.Option("--size", help="720p, 1080p, 9:16, 1:1 or WIDTHxHEIGHT.")] = "720p",
+    background: Annotated[str, typer.Option("--background", help="blur, a colour such as '#1e293b', or an image file.")] = "blur",
+    rate: Annotated[float | None, typer.Option("--rate", help="Speaking rate, 0.5 to 2.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, other blinks and head movements.")] = 0,
+    expression: Annotated[int | None, typer.Option("--expression", metavar="PERCENT", help="Strength of lips, jaw and brows, 0 to 150.", min=0)] = None,
+    head_motion: Annotated[int | None, typer.Option("--head-motion", metavar="PERCENT", help="Strength of head movements, 0 to 150.", min=0)] = None,
+    glossary: Annotated[
+        Path | None, typer.Option("--glossary", metavar="CSV", help="Terms whose translation is decided: source,target,case_sensitive.")
+    ] = None,
+    consent: Annotated[str, typer.Option("--consent", metavar="TEXT", help="Why this face may be used: 'I am the person shown'.")] = "",
+    consent_by: Annotated[str, typer.Option("--consent-by", metavar="NAME", help="Who states it.")] = "",
+    gateway: options.Gateway = "",
+    token: options.Token = "",
+    tls_ca: options.TlsCa = None,
+    tls_cert: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make presenter videos: one for each locale, with subtitles, a cover and a report.
+
+    Exit codes: 0 all made, 1 failed, 2 bad input, 3 some locales failed, 130 interrupted (the job is cancelled, what was finished is kept).
+    """
+    import signal
+
+    from locutor.cli import files, progress
+    from locutor.cli.connection import Connection
+    from locutor.cli.request import Request, parse_background, parse_locales, parse_size, parse_voices
+    from locutor.common.v1.video_pb2 import Performance
+    from locutor.gateway.v1.job_pb2 import Consent
+
+    text = files.read_text(f"SCRIPT {script}", script)
+    files.check_image(f"--face {face}", face)
+    locales = parse_locales(to)
+    translations = files.find_translations(script, locales)
+    background_kind, background_image = parse_background(background)
+    request = Request(
+        script=script,
+        script_text=text,
+        script_locale=script_locale,
+        face=face,
+        locales=locales,
+        voices=parse_voices(voice or [], locales),
+        translations=translations,
+        translation_texts={locale: files.read_text(str(path), path) for locale, path in translations.items()},
+        video=parse_size(size),
+        background=background_kind,
+        background_image=background_image,
+        rate=rate,
+        performance=Performance(seed=seed, expression_percent=expression, head_motion_percent=head_motion),
+        glossary=files.read_glossary(glossary) if glossary else [],
+        glossary_file=glossary,
+        consent=Consent(stated_by=consent_by, statement=consent),
+    )
+    # A pipeline that ends its jobs by SIGTERM gets the same clean end as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    code = failures.INTERRUPTED
+    with progress.choose(as_json=as_json) as reporter:
+        try:
+            for locale, path in translations.items():
+                reporter.note("translation_found", f"{locale}: {path} is used in place of machine translation", locale=locale, path=str(path))
+            with Connection(gateway, token, tls_ca, tls_cert, tls_key).open() as client:
+                code = _run(client, request, out, reporter)
+        except KeyboardInterrupt:
+            reporter.note("interrupted", "Interrupted before the job began; nothing was made.")
+    raise typer.Exit(code)
+
+
+def _run(client: LocutorClient, request: Request, out: Path, reporter: Reporter) -> int:
+    """Upload, start, watch, download; returns the exit code."""
+    import uuid
+
+    from locutor.cli import outputs
+    from locutor.errors import InvalidInput
+    from locutor.gateway.v1 import job_pb2
+
+    try:
+        face_uri = client.upload(request.face)
+    except InvalidInput as error:
+        raise _about(f"--face {request.face}", error) from error
+    try:
+        background_uri = client.upload(request.background_image) if request.background_image else ""
+    except InvalidInput as error:
+        raise _about(f"--background {request.background_image}", error) from error
+    try:
+        job = client.create_present_job(request.spec(face_uri, background_uri), request_id=uuid.uuid4().hex)
+    except InvalidInput as error:
+        raise request.in_options(error) from error
+    reporter.note("job", f"Job {job.id}", job=job.id)
+    interrupted = False
+    try:
+        for update in client.watch(job.id):
+            job = update
+            reporter.job(job)
+    except KeyboardInterrupt:
+        interrupted = True
+        reporter.note("cancelling", "Cancelling; what is finished is kept. Interrupt again to leave at once.", job=job.id)
+        client.cancel(job.id)
+        for update in client.watch(job.id):
+            job = update
+            reporter.job(job)
+    saved = outputs.save(client, job, out, request.script.stem)
+    code = {job_pb2.STATE_SUCCEEDED: failures.OK, job_pb2.STATE_PARTLY_SUCCEEDED: failures.PARTLY_SUCCEEDED}.get(job.state, failures.FAILED)
+    if interrupted and job.state != job_pb2.STATE_SUCCEEDED:
+        code = failures.INTERRUPTED
+    _conclude(job, saved, code, reporter)
+    return code
+
+
+def _about(option: str, error: InvalidInput) -> InvalidInput:
+    """What the gateway says of an uploaded file, as said of the option that named it."""
+    from locutor.errors import FieldViolation
+
+    return type(error)([FieldViolation(option, v.message, v.reason) for v in error.violations])
+
+
+def _conclude(job: Job, saved: list[SavedOutput], code: int, reporter: Reporter) -> None:
+    """The last event: what was made and where it lies, what failed and why."""
+    from locutor.cli.progress import state_name
+
+    lines = []
+    for result in job.results:
+        lines += [
+            f"{result.locale}: {output.path} ({output.size_bytes / 1e6:.1f} MB)"
+            for output in saved
+            if output.locale == result.locale and output.kind == "video"
+        ]
+        lines += [f"{result.locale}: warning: {warning}" for warning in result.warnings]
+        if result.HasField("error"):
+            lines.append(f"{result.locale}: {state_name(result.state)}: {result.error.message}")
+    if job.HasField("error"):
+        lines.append(f"The job failed: {job.error.message}")
+    lines.append(f"Job {job.id} {state_name(job.state)}.")
+    reporter.note(
+        "result",
+        "\n".join(lines),
+        job=job.id,
+        state=state_name(job.state),
+        exit_code=code,
+        error={"code": job.error.code, "reason": job.error.reason, "message": job.error.message} if job.HasField("error") else None,
+        locales=[
+            {
+                "locale": result.locale,
+                "state": state_name(result.state),
+                "warnings": list(result.warnings),
+                "error": {"code": result.error.code, "reason": result.error.reason, "message": result.error.message} if result.HasField("error") else None,
+                "outputs": {output.kind: str(output.path) for output in saved if output.locale == result.locale},
+            }
+            for result in job.results
+        ],
+    )

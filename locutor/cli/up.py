@@ -1,0 +1,7 @@
+"""`locutor up`"""
+
+from __future__ import annotations
+
+
+def up() -> None:
+    """Run."""
