@@ -20,10 +20,10 @@ class Limiter:
     """Keeps a stream of float32 blocks, (n,) or (n, channels), at or under `ceiling_dbtp`. Sound below it passes untouched."""
 
     def __init__(self, ceiling_dbtp: float, sample_rate: int = PROGRAMME_RATE) -> None:
-        self._ceiling_db = ceiling_dbtp - _MARGIN_DB
         # Even, for two smoothings of half the length each.
         self._reach = 2 * round(ATTACK_S * sample_rate / 2)
         self._release_db = RELEASE_DB_S / sample_rate
+        self._ceiling = 10 ** ((ceiling_dbtp - _MARGIN_DB) / 20)
         self._envelope = TruePeakEnvelope()
         self._skip = DELAY
         # Gain after release for the samples of `_audio`, with `_reach` samples of the past before them.
@@ -36,7 +36,7 @@ class Limiter:
     def process(self, block: np.ndarray) -> np.ndarray:
         """Takes a block, returns what is finished: (m,) or (m, channels), `ATTACK_S` and some samples late."""
         self._audio = block if self._audio is None else np.concatenate([self._audio, block])
-        envelope = self._envelope.push(block)
+        envelope = self._envelope.push(block, floor=self._ceiling)
         skipped = min(self._skip, len(envelope))
         self._skip -= skipped
         self._follow(envelope[skipped:])
@@ -46,15 +46,17 @@ class Limiter:
         """The end of the stream."""
         if self._audio is None:
             return np.zeros(0, np.float32)
-        self._follow(self._envelope.push(np.zeros((DELAY, *self._audio.shape[1:]), np.float32))[self._skip :])
+        self._follow(self._envelope.push(np.zeros((DELAY, *self._audio.shape[1:]), np.float32), floor=self._ceiling)[self._skip :])
         self._gain_db = np.concatenate([self._gain_db, np.zeros(self._reach)])
         return self._finished()
 
     def _follow(self, envelope: np.ndarray) -> None:
         if len(envelope) == 0:
             return
-        with np.errstate(divide="ignore"):
-            wanted = np.minimum(0.0, self._ceiling_db - 20 * np.log10(envelope.astype(np.float64)))
+        if self._last_gain_db >= 0 and envelope.max() <= self._ceiling:
+            self._gain_db = np.concatenate([self._gain_db, np.zeros(len(envelope))])
+            return
+        wanted = -20 * np.log10(np.maximum(envelope.astype(np.float64) / self._ceiling, 1.0))
         # A peak after the last sample of a row belongs to the next sample too; the attack's smoothing covers it.
         # gain[n] = min(wanted[n], gain[n-1] + release), written without a loop.
         slope = self._release_db * np.arange(1, len(wanted) + 1)

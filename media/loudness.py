@@ -30,7 +30,7 @@ _HOPS_PER_BLOCK = 4
 _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
 _OFFSET_LUFS = -0.691
-_BLOCK = 10 * PROGRAMME_RATE
+_BLOCK = PROGRAMME_RATE
 _TOLERANCE_LU = 0.1
 _MAX_ROUNDS = 4
 """Measurements of the limited programme. Each closes nine tenths of what is left, if the target can be reached at all."""
@@ -91,11 +91,11 @@ class LoudnessMeter:
         whole = len(power) // _HOP * _HOP
         self._energies.append(power[:whole].reshape(-1, _HOP).sum(axis=1))
         self._carry = power[whole:]
-        self._peak = max(self._peak, float(self._envelope.push(block).max()))
+        self._peak = max(self._peak, float(self._envelope.push(block, floor=self._peak).max()))
 
     def finish(self) -> Loudness:
         if self._state is not None:
-            self._peak = max(self._peak, float(self._envelope.push(np.zeros((DELAY, *self._shape), np.float32)).max()))
+            self._peak = max(self._peak, float(self._envelope.push(np.zeros((DELAY, *self._shape), np.float32), floor=self._peak).max()))
         hops = np.concatenate(self._energies) if self._energies else np.zeros(0)
         return Loudness(_gated(hops), 20 * log10(self._peak) if self._peak > 0 else -inf)
 

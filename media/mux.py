@@ -120,8 +120,9 @@ def _write(
                         if not packet.is_keyframe:
                             raise InvalidInput.of(field, "does not begin with a key frame, so it cannot follow another piece", "NO_KEY_FRAME")
                         origin = packet.pts * packet.time_base
-                    shown.add(_frame_number(packet.pts * packet.time_base - origin, rate, field))
-                    packet.pts = frame_count + _frame_number(packet.pts * packet.time_base - origin, rate, field)
+                    frame = _frame_number(packet.pts * packet.time_base - origin, rate, field)
+                    shown.add(frame)
+                    packet.pts = frame_count + frame
                     packet.dts = decoded_count - reorder_delay
                     packet.duration = 1
                     packet.time_base = 1 / rate
@@ -141,7 +142,7 @@ def _write(
 
 def _open_piece(piece: Path | bytes, field: str) -> av.container.InputContainer:
     try:
-        container = av.open(io.BytesIO(piece), format="mp4") if isinstance(piece, bytes) else av.open(str(piece), format="mp4")
+        container = av.open(io.BytesIO(piece) if isinstance(piece, bytes) else str(piece), mode="r", format="mp4")
     except (av.error.FFmpegError, OSError) as error:
         raise InvalidInput.of(field, f"is not an MP4 that can be read ({error}); give one made by the encoder", "UNREADABLE") from error
     if not container.streams.video:
@@ -202,7 +203,8 @@ class _Sound:
             self._encode(self._take(length - self._written))
         excess = self._remaining(allowed_excess)
         if excess >= allowed_excess:
-            raise InvalidInput.of("audio", f"is longer than the picture's {length / PROGRAMME_RATE:.3f} s; give frames that last as long as the sound", "TOO_LONG")
+            message = f"is longer than the picture's {length / PROGRAMME_RATE:.3f} s; give frames that last as long as the sound"
+            raise InvalidInput.of("audio", message, "TOO_LONG")
         for packet in self.stream.encode(None):
             self._output.mux(packet)
 

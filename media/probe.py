@@ -79,7 +79,7 @@ def probe(path: Path, field: str = "media") -> MediaInfo:
             info = MediaInfo(
                 container=container.format.name,
                 size_bytes=size,
-                duration_s=max([track.duration_s for track in (*video, *audio)], default=Fraction(0)) or overall,
+                duration_s=max([*(track.duration_s for track in video), *(track.duration_s for track in audio)], default=Fraction(0)) or overall,
                 title=container.metadata.get("title", ""),
                 video=video,
                 audio=audio,
