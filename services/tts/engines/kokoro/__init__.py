@@ -1,0 +1,1 @@
+"""Kokoro-82M on ONNX Runtime: nine locales, 54 voices, and the exact times of what it says."""

@@ -1,0 +1,129 @@
+"""What is spoken in one go: a sentence, several short ones, or a part of a long one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from services.tts.engines.kokoro.g2p.unit import Unit
+from services.tts.engines.kokoro.symbols import PUNCTUATION
+from services.tts.normalize.fragments import SpokenText
+from services.tts.sentences import Sentence
+
+LONGEST_SYMBOLS = 400
+"""The voices hurry and slur beyond this; the model's hard limit is 510."""
+
+SHORT_SYMBOLS = 22
+"""About 1.5 s of speech. Less than this alone sounds clipped, so it is spoken together with its neighbour."""
+
+_SENTENCE_END = frozenset(".!?…")
+# From the best place to breathe to the worst.
+_BREAKS = (frozenset(".!?…"), frozenset(";:—"), frozenset(",)”"), frozenset(" "))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A unit with its place in the request."""
+
+    symbols: str
+    is_word: bool
+    spoken: str
+    """Its part of the spoken text, with what follows it up to the next piece."""
+    begin: int
+    """Position in the request's text in code points, [begin, end)."""
+    end: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Input of one synthesis."""
+
+    pieces: tuple[Piece, ...]
+    begin: int
+    """Position in the request's text in code points, [begin, end)."""
+    end: int
+
+    @property
+    def symbols(self) -> str:
+        return "".join(piece.symbols for piece in self.pieces)
+
+    @property
+    def spoken(self) -> str:
+        return "".join(piece.spoken for piece in self.pieces).strip()
+
+
+def chunk_of(sentence: Sentence, text: SpokenText, units: Sequence[Unit]) -> Chunk | None:
+    """The chunk of one sentence; None where nothing in it is spoken."""
+    spoken = text.spoken
+    pieces = []
+    for index, unit in enumerate(units):
+        begin, end = text.source_span(unit.begin, unit.end)
+        tail = units[index + 1].begin if index + 1 < len(units) else len(spoken)
+        pieces.append(Piece(unit.symbols, unit.is_word, spoken[0 if index == 0 else unit.begin : tail], sentence.begin + begin, sentence.begin + end))
+    if not any(piece.is_word for piece in pieces):
+        return None
+    return Chunk(_closed(pieces), sentence.begin, sentence.end)
+
+
+def packed(chunks: Iterable[Chunk]) -> list[Chunk]:
+    """Join what is too short to be spoken alone with the chunk behind it, the last with the one before; cut what is too long."""
+    joined: list[Chunk] = []
+    for chunk in chunks:
+        if joined and _fits(joined[-1], chunk) and len(joined[-1].symbols) < SHORT_SYMBOLS:
+            joined[-1] = _join(joined[-1], chunk)
+        else:
+            joined.append(chunk)
+    if len(joined) > 1 and len(joined[-1].symbols) < SHORT_SYMBOLS and _fits(joined[-2], joined[-1]):
+        joined[-2:] = [_join(joined[-2], joined[-1])]
+    return [part for chunk in joined for part in _cut(chunk)]
+
+
+def _closed(pieces: list[Piece]) -> tuple[Piece, ...]:
+    """Without spaces at the ends, and with a full stop where nothing else ends the sentence: without it the voice does not come down."""
+    while pieces[-1].symbols == " ":
+        pieces = pieces[:-1]
+    while pieces[0].symbols == " ":
+        pieces = pieces[1:]
+    last = max(index for index, piece in enumerate(pieces) if piece.symbols not in '"”) ')
+    if pieces[last].symbols in _SENTENCE_END:
+        return tuple(pieces)
+    stop = Piece(".", False, "", pieces[-1].end, pieces[-1].end)
+    if pieces[last].symbols in PUNCTUATION:
+        return (*pieces[:last], Piece(".", False, pieces[last].spoken, pieces[last].begin, pieces[last].end), *pieces[last + 1 :])
+    return (*pieces, stop)
+
+
+def _fits(first: Chunk, second: Chunk) -> bool:
+    return len(first.symbols) + 1 + len(second.symbols) <= LONGEST_SYMBOLS
+
+
+def _join(first: Chunk, second: Chunk) -> Chunk:
+    space = Piece(" ", False, " ", first.end, second.begin)
+    return Chunk((*first.pieces, space, *second.pieces), first.begin, second.end)
+
+
+def _cut(chunk: Chunk) -> list[Chunk]:
+    """Parts of at most `LONGEST_SYMBOLS`, cut at the best place to breathe that is not far from the middle of what fits."""
+    length = len(chunk.symbols)
+    if length <= LONGEST_SYMBOLS:
+        return [chunk]
+    parts = -(-length // LONGEST_SYMBOLS)
+    ideal = length / parts
+    ends = [sum(len(piece.symbols) for piece in chunk.pieces[: index + 1]) for index in range(len(chunk.pieces))]
+    for marks in _BREAKS:
+        places = [i for i, piece in enumerate(chunk.pieces[:-1]) if piece.symbols in marks and 0.4 * ideal <= ends[i] <= LONGEST_SYMBOLS]
+        if places:
+            place = min(places, key=lambda i: abs(ends[i] - ideal))
+            break
+    else:
+        place = max(i for i, end in enumerate(ends) if end <= LONGEST_SYMBOLS)
+    head, tail = list(chunk.pieces[: place + 1]), list(chunk.pieces[place + 1 :])
+    seam = tail[0].begin
+    # A comma, not a full stop: the sentence goes on.
+    while head[-1].symbols == " ":
+        head.pop()
+    if head[-1].is_word:
+        head.append(Piece(",", False, "", seam, seam))
+    while tail[0].symbols == " ":
+        tail.pop(0)
+    return [Chunk(tuple(head), chunk.begin, seam), *_cut(Chunk(tuple(tail), seam, chunk.end))]

@@ -1,0 +1,1 @@
+"""From written-out text to Kokoro's symbols, one file a language family."""

@@ -1,0 +1,61 @@
+"""Cutting text of languages with spaces into words and marks, and foreign marks into the ones Kokoro knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import regex
+
+_MARKS = {
+    "،": ",", "、": ",", "，": ",", "。": ".", "．": ".", "｡": ".", "।": ".", "॥": ".", "؟": "?", "！": "!", "？": "?", "；": ";", "：": ":",
+    "–": "—", "―": "—", "~": "—", "〜": "—", "～": "—", "‥": "…", "⋯": "…", "...": "…",
+    "«": "“", "»": "”", "„": "“", "‟": "“", "《": "“", "》": "”", "「": "“", "」": "”", "『": "“", "』": "”", "〈": "“", "〉": "”", "〝": "“", "〞": "”",
+    "（": "(", "）": ")", "[": "(", "]": ")", "{": "(", "}": ")", "【": "(", "】": ")",
+}  # fmt: skip
+"""Written marks as Kokoro's. Marks that are in neither set are not spoken."""
+
+_KOKORO_MARKS = frozenset(';:,.!?—…"()“”')
+QUOTES = frozenset('"“”')
+
+# Apostrophes and hyphens inside a word belong to it, and so does the apostrophe of an elision at its end ("l’").
+_TOKEN = regex.compile(
+    r"(?P<word>[\p{L}\p{M}\p{N}]+(?:[’'‘\-\u2010\u2011·\u200c\u200d][\p{L}\p{M}\p{N}]+)*(?:[’'](?=\s|[\p{L}]))?)|(?P<space>\s+)|(?P<mark>\.{2,}|[^\p{L}\p{M}\p{N}\s])"
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word (`mark` empty), a mark in Kokoro's form, or a space (`mark` " ")."""
+
+    text: str
+    begin: int
+    end: int
+    mark: str = ""
+
+    @property
+    def is_word(self) -> bool:
+        return not self.mark
+
+
+def mark_of(written: str) -> str:
+    """Kokoro's symbol for a written mark; empty where it has none."""
+    if len(written) > 1:
+        return "…"
+    mark = _MARKS.get(written, written)
+    return mark if mark in _KOKORO_MARKS else ""
+
+
+def tokens_of(text: str) -> list[Token]:
+    """Words, marks and spaces in order; what is not spoken is left out. A dash between spaces is a mark, a hyphen is not."""
+    tokens: list[Token] = []
+    for match in _TOKEN.finditer(text):
+        begin, end = match.span()
+        if match["word"]:
+            tokens.append(Token(match["word"], begin, end))
+            continue
+        written = match.group()
+        spaced = text[begin - 1 : begin].isspace() and text[end : end + 1].isspace()
+        mark = " " if match["space"] else "—" if written in "-−" and spaced else mark_of(written)
+        if mark:
+            tokens.append(Token(written, begin, end, mark))
+    return tokens

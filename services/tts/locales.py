@@ -1,0 +1,39 @@
+"""Matching the locale that is asked for with those that an engine speaks (BCP 47)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import langcodes
+
+from locutor.errors import InvalidInput
+
+_MOST_SPOKEN = {"en": "en-US", "pt": "pt-BR"}
+"""What a bare language means where an engine speaks several of its locales."""
+
+# CLDR language matching: 5 between regions of one language, 20 and more between scripts or languages that are merely understood.
+_LARGEST_DISTANCE = 10
+
+
+def match_locale(asked: str, available: Sequence[str]) -> str:
+    """The available locale that speaks for `asked`: itself, its language's most spoken, or the nearest region.
+
+    Raises `InvalidInput` (field "locale") for a malformed tag and for a language that is not there.
+    """
+    listed = ", ".join(sorted(available))
+    try:
+        tag = langcodes.Language.get(asked) if asked else None
+    except langcodes.LanguageTagError:
+        tag = None
+    if tag is None or not tag.is_valid():
+        raise InvalidInput.of("locale", f"{asked!r} is not a BCP 47 tag; give one of {listed}", "MALFORMED_LOCALE")
+    by_tag = {locale.casefold(): locale for locale in available}
+    canonical = tag.to_tag()
+    for candidate in (canonical, _MOST_SPOKEN.get(canonical, "")):
+        if candidate.casefold() in by_tag:
+            return by_tag[candidate.casefold()]
+    same_language = [locale for locale in available if langcodes.Language.get(locale).language == tag.language]
+    match, _ = langcodes.closest_match(tag, same_language, max_distance=_LARGEST_DISTANCE) if same_language else ("und", 0)
+    if match == "und":
+        raise InvalidInput.of("locale", f"no voice speaks {asked!r}; there are {listed}", "UNKNOWN_LOCALE")
+    return match
