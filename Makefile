@@ -1,26 +1,102 @@
 SHELL := /bin/bash
-# Pinned code generators, in an environment of their own: code made by grpcio-tools 1.80 runs on protobuf 6.31 to 7.x.
-PROTO_ENV := $(HOME)/.cache/locutor/proto-env-1.80.0
-BUF_ENV := $(HOME)/.cache/locutor/buf-1.75.0
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+VENV := .venv
+RUN := $(VENV)/bin
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/locutor
+
+# Tools that must not share an environment with the project. Code made by grpcio-tools 1.80 runs on protobuf 6.31 to 7.x.
+PROTO_ENV := $(CACHE)/proto-env-1.80.0
+BUF_ENV := $(CACHE)/buf-1.75.0
+UV_ENV := $(CACHE)/uv-0.13.9
+
 PROTOS := $(shell find protos/locutor -name '*.proto' | sort)
 SERVICE_PROTOS := $(shell grep -l '^service' $(PROTOS))
+SERVICES := asr tts translate lipsync gateway
 
-.PHONY: protos proto-lint
+# What a `make demo` makes its videos with; FACE= and TO= may be given.
+SCRIPT ?= examples/hello.md
+FACE ?= out/astronaut.png
+TO ?= en-US,es,pt-BR
+CONSENT ?= NASA portrait of Eileen Collins, in the public domain, for a demonstration
+CONSENT_BY ?= make demo
+
+.PHONY: help install models test lint types demo bench protos proto-check compose-check lock clean
+
+help:  ## Say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+install: $(VENV)/.installed  ## Everything this project needs, pinned, into .venv
+
+# A copied or moved .venv would run another checkout's code: the stamp holds the path.
+$(VENV)/.installed: requirements/dev.lock pyproject.toml
+	@.ci/system-packages libgl1 libglib2.0-0
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "make: $(PYTHON) with the module venv is needed (Debian: apt-get install python3.11-venv); another one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.lock
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(RUN)/python -m pip check
+	@touch $@
+
+models: install  ## The weights of the default engines, into the model store
+	$(RUN)/locutor models fetch
+
+test: install models  ## All tests, on real engines and weights
+	@.ci/system-packages chromium fonts-noto-core fonts-noto-cjk
+	$(RUN)/pytest -q $(ARGS)
+
+lint: install  ## Style
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+
+types: install  ## Types
+	$(RUN)/mypy
+
+demo: install models $(FACE)  ## Three presenter videos into out/demo
+	$(RUN)/locutor present $(SCRIPT) --face $(FACE) --to $(TO) --out out/demo --consent "$(CONSENT)" --consent-by "$(CONSENT_BY)"
+
+out/astronaut.png: | install
+	@mkdir -p $(@D)
+	$(RUN)/python -c 'import PIL.Image, skimage.data; PIL.Image.fromarray(skimage.data.astronaut()).save("$@")'
+
+bench: install models  ## Speed, memory and overhead, all in one run
+	$(RUN)/python -m bench $(ARGS)
+
 $(PROTO_ENV)/.ready:
-	python3 -m venv $(PROTO_ENV)
-	$(PROTO_ENV)/bin/pip install -q grpcio-tools==1.80.0 mypy-protobuf==5.1.0
-	touch $@
+	$(PYTHON) -m venv $(PROTO_ENV)
+	$(PROTO_ENV)/bin/pip install --quiet --disable-pip-version-check grpcio-tools==1.80.0 mypy-protobuf==5.1.0
+	@touch $@
 
 $(BUF_ENV)/.ready:
+	@command -v npm >/dev/null || { echo "make: npm is needed for buf: install Node.js with npm" >&2; exit 1; }
 	mkdir -p $(BUF_ENV)
 	npm install --silent --no-save --no-package-lock --prefix $(BUF_ENV) @bufbuild/buf@1.75.0
-	touch $@
+	@touch $@
 
-## Generate the stubs in locutor/ from protos/.
-protos: $(PROTO_ENV)/.ready
+STUBS := .
+protos: $(PROTO_ENV)/.ready  ## Generate the stubs in locutor/ from protos/
 	$(PROTO_ENV)/bin/python -m grpc_tools.protoc -I protos --plugin=$(PROTO_ENV)/bin/protoc-gen-mypy \
-		--python_out=. --mypy_out=quiet:. $(PROTOS)
-	$(PROTO_ENV)/bin/python -m grpc_tools.protoc -I protos --grpc_python_out=. $(SERVICE_PROTOS)
+		--python_out=$(STUBS) --mypy_out=quiet:$(STUBS) $(PROTOS)
+	$(PROTO_ENV)/bin/python -m grpc_tools.protoc -I protos --grpc_python_out=$(STUBS) $(SERVICE_PROTOS)
 
-proto-lint: $(BUF_ENV)/.ready
-	cd protos && $(BUF_ENV)/node_modules/.bin/buf lint
+proto-check: $(BUF_ENV)/.ready  ## Lint the protos, compare them with main, compare the stubs with the protos
+	BUF=$(BUF_ENV)/node_modules/.bin/buf .ci/check-protos
+
+compose-check:  ## Is compose.yaml valid?
+	.ci/check-compose
+
+$(UV_ENV)/.ready:
+	$(PYTHON) -m venv $(UV_ENV)
+	$(UV_ENV)/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	@touch $@
+
+# Pins stay as they are where they still fit; `make lock ARGS=--upgrade` renews them.
+COMPILE = $(UV_ENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url $(ARGS)
+lock: $(UV_ENV)/.ready  ## Pin all dependencies in requirements/, for every platform, from pyproject.toml
+	$(COMPILE) --extra all --group dev -o requirements/dev.lock
+	for name in serving $(SERVICES); do $(COMPILE) --extra $$name --constraints requirements/dev.lock -o requirements/$$name.lock || exit 1; done
+
+clean:  ## Remove what was made here; the model store stays
+	rm -rf $(VENV) build out *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
