@@ -1,0 +1,34 @@
+"""Languages as Whisper's tokens name them, and as BCP 47 does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import langcodes
+
+from locutor.errors import InvalidInput
+
+
+def bcp47(token: str) -> str:
+    """The BCP 47 tag of a Whisper language: "jw" is "jv", "no" stays "no"."""
+    return str(langcodes.standardize_tag(token))
+
+
+def whisper_language(locale: str, known: Sequence[str]) -> str:
+    """The one of Whisper's languages that a BCP 47 tag means: "pt-BR" is "pt", "nb" is "no".
+
+    Raises `InvalidInput` (field "locale") for a malformed tag and for a language that is not known.
+    """
+    listed = ", ".join(sorted(bcp47(token) for token in known))
+    try:
+        tag = langcodes.Language.get(locale)
+    except langcodes.LanguageTagError:
+        tag = None
+    if tag is None or not tag.is_valid():
+        raise InvalidInput.of("locale", f"{locale!r} is not a BCP 47 tag; give one of {listed}, with or without a region, or none", "MALFORMED_LOCALE")
+    by_language = {langcodes.Language.get(bcp47(token)).language: token for token in known}
+    # A macrolanguage stands for its members: Norwegian for Bokmål, Chinese for Mandarin.
+    for candidate in (tag.language, langcodes.Language.get(locale).prefer_macrolanguage().language):
+        if candidate in by_language:
+            return by_language[candidate]
+    raise InvalidInput.of("locale", f"{locale!r} is not recognised by these weights; they know {listed}", "UNKNOWN_LOCALE")

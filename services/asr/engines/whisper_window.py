@@ -1,0 +1,99 @@
+"""What Whisper hears in one window of speech, and what of it is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
+from faster_whisper.transcribe import Segment as WhisperSegment
+
+from services.asr.engine import SAMPLE_RATE
+
+_MARGIN_FRAMES = 800
+"""Empty mel frames (10 ms each) after a window's end. Whisper was trained on 30 s windows, but its encoder costs by the
+frame: with 8 s and more of emptiness the text is that of the full window, with under 2 s its end is repeated."""
+
+_REPETITIVE = 2.4
+_DOUBTFUL = -1.0
+_NO_SPEECH = 0.6
+"""Compression ratio, mean log probability and no-speech probability at which a decoding has failed: Whisper's own thresholds."""
+
+_NOTHING_LEFT_S = 0.4
+"""What remains of a window after its last word is not decoded again if it is shorter: it holds the pause alone."""
+
+
+class WindowWhisper(WhisperModel):
+    """A Whisper whose encoder works on the window's sound and a margin, not always on 30 s."""
+
+    def encode(self, features: np.ndarray) -> Any:
+        """Encode (mels, frames), of which trailing zeros are padding."""
+        sounding = np.flatnonzero(features.any(axis=0))
+        content = int(sounding[-1]) + 1 if len(sounding) else 0
+        frames = min(content + _MARGIN_FRAMES, self.feature_extractor.nb_max_frames)
+        # The encoder halves the rate: its length must be even.
+        return super().encode(pad_or_trim(features, frames + frames % 2))
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was decoded in a window."""
+
+    segments: tuple[WhisperSegment, ...]
+
+    @property
+    def failed(self) -> bool:
+        return any(s.compression_ratio > _REPETITIVE or s.avg_logprob < _DOUBTFUL for s in self.segments)
+
+    @property
+    def score(self) -> tuple[bool, float]:
+        """Higher is better: not repetitive first, then likely."""
+        repetitive = any(s.compression_ratio > _REPETITIVE for s in self.segments)
+        return not repetitive, min((s.avg_logprob for s in self.segments), default=0.0)
+
+
+def detect_language(model: WindowWhisper, audio: np.ndarray) -> tuple[str, float]:
+    """Whisper's name of the language spoken, and how sure it is."""
+    language, probability, _ = model.detect_language(audio)
+    return language, float(probability)
+
+
+def transcribe(model: WindowWhisper, audio: np.ndarray, language: str, hint: str) -> tuple[WhisperSegment, ...]:
+    """The segments of a window with their words, times in seconds from its beginning; without those that are not to be believed.
+
+    Whisper's own way out of a failed decoding is to sample at random; here it decodes once more with repetition
+    forbidden, so that equal sound gives equal text.
+    """
+    heard = _decode(model, audio, language, hint)
+    if heard.failed:
+        heard = max(heard, _decode(model, audio, language, hint, no_repeat_ngram_size=3, repetition_penalty=1.1), key=lambda h: h.score)
+    return tuple(segment for segment in heard.segments if _believable(segment))
+
+
+def _decode(model: WindowWhisper, audio: np.ndarray, language: str, hint: str, **parameters: Any) -> Heard:
+    length_s = len(audio) / SAMPLE_RATE
+    segments, _ = model.transcribe(
+        audio,
+        language=language,
+        temperature=0.0,
+        condition_on_previous_text=False,
+        no_speech_threshold=_NO_SPEECH,
+        word_timestamps=True,
+        hotwords=hint or None,
+        **parameters,
+    )
+    found: list[WhisperSegment] = []
+    for segment in segments:
+        found.append(segment)
+        if length_s - segment.end < _NOTHING_LEFT_S:
+            break
+    return Heard(tuple(found))
+
+
+def _believable(segment: WhisperSegment) -> bool:
+    if segment.compression_ratio > _REPETITIVE:
+        return False
+    # Sound that the VAD took for speech and Whisper does not: a stock phrase of the training data comes out.
+    return not (segment.no_speech_prob > _NO_SPEECH and segment.avg_logprob < _DOUBTFUL)
