@@ -80,7 +80,7 @@ class LoudnessMeter:
 
     def push(self, block: np.ndarray) -> None:
         self._shape = block.shape[1:]
-        columns = block.reshape(len(block), -1).astype(np.float64)
+        columns = (block[:, None] if block.ndim == 1 else block).astype(np.float64)
         if self._state is None:
             self._state = np.zeros((len(_K_WEIGHTING), 2, columns.shape[1]))
         if len(block) == 0:

@@ -49,6 +49,8 @@ class _Parameters:
     width: int
     height: int
     pixel_format: str
+    frame_rate: Fraction | None
+    """As the stream's headers say, if they do."""
     parameter_sets: bytes
     """SPS and PPS as in the avcC box."""
 
@@ -153,7 +155,7 @@ def _open_piece(piece: Path | bytes, field: str) -> av.container.InputContainer:
 
 def _parameters(stream: VideoStream) -> _Parameters:
     context: VideoCodecContext = stream.codec_context
-    return _Parameters(context.name, context.width, context.height, context.pix_fmt or "unknown", bytes(context.extradata or b""))
+    return _Parameters(context.name, context.width, context.height, context.pix_fmt or "unknown", context.framerate or None, bytes(context.extradata or b""))
 
 
 def _difference(first: _Parameters, other: _Parameters) -> str:
@@ -164,6 +166,8 @@ def _difference(first: _Parameters, other: _Parameters) -> str:
         found = f"is {other.width}x{other.height}, the first is {first.width}x{first.height}"
     elif first.pixel_format != other.pixel_format:
         found = f"is {other.pixel_format}, the first is {first.pixel_format}"
+    elif first.frame_rate != other.frame_rate:
+        found = f"is at {other.frame_rate} frames a second, the first at {first.frame_rate}"
     else:
         found = "has other H.264 parameter sets (SPS, PPS) than the first"
     return f"{found}; encode all pieces of a programme with the same settings"
@@ -225,7 +229,7 @@ class _Sound:
             return
         if block.ndim not in (1, 2) or (block.ndim == 2 and block.shape[1] not in (1, 2)):
             raise InvalidInput.of("audio", f"has the shape {block.shape}; give (n,) or (n, 2)", "BAD_SHAPE")
-        stereo = np.broadcast_to(block.reshape(len(block), -1), (len(block), 2))
+        stereo = np.broadcast_to(block[:, None] if block.ndim == 1 else block, (len(block), 2))
         self._pending = np.concatenate([self._pending, stereo]) if len(self._pending) else stereo
 
     def _encode(self, samples: np.ndarray) -> None:

@@ -87,8 +87,9 @@ def probe(path: Path, field: str = "media") -> MediaInfo:
             )
     except av.error.FFmpegError as error:
         raise InvalidInput.of(field, f"{path.name!r} is not an audio or video file that can be read ({error.strerror})", "NOT_MEDIA") from error
-    if not video and not audio:
-        raise InvalidInput.of(field, f"{path.name!r} ({info.container}) has neither video nor audio", "NOT_MEDIA")
+    # FFmpeg takes any file called .png for a picture: one without a size is none.
+    if not any(track.width and track.height for track in video) and not any(track.sample_rate for track in audio):
+        raise InvalidInput.of(field, f"{path.name!r} (looks like {info.container}) has neither video nor audio in it", "NOT_MEDIA")
     return info
 
 

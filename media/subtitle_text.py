@@ -181,11 +181,13 @@ def _pieces_of(timed: TimedText, rules: SubtitleRules) -> Iterator[TextPiece]:
     pending = text[: words[0].begin].lstrip() if words else ""
     start: Fraction | None = None
     for number, word in enumerate(words):
-        following = words[number + 1].begin if number + 1 < len(words) else len(text)
-        closing, joiner, opening, may_break = _split_gap(text[word.end : following], rules)
+        if number + 1 < len(words):
+            closing, joiner, opening, may_break = _split_gap(text[word.end : words[number + 1].begin], rules)
+        else:
+            closing, joiner, opening, may_break = text[word.end :], "", "", True
         start = exact_seconds(word.start_s) if start is None else start
         pending += text[word.begin : word.end] + closing
-        if may_break or number + 1 == len(words):
+        if may_break:
             shown = " ".join(pending.split())
             yield TextPiece(shown, joiner, start, exact_seconds(word.end_s), _quality(shown))
             pending, start = opening, None

@@ -14,7 +14,7 @@ from itertools import pairwise
 from math import ceil, floor, inf
 
 from media.clock import exact_seconds
-from media.subtitle_text import BreakQuality, Pieces, SubtitleRules, TimedText, TimedWord, rules_for, text_pieces
+from media.subtitle_text import BreakQuality, Pieces, SubtitleRules, TextPiece, TimedText, TimedWord, rules_for, text_pieces
 
 __all__ = ["Cue", "SubtitleRules", "TimedText", "TimedWord", "make_cues", "rules_for"]
 
@@ -26,6 +26,8 @@ _COST_OF_INNER_SENTENCE_END = 1.5
 _COST_PER_PAUSE_S = 4.0
 """A pause inside a cue shows words long before they are said."""
 _FREE_PAUSE_S = 0.3
+_CLAUSE_PAUSE_S = 0.4
+"""A pause of this length parts clauses, whatever the writing says."""
 _COST_PER_MISSING_S = 60.0
 _COST_PER_EXCESS_CPS = 2.0
 _LINGER_S = Fraction(1, 4)
@@ -107,6 +109,12 @@ class _Screen:
         return _COST_PER_MISSING_S * max(0.0, float(self._rules.shortest_s) - shown_s) + _COST_PER_EXCESS_CPS * max(0.0, excess_cps)
 
 
+def _cost_of_cut(pieces: Sequence[TextPiece], end: int) -> float:
+    cost = _COST_OF_CUT[pieces[end - 1].break_after]
+    pauses = end < len(pieces) and pieces[end].start - pieces[end - 1].end >= _CLAUSE_PAUSE_S
+    return min(cost, _COST_OF_CUT[BreakQuality.CLAUSE]) if pauses else cost
+
+
 def _choose_cuts(run: Pieces, screen: _Screen) -> list[int]:
     """Indices at which cues begin, and the end: the cheapest way through the programme."""
     pieces = run.pieces
@@ -122,7 +130,7 @@ def _choose_cuts(run: Pieces, screen: _Screen) -> list[int]:
                 inside += _COST_OF_INNER_SENTENCE_END if before.break_after is BreakQuality.SENTENCE else 0.0
                 if not run.fits(begin, end) or not screen.said_in_time(begin, end):
                     break
-            cost = best[begin] + inside + _COST_OF_CUE + _COST_OF_CUT[last.break_after] + screen.cost(begin, end)
+            cost = best[begin] + inside + _COST_OF_CUE + _cost_of_cut(pieces, end) + screen.cost(begin, end)
             if cost < best[end]:
                 best[end], previous[end] = cost, begin
     cuts = [len(pieces)]

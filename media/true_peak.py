@@ -28,7 +28,7 @@ class TruePeakEnvelope:
 
         Where it cannot reach `floor` (full scale 1), 0 may stand instead: most of a programme is quiet, and oversampling is dear.
         """
-        columns = block.reshape(len(block), -1)
+        columns = block[:, None] if block.ndim == 1 else block
         if self._tail is None:
             self._tail = np.zeros((TAPS_PER_PHASE, columns.shape[1]), np.float32)
         joined = np.concatenate([self._tail, columns])

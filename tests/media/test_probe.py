@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from locutor.errors import InvalidInput, OutOfRange
+from media.cover import write_cover
+from media.mux import mux_program
+from media.probe import probe
+from tests.media.pieces import SIZE, encode_piece, grey_of
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("video") / "v.mp4"
+    return mux_program(out, [encode_piece(30), encode_piece(30, 30)], np.zeros(0, np.float32), frame_rate=Fraction(25)).path
+
+
+def test_probe_says_what_is_there(video: Path) -> None:
+    info = probe(video)
+    assert "mp4" in info.container.split(",")
+    assert info.size_bytes == video.stat().st_size
+    assert info.duration_s == Fraction(12, 5)
+    track = info.video[0]
+    assert (track.width, track.height, track.frame_rate, track.frame_count, track.language) == (*SIZE, Fraction(25), 60, "")
+    assert info.audio[0].channels == 2 and info.subtitles == ()
+
+
+def test_what_is_no_media_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "face.png").write_text("this is a text file " * 50)
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "cut.mp4").write_bytes(encode_piece(30)[:300])
+    for name, reason in [("face.png", "NOT_MEDIA"), ("empty.mp4", "EMPTY"), ("cut.mp4", "NOT_MEDIA"), ("missing.mp4", "NOT_FOUND")]:
+        with pytest.raises(InvalidInput, match=name) as caught:
+            probe(tmp_path / name, field="face_uri")
+        assert (caught.value.violations[0].field, caught.value.reason) == ("face_uri", reason)
+
+
+@pytest.mark.parametrize(("time_s", "frame"), [(0.0, 0), (0.039, 0), (0.04, 1), (1.2, 30), (1.99, 49), (2.399, 59)])
+def test_the_cover_is_the_frame_asked_for(video: Path, tmp_path: Path, time_s: float, frame: int) -> None:
+    write_cover(video, tmp_path / "cover.jpg", time_s)
+    with Image.open(tmp_path / "cover.jpg") as image:
+        assert (image.format, image.size) == ("JPEG", SIZE)
+        # Limited-range luma to full-range grey.
+        expected = (grey_of(frame) - 16) * 255 / 219
+        assert float(np.asarray(image.convert("L")).mean()) == pytest.approx(expected, abs=1.6)
+
+
+@pytest.mark.parametrize("time_s", [-0.1, 2.4, 100.0])
+def test_no_cover_from_outside_the_video(video: Path, tmp_path: Path, time_s: float) -> None:
+    with pytest.raises(OutOfRange, match=r"lasts 2\.400 s"):
+        write_cover(video, tmp_path / "cover.jpg", time_s)
