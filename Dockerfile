@@ -16,7 +16,7 @@ WORKDIR /home/locutor
 FROM base AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv && pip install "setuptools>=80" wheel
-COPY pyproject.toml README.md /source/
+COPY pyproject.toml README.md LICENSE /source/
 COPY locutor /source/locutor
 COPY services /source/services
 COPY media /source/media
