@@ -54,7 +54,9 @@ class FasterWhisperEngine:
 
     def open(self, options: RecognitionOptions) -> WhisperStream:
         """Begin a stream. Raises `InvalidInput` (field "locale") for a language that the weights do not know."""
-        language = whisper_language(options.locale, self._model.supported_languages) if options.locale else ""
+        known = self._model.supported_languages
+        # Weights of one language have nothing to detect.
+        language = whisper_language(options.locale, known) if options.locale else known[0] if len(known) == 1 else ""
         return WhisperStream(self._model, language, options)
 
 
