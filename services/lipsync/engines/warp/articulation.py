@@ -1,0 +1,192 @@
+"""From phonemes with times to what the mouth does in each frame: dominance coarticulation, then the contacts that nothing may overrule.
+
+Every sound pulls the mouth towards its target with a strength that rises before it and decays after it (Cohen and Massaro, "Modeling
+coarticulation in synthetic visual speech", 1993); the mouth is where the pulls balance. Short sounds pull for a shorter time, so fast speech
+shrinks by itself. Closures and tucks are laid over the result and hold for longer than a frame, so that every one of them is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.special import erf
+
+from services.lipsync.engine import Speech
+from services.lipsync.engines.warp.phonetics import Contact, MouthTarget, mouth_targets
+
+VISUAL_LEAD_S = 0.035
+"""Lips are seen this much before they are heard; an audio-visual synchrony model scored this lead best on speech with exact times."""
+
+# Spread of a pull's rise and decay, in seconds. Rounding is prepared earlier and released later than opening.
+_APERTURE_RISE_S, _APERTURE_DECAY_S = 0.042, 0.040
+_SHAPE_RISE_S, _SHAPE_DECAY_S = 0.072, 0.058
+_REACH_S = 0.32
+"""Beyond this distance a pull is nothing: more than four times the widest spread."""
+
+# A contact's full hold reaches from before its sound's start to after its end (in the lips' time, which leads), then eases out.
+_HOLD_BEFORE_S, _HOLD_AFTER_S, _EASE_S = 0.006, 0.012, 0.050
+_HOLD_LEAST_S = 0.066
+"""A frame at 25 fps lasts 40 ms: a hold this long has one in its middle, whatever the phase."""
+
+_STRESS_GAIN = 1.15
+_REST_HOLD = 1.0
+"""Dominance of silence: it closes the mouth."""
+
+
+@dataclass(frozen=True)
+class MouthTrack:
+    """What the mouth does, an array of (frames,) float32 for each control; lengths in interpupillary distances, see `MouthTarget`."""
+
+    open: np.ndarray
+    jaw: np.ndarray
+    width: np.ndarray
+    round: np.ndarray
+    upper: np.ndarray
+    lower: np.ndarray
+    tongue: np.ndarray
+    press: np.ndarray
+    """How firmly closed lips press together, 0 to 1."""
+    tuck: np.ndarray
+    """How far the lower lip is tucked under the upper teeth, 0 to 1."""
+    loudness: np.ndarray
+    """Level of the voice, 0 silent to about 1."""
+
+    def at(self, frame: int) -> dict[str, float]:
+        """The controls of one frame by name."""
+        return {field.name: float(getattr(self, field.name)[frame]) for field in fields(self)}
+
+
+@dataclass(frozen=True)
+class _Pull:
+    """One target over a span; times in seconds."""
+
+    target: MouthTarget
+    start_s: float
+    end_s: float
+    stressed: bool
+
+
+_APERTURE = ("open", "jaw", "upper", "lower", "tongue")
+_SHAPE = ("width", "round")
+
+
+def articulate(speech: Speech, times_s: np.ndarray, expression: float) -> MouthTrack:
+    """The mouth at each of `times_s`, (frames,) seconds of the speech's audio. `expression` scales lips and jaw: 1 is natural."""
+    lips_s = times_s.astype(np.float64) + VISUAL_LEAD_S
+    pulls, silences = _pulls(speech)
+    values = _balance(pulls, silences, lips_s)
+    loudness = voice_level(speech.audio, speech.sample_rate, lips_s)
+    drive = expression * (0.76 + 0.32 * loudness)
+    for name in ("open", "jaw"):
+        values[name] *= drive
+    for name in ("upper", "lower", "width", "round"):
+        values[name] *= expression
+    closure = _contact(pulls, Contact.CLOSURE, lips_s)
+    tuck = _contact(pulls, Contact.TUCK, lips_s) * (1.0 - closure)
+    free = (1.0 - closure) * (1.0 - tuck)
+    for name in ("open", "upper", "lower"):
+        values[name] *= free
+    values["tongue"] *= 1.0 - closure
+    # The jaw hardly follows a lip closure; it may not hang lower than closed lips reach.
+    values["jaw"] = values["jaw"] * (1.0 - 0.45 * closure - 0.3 * tuck)
+    values["round"] = np.clip(values["round"] * (1.0 - 0.4 * closure), 0.0, 1.2)
+    press = np.clip((closure - 0.7) / 0.3, 0.0, 1.0) * 0.8
+    as_float = {name: value.astype(np.float32) for name, value in values.items()}
+    return MouthTrack(**as_float, press=press.astype(np.float32), tuck=tuck.astype(np.float32), loudness=loudness.astype(np.float32))
+
+
+def stress_times(speech: Speech) -> np.ndarray:
+    """Middles of the stressed vowels, in seconds of the audio: where accents of head and brows may fall."""
+    return np.array([(span.start_s + span.end_s) / 2 for span in speech.phonemes if span.stressed and _is_vowel(span.symbol)])
+
+
+def voice_level(audio: np.ndarray, sample_rate: int, times_s: np.ndarray, smoothing_s: float = 0.06) -> np.ndarray:
+    """Level of the voice at `times_s`: 0 at 26 dB under its own loud parts, 1 at them. (frames,) float64."""
+    if audio.size == 0:
+        return np.zeros(len(times_s))
+    hop = max(1, round(sample_rate * 0.01))
+    count = -(-len(audio) // hop)
+    power = np.square(np.pad(audio.astype(np.float64), (0, count * hop - len(audio)))).reshape(count, hop).mean(1)
+    power = _smooth(power, 2.0)
+    loud = np.percentile(power, 90)
+    if loud < 1e-9:
+        return np.zeros(len(times_s))
+    level = np.clip((10.0 * np.log10(power / loud + 1e-9) + 26.0) / 26.0, 0.0, 1.1)
+    return np.interp(times_s, (np.arange(count) + 0.5) * hop / sample_rate, _smooth(level, smoothing_s / 0.01), left=0.0, right=0.0)
+
+
+def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
+    reach = int(4 * sigma) + 1
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), "valid")
+
+
+def _is_vowel(symbol: str) -> bool:
+    return any(target.open >= 0.05 and target.hold >= 0.6 and target.contact is Contact.NONE for target in mouth_targets(symbol))
+
+
+def _pulls(speech: Speech) -> tuple[list[_Pull], list[tuple[float, float]]]:
+    """The targets in order, and the silent spans: those that are given, the gaps between sounds, and what lies before and after."""
+    pulls: list[_Pull] = []
+    silences: list[tuple[float, float]] = []
+    reached = -_REACH_S
+    for span in speech.phonemes:
+        targets = mouth_targets(span.symbol)
+        if not targets:
+            continue
+        if span.start_s > reached + 1e-6:
+            silences.append((reached, span.start_s))
+        # The first part of a diphthong is the longer one.
+        shares = np.array([1.2] + [1.0] * (len(targets) - 1))
+        edges = span.start_s + (span.end_s - span.start_s) * np.concatenate([[0.0], np.cumsum(shares / shares.sum())])
+        pulls.extend(_Pull(target, float(a), float(b), span.stressed) for target, a, b in zip(targets, edges[:-1], edges[1:], strict=True))
+        reached = max(reached, span.end_s)
+    end = max(reached, len(speech.audio) / speech.sample_rate) + 2 * _REACH_S
+    silences.append((reached, end))
+    return pulls, silences
+
+
+def _rise_and_decay(times_s: np.ndarray, start_s: float, end_s: float, rise_s: float, decay_s: float) -> np.ndarray:
+    """A span's dominance over time: 1 within a long span, eased at both ends; its integral grows with the span."""
+    return 0.5 * (erf((times_s - start_s) / (rise_s * np.sqrt(2.0))) - erf((times_s - end_s) / (decay_s * np.sqrt(2.0)))).clip(0.0)
+
+
+def _balance(pulls: Sequence[_Pull], silences: Sequence[tuple[float, float]], times_s: np.ndarray) -> dict[str, np.ndarray]:
+    sums = {name: np.zeros(len(times_s)) for name in _APERTURE + _SHAPE}
+    aperture_weight, shape_weight = np.full(len(times_s), 1e-4), np.full(len(times_s), 1e-4)
+    for pull in pulls:
+        near = slice(*np.searchsorted(times_s, [pull.start_s - _REACH_S, pull.end_s + _REACH_S]))
+        aperture = pull.target.hold * _rise_and_decay(times_s[near], pull.start_s, pull.end_s, _APERTURE_RISE_S, _APERTURE_DECAY_S)
+        shape = pull.target.shape_hold * _rise_and_decay(times_s[near], pull.start_s, pull.end_s, _SHAPE_RISE_S, _SHAPE_DECAY_S)
+        if pull.target.contact is not Contact.NONE:
+            # The contact itself is laid over later; until then its neighbours' opening shows how wide the lips part beside it.
+            aperture = aperture * 0.25
+        gain = _STRESS_GAIN if pull.stressed else 1.0
+        for name in _APERTURE:
+            sums[name][near] += aperture * getattr(pull.target, name) * (gain if name in ("open", "jaw") else 1.0)
+        for name in _SHAPE:
+            sums[name][near] += shape * getattr(pull.target, name)
+        aperture_weight[near] += aperture
+        shape_weight[near] += shape
+    for start_s, end_s in silences:
+        near = slice(*np.searchsorted(times_s, [start_s - _REACH_S, end_s + _REACH_S]))
+        aperture_weight[near] += _REST_HOLD * _rise_and_decay(times_s[near], start_s, end_s, _APERTURE_RISE_S, _APERTURE_DECAY_S)
+        shape_weight[near] += _REST_HOLD * _rise_and_decay(times_s[near], start_s, end_s, _SHAPE_RISE_S, _SHAPE_DECAY_S)
+    return {name: total / (aperture_weight if name in _APERTURE else shape_weight) for name, total in sums.items()}
+
+
+def _contact(pulls: Sequence[_Pull], contact: Contact, times_s: np.ndarray) -> np.ndarray:
+    """0 to 1: how far the contacts of this kind are made. 1 from before each sound to after it."""
+    made = np.zeros(len(times_s))
+    for pull in pulls:
+        if pull.target.contact is not contact:
+            continue
+        start, end = pull.start_s - _HOLD_BEFORE_S, pull.end_s + _HOLD_AFTER_S
+        missing = max(0.0, _HOLD_LEAST_S - (end - start))
+        start, end = start - missing / 2, end + missing / 2
+        near = slice(*np.searchsorted(times_s, [start - _EASE_S, end + _EASE_S]))
+        distance = np.maximum(np.maximum(start - times_s[near], times_s[near] - end), 0.0) / _EASE_S
+        made[near] = np.maximum(made[near], 0.5 + 0.5 * np.cos(np.pi * np.clip(distance, 0.0, 1.0)))
+    return made

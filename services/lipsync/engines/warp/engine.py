@@ -1,0 +1,74 @@
+"""The embedded lip-sync engine: a portrait warped by its landmarks, with a rendered mouth interior, on the CPU, faster than real time."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import cv2
+import numpy as np
+
+from locutor.errors import InvalidInput
+from services.engine import ModelInfo
+from services.lipsync.engine import Background, Piece, Speech, VideoFormat
+from services.lipsync.engines.warp.articulation import articulate
+from services.lipsync.engines.warp.behaviour import move
+from services.lipsync.engines.warp.portrait import WarpPortrait, analyse
+from services.lipsync.engines.warp.render import render
+from services.lipsync.framing import frame_portrait
+from services.lipsync.landmarks import FaceLandmarker
+from services.weights import ModelStore
+
+ENGINE_VERSION = "1"
+LANDMARKER_ARTIFACT, LANDMARKER_FILE = "mediapipe-face-landmarker", "face_landmarker_v2.task"
+_LOOKAHEAD = 2
+"""Frames in the making for each thread: enough that a consumer that takes them one by one does not wait, and no more to hold."""
+
+
+class WarpEngine:
+    """Constructed as `WarpEngine(store, threads)`; see `LipsyncEngine`. Safe to call from several threads."""
+
+    def __init__(self, store: ModelStore, threads: int | None = None) -> None:
+        """`threads` that render the frames of one piece together; default: the processors this process may use."""
+        artifact = store.artifact(LANDMARKER_ARTIFACT)
+        self.info = ModelInfo(
+            engine="warp",
+            engine_version=ENGINE_VERSION,
+            name=LANDMARKER_ARTIFACT,
+            weights={file.name: file.sha256 for file in artifact.files},
+            license=artifact.license,
+            commercial_use=artifact.commercial_use,
+            is_default=True,
+        )
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._landmarker = FaceLandmarker(store.ensure(LANDMARKER_ARTIFACT) / LANDMARKER_FILE)
+        # Whole frames are shared out to threads; OpenCV's own threads would only stand in each other's way.
+        cv2.setNumThreads(1)
+
+    def prepare(self, portrait: np.ndarray, video: VideoFormat, background: Background) -> WarpPortrait:
+        """See `LipsyncEngine.prepare`."""
+        faces = self._landmarker.detect(portrait)
+        if not faces:
+            raise InvalidInput.of("portrait", "no face was found in the picture; use one with a face that looks into the camera", "NO_FACE")
+        return analyse(frame_portrait(portrait, faces[0], video, background), video)
+
+    def animate(self, portrait: WarpPortrait, speech: Speech, piece: Piece) -> Iterator[np.ndarray]:
+        """See `LipsyncEngine.animate`."""
+        rate = float(portrait.video.frame_rate)
+        # A frame shows the middle of its time.
+        mouth = articulate(speech, (np.arange(piece.frame_count) + 0.5) / rate, piece.performance.expression)
+        motion = move(speech, piece, rate)
+        pending: deque[Future[np.ndarray]] = deque()
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="warp") as pool:
+            try:
+                for frame in range(piece.frame_count):
+                    pending.append(pool.submit(render, portrait, mouth.at(frame), motion.at(frame)))
+                    if len(pending) > _LOOKAHEAD * self._threads:
+                        yield pending.popleft().result()
+                while pending:
+                    yield pending.popleft().result()
+            finally:
+                for future in pending:
+                    future.cancel()

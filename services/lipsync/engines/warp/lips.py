@@ -1,0 +1,129 @@
+"""Where a portrait's lips are: their edges as curves, and the seam along which they part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from services.lipsync.landmarks import INNER_LIP_LOWER, INNER_LIP_UPPER, OUTER_LIP_LOWER, OUTER_LIP_UPPER, FaceLandmarks
+
+SAMPLES = 65
+"""Points of every curve, from the left corner to the right one."""
+
+_OPEN_GAP = 0.030
+"""Lips further apart than this (about 2 mm) are closed first; below it they touch, and the seam is the dark line between them."""
+_SEAM_SEARCH = 0.06
+"""How far from the landmarks the dark line may lie, in interpupillary distances."""
+_SEAM_SHARE = 0.70
+"""Where the lips of an open mouth meet, from the upper (0) to the lower (1): the lower lip does most of the way."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lips:
+    """A mouth at rest. Coordinates: unit is the distance between the pupils, origin between the mouth's corners, s along the mouth, t down."""
+
+    unit: float
+    """Pixels."""
+    origin: np.ndarray
+    """(2,) pixels."""
+    along: np.ndarray
+    """(2,) unit vector of s."""
+    down: np.ndarray
+    """(2,) unit vector of t."""
+    half_width: float
+    """Of the inner lip line."""
+    middle: float
+    """s halfway between the inner corners."""
+    s: np.ndarray
+    """(SAMPLES,) the inner curves' abscissae."""
+    upper_inner: np.ndarray
+    """(SAMPLES,) t of the upper lip's lower edge."""
+    lower_inner: np.ndarray
+    upper_outer: np.ndarray
+    """(SAMPLES,) t of the upper lip's upper edge at the same s."""
+    lower_outer: np.ndarray
+    seam: np.ndarray
+    """(SAMPLES,) t where the lips meet when closed."""
+    is_open: bool
+    """True where the portrait shows the mouth open."""
+
+    def local(self, points: np.ndarray) -> np.ndarray:
+        """Pixels (..., 2) to (..., 2) s and t."""
+        axes = np.stack([self.along, self.down], 1) / self.unit
+        return (points - self.origin).astype(np.float32) @ axes.astype(np.float32)
+
+    def pixels(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """s and t to pixels, (..., 2)."""
+        return self.origin + self.unit * (np.asarray(s)[..., None] * self.along + np.asarray(t)[..., None] * self.down)
+
+    @property
+    def gap(self) -> float:
+        """Height of the opening in its middle half."""
+        return float((self.lower_inner - self.upper_inner)[SAMPLES // 4 : 3 * SAMPLES // 4].mean())
+
+
+def find_lips(luma: np.ndarray, face: FaceLandmarks, unit: float) -> Lips:
+    """The lips of `face` in a picture of which `luma`, (height, width) float32, is the brightness."""
+    points = face.points[:, :2].astype(np.float64) - 0.5
+    left, right = points[INNER_LIP_UPPER[0]], points[INNER_LIP_UPPER[-1]]
+    corners = points[OUTER_LIP_UPPER[-1]] - points[OUTER_LIP_UPPER[0]]
+    along = corners / np.linalg.norm(corners)
+    down = np.array([-along[1], along[0]])
+    origin = (left + right) / 2
+
+    def local(index: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        offset = (points[list(index)] - origin) / unit
+        return offset @ along, offset @ down
+
+    upper_s, upper_t = local(INNER_LIP_UPPER)
+    s = np.linspace(upper_s[0], upper_s[-1], SAMPLES)
+    upper, lower = _curve(s, upper_s, upper_t), _curve(s, *local(INNER_LIP_LOWER))
+    upper_outer, lower_outer = _curve(s, *local(OUTER_LIP_UPPER)), _curve(s, *local(OUTER_LIP_LOWER))
+    is_open = float((lower - upper)[20:45].mean()) > _OPEN_GAP
+    if is_open:
+        lower = np.maximum(lower, upper)
+        seam = (1 - _SEAM_SHARE) * upper + _SEAM_SHARE * lower
+    else:
+        seam = _dark_line(luma, s, (upper + lower) / 2, origin, along, down, unit)
+        upper = lower = seam
+    return Lips(unit, origin, along, down, float(s[-1] - s[0]) / 2, float(s[-1] + s[0]) / 2, s, upper, lower,
+                np.minimum(upper_outer, upper - 0.01), np.maximum(lower_outer, lower + 0.01), seam, is_open)  # fmt: skip
+
+
+def _curve(s: np.ndarray, known_s: np.ndarray, known_t: np.ndarray) -> np.ndarray:
+    """A smooth line through landmarks."""
+    order = np.argsort(known_s)
+    t = np.interp(s, known_s[order], known_t[order])
+    kernel = np.hanning(9) / np.hanning(9).sum()
+    return np.convolve(np.pad(t, 4, mode="reflect", reflect_type="odd"), kernel, "valid")
+
+
+def _dark_line(
+    luma: np.ndarray, s: np.ndarray, guess: np.ndarray, origin: np.ndarray, along: np.ndarray, down: np.ndarray, unit: float
+) -> np.ndarray:
+    """The darkest smooth path near `guess`, by dynamic programming: landmarks miss the line between closed lips by up to a few millimetres."""
+    offsets = np.linspace(-_SEAM_SEARCH, _SEAM_SEARCH, 49)
+    at = origin + unit * (s[:, None, None] * along + (guess[:, None] + offsets)[..., None] * down)
+    smooth = cv2.GaussianBlur(luma, (0, 0), max(0.5, 0.006 * unit))
+    bright = cv2.remap(smooth, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LINEAR)
+    cost = (bright - bright.mean(1, keepdims=True)) / (bright.std() + 1e-3) + 0.8 * (offsets / _SEAM_SEARCH) ** 2
+    steps = np.array([-2, -1, 0, 1, 2])
+    total, came_from = cost[0], np.zeros(cost.shape, int)
+    for row in range(1, len(s)):
+        padded = np.pad(total, 2, constant_values=np.inf)
+        reached = np.stack([padded[2 + step : 2 + step + len(offsets)] + 0.15 * abs(step) for step in steps])
+        best = reached.argmin(0)
+        came_from[row] = np.arange(len(offsets)) + steps[best]
+        total = cost[row] + reached.min(0)
+    path = [int(total.argmin())]
+    for row in range(len(s) - 1, 0, -1):
+        path.append(int(came_from[row][path[-1]]))
+    found = offsets[path[::-1]]
+    kernel = np.hanning(11) / np.hanning(11).sum()
+    found = np.convolve(np.pad(found, 5, mode="edge"), kernel, "valid")
+    # The corners are where the landmarks say: beyond them there is no line to follow.
+    return guess + found * (1.0 - np.abs(np.linspace(-1, 1, len(s))) ** 6)
+
+

@@ -1,0 +1,112 @@
+"""One frame: head and mouth composed into one resampling of the portrait's planes, then lips, mouth interior and eyes laid over it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from services.lipsync.engines.warp.color import halved, i420_planes
+from services.lipsync.engines.warp.eyes import paint_eye
+from services.lipsync.engines.warp.lattice import Rect, eased, resampled
+from services.lipsync.engines.warp.mouth import curve_at, region_of
+from services.lipsync.engines.warp.portrait import WarpPortrait, enlarged_positions
+
+_UPPER_SOFTNESS, _LOWER_SOFTNESS = 0.010, 0.015
+"""Width of the lips' edges against the mouth's inside, in interpupillary distances; at least about a pixel."""
+_MOUTH_MARGIN = 0.10
+"""Of the box around the lips' edges in which the layers are kept apart."""
+
+
+def render(portrait: WarpPortrait, mouth: dict[str, float], head: dict[str, float]) -> np.ndarray:
+    """The frame for these controls as I420, (height * 3 / 2, width) uint8."""
+    frame = portrait.still.copy()
+    lattice, lips = portrait.lattice, portrait.mouth
+    shift = np.zeros((lattice.rows, lattice.columns, 2), np.float32)
+    for name, basis in portrait.head.items():
+        if head[name]:
+            shift -= np.float32(head[name]) * basis
+    at_rest = lattice.nodes + shift
+    amounts = lips.amounts(mouth)
+    upper_shift, lower_shift = lips.backward(amounts)
+    upper_at, lower_at, both_at = _compose(portrait, at_rest, upper_shift, lower_shift)
+    _resample(portrait, both_at, frame)
+    _draw_mouth(portrait, at_rest, upper_at, lower_at, amounts, mouth, frame)
+    for eye in portrait.eyes:
+        corners = np.array([[eye.rect.x0, eye.rect.y0], [eye.rect.x1, eye.rect.y1]], np.float32)
+        rect = Rect.around(corners - lattice.sample(shift, corners[None])[0], 2, lattice.rect)
+        if rect.width and rect.height:
+            _lay(frame, rect, *paint_eye(eye, lattice.to_pixels(at_rest, rect), head["blink"], head["gaze_x"], head["gaze_y"]))
+    return frame
+
+
+def _compose(portrait: WarpPortrait, at_rest: np.ndarray, upper_shift: np.ndarray, lower_shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where every node's pixel comes from in the portrait: head first, then the mouth's upper layer, lower layer, and their blend."""
+    lattice, mouth = portrait.lattice, portrait.mouth
+    rect, step = mouth.lattice.rect, lattice.step
+    # The mouth's nodes and a ring that the head's shift may bring into reach.
+    top, left = max(0, (rect.y0 - lattice.rect.y0) // step - 2), max(0, (rect.x0 - lattice.rect.x0) // step - 2)
+    window = np.s_[top : top + mouth.lattice.rows + 4, left : left + mouth.lattice.columns + 4]
+    near = np.ascontiguousarray(at_rest[window])
+    shifts = mouth.lattice.sample(np.concatenate([upper_shift, lower_shift], -1), near)
+    weight = mouth.lattice.sample(mouth.lower_weight, near).reshape(*near.shape[:2], 1)
+    upper_at, lower_at, both_at = at_rest.copy(), at_rest.copy(), at_rest.copy()
+    upper_at[window] += shifts[..., :2]
+    lower_at[window] += shifts[..., 2:]
+    both_at[window] += shifts[..., :2] * (1 - weight) + shifts[..., 2:] * weight
+    return upper_at, lower_at, both_at
+
+
+def _resample(portrait: WarpPortrait, at: np.ndarray, frame: np.ndarray) -> None:
+    rect = portrait.lattice.rect
+    luma, blue, red = i420_planes(frame)
+    full = portrait.lattice.to_pixels(enlarged_positions(at, rect), rect)
+    luma[rect.rows, rect.columns] = cv2.remap(portrait.luma, full, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # A chroma sample lies in the middle of four pixels.
+    origin = np.array([rect.x0, rect.y0], np.float32)
+    half = portrait.lattice.to_pixels((at - origin + np.float32(0.5)) / 2 - np.float32(0.5), rect, scale=2)
+    small = rect.halved()
+    for plane, source in ((blue, portrait.chroma[0]), (red, portrait.chroma[1])):
+        plane[small.rows, small.columns] = cv2.remap(source, half, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _draw_mouth(
+    portrait: WarpPortrait, at_rest: np.ndarray, upper_at: np.ndarray, lower_at: np.ndarray, amounts: np.ndarray, controls: dict[str, float],
+    frame: np.ndarray,
+) -> None:  # fmt: skip
+    lattice, motion, lips = portrait.lattice, portrait.mouth, portrait.mouth.lips
+    upper_edge, lower_edge = motion.edges(amounts)
+    corners = region_of(lips, upper_edge, lower_edge, _MOUTH_MARGIN)
+    # `at_rest` leads from the frame back to the portrait; the box goes the other way.
+    forward = corners - (lattice.sample(at_rest - lattice.nodes, corners[None].astype(np.float32))[0])
+    rect = Rect.around(forward, 2, lattice.rect)
+    local = lips.local(lattice.to_pixels(at_rest, rect))
+    s, t = np.ascontiguousarray(local[..., 0]), np.ascontiguousarray(local[..., 1])
+    upper, lower = curve_at(upper_edge, s), curve_at(lower_edge, s)
+    above, below = (
+        resampled(portrait.mouth_planes, enlarged_positions(lattice.to_pixels(at, rect), portrait.mouth_rect), cv2.BORDER_REPLICATE)
+        for at in (upper_at, lower_at)
+    )
+    pixel = 1.2 / portrait.unit
+    upper_cover = np.clip(0.5 + (upper - t) / max(pixel, _UPPER_SOFTNESS), 0.0, 1.0)
+    lower_cover = np.clip(0.5 + (t - lower) / max(pixel, _LOWER_SOFTNESS), 0.0, 1.0)
+    inside = np.clip(1.0 - upper_cover - lower_cover, 0.0, 1.0)
+    total = upper_cover + lower_cover + inside
+    picture = (upper_cover / total)[..., None] * above + (lower_cover / total)[..., None] * below
+    if inside.max() > 0.02:
+        picture += (inside / total)[..., None] * portrait.interior.paint(s, t, upper, lower, controls)
+    left, right = float(min(upper_edge[0, 0], lower_edge[0, 0])), float(max(upper_edge[-1, 0], lower_edge[-1, 0]))
+    top, bottom = float(upper_edge[:, 1].min()) - _MOUTH_MARGIN, float(lower_edge[:, 1].max()) + _MOUTH_MARGIN
+    share = eased((s - left + 0.06) / 0.06) * eased((right + 0.06 - s) / 0.06) * eased((t - top) / 0.06) * eased((bottom - t) / 0.06)
+    _lay(frame, rect, 1.0 - share[..., None], picture * share[..., None])
+
+
+def _lay(frame: np.ndarray, rect: Rect, keep: np.ndarray, over: np.ndarray) -> None:
+    """Dim the frame in `rect` to the share `keep`, (rows, columns, 1), and add `over`, (rows, columns, 3) YCC."""
+    luma, blue, red = i420_planes(frame)
+    patch = luma[rect.rows, rect.columns]
+    patch[:] = np.clip((patch.astype(np.float32) - 16.0) * keep[..., 0] + over[..., 0] + 16.5, 16, 235).astype(np.uint8)
+    small = rect.halved()
+    layers = halved(np.concatenate([keep, over[..., 1:]], -1).astype(np.float32))
+    for plane, layer in ((blue, layers[..., 1]), (red, layers[..., 2])):
+        patch = plane[small.rows, small.columns]
+        patch[:] = np.clip((patch.astype(np.float32) - 128.0) * layers[..., 0] + layer + 128.5, 16, 240).astype(np.uint8)
