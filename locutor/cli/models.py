@@ -11,8 +11,7 @@ from locutor.cli import options
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from services.weights import ModelStore
-    from services.weights.store import FetchProgress
+    from services.weights import FetchProgress, ModelStore
 
 app = typer.Typer(help="List, fetch and verify the weights that the services run.", no_args_is_help=True)
 
