@@ -15,12 +15,15 @@ PROTOS := $(shell find protos/locutor -name '*.proto' | sort)
 SERVICE_PROTOS := $(shell grep -l '^service' $(PROTOS))
 SERVICES := asr tts translate lipsync gateway
 
-# What a `make demo` makes its videos with; FACE= and TO= may be given.
+# What `make demo` makes its videos of. A face of your own needs your own statement:
+#   make demo FACE=me.png CONSENT="I am the person shown" CONSENT_BY="Your name"
 SCRIPT ?= examples/hello.md
-FACE ?= out/astronaut.png
 TO ?= en-US,es,pt-BR
-CONSENT ?= NASA portrait of Eileen Collins, in the public domain, for a demonstration
+FACE ?= out/astronaut.png
+ifeq ($(FACE),out/astronaut.png)
+CONSENT ?= A NASA portrait in the public domain, used for a demonstration
 CONSENT_BY ?= make demo
+endif
 
 .PHONY: help install models test lint types demo bench protos proto-check compose-check lock clean
 
