@@ -1,0 +1,200 @@
+"""Provenance: every video carries a C2PA manifest that says it is synthetic, made by what, from what, and with whose consent."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import c2pa
+
+from gateway.signing_key import SigningKey
+from locutor.errors import InternalError, NotFound
+
+DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""IPTC's term for what a presenter video is: a given picture, moved, joined with a voice that a trained model made. `trainedAlgorithmicMedia`
+would deny the portrait, `compositeSynthetic` the trained model; programs that label AI look for these words."""
+
+_MEDIA_TYPE = "video/mp4"
+_PRODUCTION = "locutor.production"
+_CONSENT = "locutor.consent"
+_PORTRAIT = "portrait"
+# No network while signing or reading, and no picture of the face beyond what the video shows.
+_CONTEXT_SETTINGS: dict[str, Any] = {
+    "verify": {"ocsp_fetch": False, "remote_manifest_fetch": False},
+    "builder": {
+        "thumbnail": {"enabled": False},
+        # These are statements of the signer, not something that it merely passes on.
+        "created_assertion_labels": ["c2pa.actions", "c2pa.ingredient", _PRODUCTION, _CONSENT],
+    },
+}
+
+
+@dataclass(frozen=True)
+class EngineUse:
+    """One engine that took part."""
+
+    stage: str
+    """"translate", "speak" or "animate"."""
+    engine: str
+    engine_version: str
+    model: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """File name to sha256 in hexadecimal."""
+
+
+@dataclass(frozen=True)
+class ConsentRecord:
+    """Who allowed the face or the voice to be used, and for what."""
+
+    stated_by: str
+    statement: str
+    stated_at: datetime | None = None
+    """With its time zone."""
+
+
+@dataclass(frozen=True)
+class ProvenanceClaim:
+    """What a video's manifest says of it."""
+
+    title: str
+    locale: str
+    """BCP 47 locale of the speech."""
+    engines: tuple[EngineUse, ...]
+    script_sha256: str
+    """Of the spoken text in UTF-8, in hexadecimal."""
+    face: bytes
+    """The image file that was animated."""
+    face_media_type: str
+    """"image/png", "image/jpeg" or "image/webp"."""
+    consent: ConsentRecord | None = None
+    made_at: datetime | None = None
+    """With its time zone; unset: now."""
+
+
+@dataclass(frozen=True)
+class SignedProvenance:
+    """What was signed, for the report."""
+
+    manifest: str
+    """Label of the manifest in the video."""
+    digital_source_type: str
+    signer: str
+    is_development: bool
+    """Signed by a key made on this machine, which nobody else has a reason to trust."""
+
+
+@dataclass(frozen=True)
+class ReadManifest:
+    """The manifest found in a video."""
+
+    manifest: Mapping[str, Any]
+    """The active manifest as c2pa gives it: title, assertions, ingredients, signature_info."""
+    validation_state: str
+    """"Trusted", "Valid" (intact, signed by somebody not on a trust list) or "Invalid"."""
+    failures: tuple[str, ...]
+    """C2PA's codes: "signingCredential.untrusted", "assertion.bmffHash.mismatch"."""
+
+    @property
+    def is_intact(self) -> bool:
+        """Not changed since it was signed, whoever signed it."""
+        return self.validation_state in ("Valid", "Trusted")
+
+    def assertion(self, label: str) -> Mapping[str, Any]:
+        """Data of the assertion `label`. Raises NotFound."""
+        for assertion in self.manifest.get("assertions", ()):
+            if assertion["label"] == label:
+                return assertion["data"]
+        raise NotFound(f"the manifest has no assertion {label!r}")
+
+
+def sign_video(path_in: Path, path_out: Path, claim: ProvenanceClaim, key: SigningKey | None = None) -> SignedProvenance:
+    """Write `path_in` (MP4) with its manifest to `path_out`; picture, sound and fast start stay as they are.
+
+    `key`: unset, the one that the environment names (`SigningKey.from_environment`). Nothing is asked of the network: there
+    is no time stamp of an authority. `path_out` appears whole or not at all.
+    """
+    key = key or SigningKey.from_environment()
+    partial = path_out.with_name(f".{path_out.name}.partial")
+    try:
+        with (
+            c2pa.Context.from_dict(_CONTEXT_SETTINGS) as context,
+            c2pa.Builder.from_json(json.dumps(_manifest(claim)), context) as builder,
+            c2pa.Signer.from_info(c2pa.C2paSignerInfo(key.algorithm, key.certificates_pem, key.private_key_pem, None)) as signer,
+            path_in.open("rb") as source,
+            partial.open("w+b") as target,
+        ):
+            builder.add_ingredient(json.dumps(_face_ingredient(claim)), claim.face_media_type, io.BytesIO(claim.face))
+            builder.sign(signer, _MEDIA_TYPE, source, target)
+        label = str(_read(partial)["active_manifest"])
+        partial.replace(path_out)
+    except c2pa.C2paError as error:
+        raise InternalError(f"the video's provenance could not be signed: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return SignedProvenance(label, DIGITAL_SOURCE_TYPE, key.signer, key.is_development)
+
+
+def read_manifest(path: Path) -> ReadManifest:
+    """The manifest in the video `path`, and whether it still holds. Raises NotFound where there is none."""
+    try:
+        found = _read(path)
+    except c2pa.C2paError.ManifestNotFound as error:
+        raise NotFound(f"{path.name!r} carries no C2PA manifest") from error
+    results = found.get("validation_results", {}).get("activeManifest", {})
+    failures = tuple(entry["code"] for entry in results.get("failure", ()))
+    return ReadManifest(found["manifests"][found["active_manifest"]], found["validation_state"], failures)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with c2pa.Context.from_dict(_CONTEXT_SETTINGS) as context, path.open("rb") as file, c2pa.Reader(_MEDIA_TYPE, file, context=context) as reader:
+        return json.loads(reader.json())
+
+
+def _manifest(claim: ProvenanceClaim) -> dict[str, Any]:
+    generator = {"name": "Locutor", "version": version("locutor")}
+    made_at = (claim.made_at or datetime.now(UTC)).astimezone(UTC)
+    created = {
+        "action": "c2pa.created",
+        "when": made_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "softwareAgent": generator,
+        "digitalSourceType": DIGITAL_SOURCE_TYPE,
+        "description": "A still portrait, animated to speak a script in a synthetic voice.",
+        "parameters": {"ingredientIds": [_PORTRAIT]},
+    }
+    production = {
+        "locale": claim.locale,
+        "script_sha256": claim.script_sha256,
+        "face_sha256": hashlib.sha256(claim.face).hexdigest(),
+        "engines": [
+            {
+                "stage": engine.stage,
+                "engine": engine.engine,
+                "engine_version": engine.engine_version,
+                "model": engine.model,
+                "weights_sha256": dict(engine.weights),
+            }
+            for engine in claim.engines
+        ],
+    }
+    assertions = [
+        {"label": "c2pa.actions.v2", "data": {"actions": [created]}},
+        {"label": _PRODUCTION, "data": production},
+    ]
+    if claim.consent is not None:
+        consent = {"stated_by": claim.consent.stated_by, "statement": claim.consent.statement}
+        if claim.consent.stated_at is not None:
+            consent["stated_at"] = claim.consent.stated_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        assertions.append({"label": _CONSENT, "data": consent})
+    return {"claim_generator_info": [generator], "title": claim.title or "Presenter video", "format": _MEDIA_TYPE, "assertions": assertions}
+
+
+def _face_ingredient(claim: ProvenanceClaim) -> dict[str, str]:
+    """`inputTo`: what went into a process, as C2PA says of a model's input. A portrait that brings a manifest of its own keeps it."""
+    return {"title": "Portrait", "format": claim.face_media_type, "relationship": "inputTo", "label": _PORTRAIT}
