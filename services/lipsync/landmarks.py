@@ -52,6 +52,10 @@ UPPER_LIP_INNER, LOWER_LIP_INNER = 13, 14
 MOUTH_LEFT, MOUTH_RIGHT = 61, 291
 MESH_POINTS = 468
 """Points of the skin; the irises follow."""
+_MIRRORED = ((234, 454), (127, 356), (33, 263), (133, 362), (61, 291), (58, 288), (172, 397), (132, 361))
+"""Points of the face's left and right that mirror each other."""
+_PITCH_OF_FRONTAL = 7.0
+"""Degrees: the line from forehead to chin of a face that looks at the viewer leans back by this (3 to 11 on nine portraits)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,15 +102,16 @@ class FaceLandmarks:
 
     @cached_property
     def _pose(self) -> tuple[float, float, float]:
-        # Seen along the ray to the face, not along the camera's axis: a face that is high in the picture would else look down.
-        rotation = self.transform[:3, :3].astype(np.float64)
-        rotation = rotation / np.linalg.norm(rotation, axis=0)
-        x, y, z = self.transform[:3, 3].astype(np.float64)
-        forward, up = rotation[:, 2], rotation[:, 1]
-        yaw = math.degrees(math.atan2(forward[0], forward[2])) - math.degrees(math.atan2(-x, -z))
-        pitch = math.degrees(math.asin(float(np.clip(forward[1], -1, 1)))) + math.degrees(math.atan2(y, math.hypot(x, z)))
-        roll = math.degrees(math.atan2(up[0], up[1]))
-        return yaw, pitch, roll
+        # From the points: what `transform` says depends on where in its image the face lies, by up to 10 degrees.
+        points = self.points.astype(np.float64)
+        across = sum(points[right] - points[left] for left, right in _MIRRORED)
+        across = across / np.linalg.norm(across)
+        down = points[CHIN] - points[FOREHEAD_TOP]
+        down -= across * (down @ across)
+        forward = np.cross(down / np.linalg.norm(down), across)
+        yaw = math.degrees(math.atan2(forward[0], -forward[2]))
+        pitch = math.degrees(math.asin(float(np.clip(-forward[1], -1, 1)))) + _PITCH_OF_FRONTAL
+        return yaw, pitch, math.degrees(math.atan2(across[1], across[0]))
 
     @property
     def yaw(self) -> float:
