@@ -12,8 +12,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+import os
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -88,7 +91,8 @@ class ArtifactStore:
 
     async def put_file(self, path: Path, sha256: str | None = None) -> Blob:
         """Store a file. `sha256`: where it is already known."""
-        blob = Blob(sha256 or await asyncio.to_thread(file_digest, path), path.stat().st_size)
+        digest: str = sha256 or await asyncio.to_thread(file_digest, path)
+        blob = Blob(digest, await asyncio.to_thread(os.path.getsize, path))
         if blob.size_bytes <= _CREATE_LIMIT_BYTES:
             await self._create(_media(blob.sha256), path)
         elif not await self.has(blob.sha256):
@@ -138,6 +142,15 @@ class ArtifactStore:
     async def remove(self, sha256: str) -> None:
         await obstore.delete_async(self._store, _media(sha256))
 
+    async def remove_before(self, time: datetime, keep: Collection[str]) -> int:
+        """Remove steps and bytes that were written before `time`, but for the digests to keep; returns how many."""
+        old: list[str] = []
+        async for batch in obstore.list(self._store):
+            old += [entry["path"] for entry in batch if entry["last_modified"] < time and entry["path"].removeprefix("media/") not in keep]
+        if old:
+            await obstore.delete_async(self._store, old)
+        return len(old)
+
     async def find_step(self, key: str) -> StepResult | None:
         """What the step made, or None where it was not done, or where an output of it is gone."""
         try:
@@ -164,11 +177,9 @@ class ArtifactStore:
             return None
 
     async def _create(self, path: str, content: bytes | Path) -> None:
-        try:
+        # The key says all about the content: who came first wrote the same.
+        with suppress(AlreadyExistsError):
             await obstore.put_async(self._store, path, content, mode="create")
-        except AlreadyExistsError:
-            # The key says all about the content: who came first wrote the same.
-            pass
 
 
 def file_digest(path: Path) -> str:

@@ -13,6 +13,7 @@ IMAGE_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 """Images that are taken, by Pillow's name of the format."""
 MAX_PIXELS = 50_000_000
 """Pixels of the largest image that is taken: 50 megapixels decode to 150 MB."""
+_LIMIT = f"the limit is {MAX_PIXELS // 1_000_000} megapixels: scale it down"
 
 
 def image_type(path: Path, field: str) -> str:
@@ -25,15 +26,14 @@ def image_type(path: Path, field: str) -> str:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 name, (width, height) = image.format or "", image.size
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
-        if isinstance(error, Image.DecompressionBombError):
-            raise InvalidInput.of(field, f"the image has too many pixels; the limit is {MAX_PIXELS // 1_000_000} megapixels: scale it down", "TOO_LARGE") from error
+    except Image.DecompressionBombError as error:
+        raise InvalidInput.of(field, f"the image has too many pixels; {_LIMIT}", "TOO_LARGE") from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise InvalidInput.of(field, f"{_seen(path)}; give a PNG, JPEG or WebP image", "NOT_AN_IMAGE") from error
     if name not in IMAGE_TYPES:
         raise InvalidInput.of(field, f"the image is of the format {name}; give PNG, JPEG or WebP", "UNSUPPORTED_IMAGE")
     if width * height > MAX_PIXELS:
-        found = f"the image has {width}x{height} = {width * height / 1e6:.0f} megapixels; the limit is {MAX_PIXELS // 1_000_000}: scale it down"
-        raise InvalidInput.of(field, found, "TOO_LARGE")
+        raise InvalidInput.of(field, f"the image has {width}x{height} = {width * height / 1e6:.0f} megapixels; {_LIMIT}", "TOO_LARGE")
     return IMAGE_TYPES[name]
 
 

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +34,8 @@ _jobs = sa.Table(
     sa.Column("request_id", sa.String(128), unique=True, nullable=True),
     sa.Column("request_hash", sa.String(64), nullable=False),
     sa.Column("state", sa.Integer, nullable=False, index=True),
+    # The process that works on it.
+    sa.Column("owner", sa.String(32), nullable=False),
     # Seconds since the epoch; null until the job has ended.
     sa.Column("expires", sa.Float, nullable=True, index=True),
     sa.Column("job", sa.LargeBinary, nullable=False),
@@ -82,16 +84,14 @@ class JobTable:
         """The job that an equal request with this id made. Raises `AlreadyExists` where it asked for something else."""
         if not request.request_id:
             return None
-        row = await self._run(
-            lambda c: c.execute(sa.select(_jobs.c.request_hash, _jobs.c.job).where(_jobs.c.request_id == request.request_id)).first()
-        )
+        row = await self._run(lambda c: c.execute(sa.select(_jobs.c.request_hash, _jobs.c.job).where(_jobs.c.request_id == request.request_id)).first())
         if row is None:
             return None
         if row.request_hash != request_hash(request):
             raise AlreadyExists(f"the request id {request.request_id!r} was used for another job; choose a new id", reason="REQUEST_ID_REUSED")
         return job_pb2.Job.FromString(row.job)
 
-    async def add(self, job: job_pb2.Job, request: job_pb2.CreateJobRequest, queue: int) -> job_pb2.Job:
+    async def add(self, job: job_pb2.Job, request: job_pb2.CreateJobRequest, owner: str, queue: int) -> job_pb2.Job:
         """Keep a new job, or return the one that an equal request made meanwhile.
 
         Raises `Overloaded` where `queue` jobs are waiting already.
@@ -101,7 +101,7 @@ class JobTable:
             waiting = connection.execute(sa.select(sa.func.count()).where(_jobs.c.state == job_pb2.STATE_QUEUED)).scalar_one()
             if waiting >= queue:
                 raise Overloaded(f"{waiting} jobs are waiting, which is the limit; try again later", retry_after_s=30.0)
-            row = {"id": job.id, "request_id": request.request_id or None, "request_hash": request_hash(request), "state": job.state}
+            row = {"id": job.id, "owner": owner, "request_id": request.request_id or None, "request_hash": request_hash(request), "state": job.state}
             connection.execute(_jobs.insert().values(**row, job=job.SerializeToString()))
 
         try:
@@ -132,9 +132,21 @@ class JobTable:
         rows = await self._run(lambda c: c.execute(query if before is None else query.where(_jobs.c.number < before)).all())
         return [job_pb2.Job.FromString(row.job) for row in rows[:size]], rows[size - 1].number if len(rows) > size else None
 
-    async def unfinished(self) -> list[job_pb2.Job]:
-        """Jobs that have not ended, oldest first."""
-        return await self._select(_jobs.c.state.not_in(ENDED))
+    async def owners(self) -> set[str]:
+        """Processes that have jobs that have not ended."""
+        query = sa.select(_jobs.c.owner).where(_jobs.c.state.not_in(ENDED)).distinct()
+        return set(await self._run(lambda c: c.execute(query).scalars().all()))
+
+    async def take_over(self, from_owner: str, owner: str) -> list[job_pb2.Job]:
+        """Make the jobs of a dead process that have not ended one's own; returns them, oldest first. Only one taker gets them."""
+        mine = (_jobs.c.owner == from_owner) & _jobs.c.state.not_in(ENDED)
+
+        def take(connection: sa.Connection) -> list[bytes]:
+            # SQLite lets one writer in at a time: writing first decides who is the one.
+            ids = connection.execute(_jobs.update().where(mine).values(owner=owner).returning(_jobs.c.id)).scalars().all()
+            return list(connection.execute(sa.select(_jobs.c.job).where(_jobs.c.id.in_(ids)).order_by(_jobs.c.number)).scalars().all())
+
+        return [job_pb2.Job.FromString(data) for data in await self._run(take)]
 
     async def expired(self, now: datetime) -> list[job_pb2.Job]:
         """Ended jobs whose time is over."""
@@ -149,7 +161,7 @@ class JobTable:
 
     async def add_media(self, media: media_pb2.Media) -> None:
         """Keep what is known of bytes in the store; the latest word on the same bytes wins."""
-        row = {"sha256": media.uri.removeprefix("media/"), "created": datetime.now(timezone.utc).timestamp(), "media": media.SerializeToString()}
+        row = {"sha256": media.uri.removeprefix("media/"), "created": datetime.now(UTC).timestamp(), "media": media.SerializeToString()}
         await self._run(lambda c: c.execute(_media.insert().prefix_with("OR REPLACE").values(**row)))
 
     async def get_media(self, sha256: str) -> media_pb2.Media:

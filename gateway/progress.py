@@ -70,7 +70,7 @@ class StageTracker:
                 self._busy_s += time.monotonic() - self._since
                 self._stage.busy_duration.FromNanoseconds(round(self._busy_s * 1e9))
 
-    def end(self, state: job_pb2.State) -> None:
+    def end(self, state: job_pb2.State.ValueType) -> None:
         """No effect on a stage that has ended."""
         if self._stage.state in ENDED:
             return
@@ -109,7 +109,7 @@ class JobTracker:
         """To be changed in place; call `changed` then."""
         return next(result for result in self.job.results if result.locale == locale)
 
-    def end_locale(self, locale: str, state: job_pb2.State) -> None:
+    def end_locale(self, locale: str, state: job_pb2.State.ValueType) -> None:
         """A locale's end, and with it that of its stages that have not ended."""
         for name in STAGES:
             self.stage(locale, name).end(state)

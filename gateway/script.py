@@ -33,8 +33,8 @@ MAX_PAUSE_MS = 60_000
 _CUE = re.compile(r"\[([^\[\]]*)\]")
 _PAUSE = re.compile(r"pause\s+(\d+(?:\.\d+)?)\s*(ms|s)", re.IGNORECASE)
 # An escaped bracket is text, not a cue: private-use characters stand for it until the cues are found.
-_LITERAL = {"[": "\ue000", "]": "\ue001"}
-_BACK = str.maketrans({mark: bracket for bracket, mark in _LITERAL.items()})
+_LITERAL = str.maketrans("[]", "\ue000\ue001")
+_BACK = str.maketrans("\ue000\ue001", "[]")
 # Han, kana and their punctuation are written without spaces, so a line end in a paragraph is not one either.
 _UNSPACED = re.compile(r"(?<=[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef])\n(?=[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef])")
 _FRONT_MATTER_KEYS = {"title", "locale", "voices"}
@@ -175,7 +175,11 @@ class _Reader:
         pause = _PAUSE.fullmatch(cue)
         if pause is None:
             shown = cue if len(cue) <= 40 else cue[:40] + "…"
-            hint = "write a pause as [pause 800ms] or [pause 1.5s]" if cue.lower().startswith("pause") else "only [pause 800ms] is; to have brackets read, escape them: \\[ \\]"
+            hint = (
+                "write a pause as [pause 800ms] or [pause 1.5s]"
+                if cue.lower().startswith("pause")
+                else "only [pause 800ms] is; to have brackets read, escape them: \\[ \\]"
+            )
             self._refuse(f"line {line}: [{shown}] is not a cue; {hint}", "UNKNOWN_CUE")
             return
         duration_ms = round(float(pause[1]) * (1000 if pause[2].lower() == "s" else 1))
@@ -195,7 +199,8 @@ class _Reader:
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f"line {mark.line + 2}: " if mark else ""
-            self._refuse(f"{where}the front matter is not YAML ({getattr(error, 'problem', None) or 'unreadable'}); write lines of `key: value`", "BAD_FRONT_MATTER")
+            problem = getattr(error, "problem", None) or "unreadable"
+            self._refuse(f"{where}the front matter is not YAML ({problem}); write lines of `key: value`", "BAD_FRONT_MATTER")
             return
         if head in (None, ""):
             return
@@ -226,9 +231,7 @@ def _spoken(children: list[Token]) -> Iterator[str]:
             continue
         if child.type == "text":
             yield child.content
-        elif child.type == "code_inline":
-            yield child.content.translate(str.maketrans(_LITERAL))
-        elif child.type == "text_special":
+        elif child.type == "code_inline" or child.type == "text_special":
             yield child.content.translate(str.maketrans(_LITERAL))
         elif child.type in {"softbreak", "hardbreak"}:
             yield "\n"

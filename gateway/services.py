@@ -47,7 +47,7 @@ class Services:
         self.lipsync: Any = lipsync_pb2_grpc.LipsyncServiceStub(self._channels["lipsync"])
 
     async def close(self) -> None:
-        await asyncio.gather(*(channel.close() for channel in self._channels.values()))
+        await asyncio.gather(*(channel.close(None) for channel in self._channels.values()))
 
     @contextmanager
     def errors(self, name: str) -> Iterator[None]:

@@ -48,11 +48,6 @@ class GatewaySettings:
     def store_url(self) -> str:
         return self.store or (self.data / "store").absolute().as_uri()
 
-    @property
-    def work(self) -> Path:
-        """Folder of files in progress: emptied at start."""
-        return self.data / "work"
-
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
         """Read LOCUTOR_DATA, LOCUTOR_STORE, LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE, LOCUTOR_LIPSYNC, LOCUTOR_JOBS, LOCUTOR_RETENTION_DAYS.

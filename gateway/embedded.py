@@ -1,0 +1,103 @@
+"""All services in this process: for a laptop, for one command, for tests. The only file of the gateway that knows servicers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from gateway.server import Gateway
+from gateway.settings import SERVICES, GatewaySettings
+from locutor.errors import LocutorError
+from services.engine import EngineSpec, load_engine_class
+from services.serving import GrpcServer, ServingSettings
+from services.weights import ModelStore
+
+log = logging.getLogger("locutor.gateway")
+
+_SERVICERS = {name: EngineSpec(f"services.{name}.servicer:{name.capitalize()}Servicer", name) for name in SERVICES}
+_LONGEST_SOCKET_PATH = 100
+"""The kernel takes 107 bytes."""
+
+
+class EmbeddedServices:
+    """Starts the services that have no address of their own, each on a socket in a private folder."""
+
+    def __init__(self, elsewhere: Mapping[str, str]) -> None:
+        """`elsewhere`: URIs of the services that are not to be started here."""
+        self.addresses = dict(elsewhere)
+        self._folder = Path(tempfile.mkdtemp(prefix="locutor-"))
+        self._servers: dict[str, GrpcServer] = {}
+
+    async def start(self) -> None:
+        """Bind; nothing is loaded yet: a call that comes before `load` is done waits for its engine alone."""
+        store = ModelStore()
+        for name in SERVICES:
+            if name not in self.addresses:
+                settings = ServingSettings(listen=socket_address(self._folder, name))
+                server = GrpcServer([load_engine_class(_SERVICERS, name)(settings, store)], settings)
+                await server.start()
+                self._servers[name] = server
+                self.addresses[name] = server.address
+
+    async def load(self) -> None:
+        """Load the engines that a presenter needs; recognition is loaded when first asked for. Raises `LocutorError`."""
+        await asyncio.gather(*(server.load() for name, server in self._servers.items() if name != "asr"))
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(server.stop(grace_s=0) for server in self._servers.values()))
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class EmbeddedGateway:
+    """A gateway with all services that are not configured elsewhere, for as long as a block lasts.
+
+    It listens on a private socket, and leaves jobs of earlier gateways alone. Engines are loaded in the background.
+    """
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self.address = ""
+        """URI of the gateway inside the block."""
+
+    async def __aenter__(self) -> EmbeddedGateway:
+        self._services = EmbeddedServices(self._settings.services)
+        self._folder = Path(tempfile.mkdtemp(prefix="locutor-"))
+        await self._services.start()
+        self._gateway = Gateway(self._settings, self._services.addresses)
+        serving = ServingSettings(listen=socket_address(self._folder, "gateway"))
+        self._server = GrpcServer(self._gateway.servicers, serving)
+        await self._server.start()
+        await self._server.load()
+        self.address = self._server.address
+        self._loading = asyncio.create_task(self._load(), name="load")
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._loading.cancel()
+        await asyncio.gather(self._loading, return_exceptions=True)
+        await self._server.stop(grace_s=0)
+        await self._gateway.close()
+        await self._services.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _load(self) -> None:
+        try:
+            await self._services.load()
+        except LocutorError as error:
+            # The call that needs the engine gets the same error with all its details.
+            log.warning("%s", error.message)
+
+
+def socket_address(folder: Path, name: str) -> str:
+    """A unix socket in `folder`, or a free loopback port where there are no such sockets or the path is too long."""
+    path = folder / f"{name}.sock"
+    if hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+        return f"unix:{path}"
+    return "tcp://127.0.0.1:0"

@@ -1,0 +1,159 @@
+"""One locale of a present job, from its plan to its outputs: each sentence is animated as soon as it is spoken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from fractions import Fraction
+
+from gateway.models import ModelUse, engine_models, translation_models
+from gateway.present.animate import AnimatedPiece, PieceSound, Scene, animate
+from gateway.present.assemble import Assembly, Parts, assemble
+from gateway.present.pieces import LEAD_S, TRAIL_S, Piece
+from gateway.present.plan import LocalePlan, PresentPlan
+from gateway.present.programme import Programme
+from gateway.present.speak import SpokenSentence, Voicing, speak
+from gateway.present.translate import translate
+from gateway.progress import STAGES, JobTracker
+from gateway.services import Services
+from gateway.signing_key import SigningKey
+from gateway.workflow import Workflow, children
+from locutor.common.v1 import model_pb2
+from locutor.gateway.v1 import job_pb2
+
+_MILLIS = 1000
+
+
+@dataclass(frozen=True)
+class Models:
+    """All models of the services, as they are when a job starts."""
+
+    tts: Sequence[model_pb2.Model]
+    translate: Sequence[model_pb2.Model]
+
+
+@dataclass(frozen=True)
+class LocaleWork:
+    """What came of one locale."""
+
+    assembly: Assembly
+    uses: tuple[ModelUse, ...]
+    """The models that had a part in it."""
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JobParts:
+    """What the locales of a job share."""
+
+    flow: Workflow
+    tracker: JobTracker
+    services: Services
+    plan: PresentPlan
+    scene: Scene
+    models: Models
+    signing_key: SigningKey
+    gate: asyncio.Semaphore
+    """Lets so many pieces of the job be animated at a time."""
+
+
+class LocaleRun:
+    """Makes one locale's video."""
+
+    def __init__(self, job: JobParts, own: LocalePlan) -> None:
+        self._job = job
+        self._own = own
+        self._spec = job.tracker.job.present
+        self._stages = {name: job.tracker.stage(own.locale, name) for name in STAGES}
+        self._warnings: list[str] = list(own.script.warnings)
+        self._frames: dict[int, int] = {}
+        self._spoken = 0.0
+
+    async def run(self) -> LocaleWork:
+        """Raises `LocutorError`."""
+        own, job = self._own, self._job
+        translators = translation_models(job.models.translate, own.pair) if own.pair is not None else []
+        speakers = engine_models(job.models.tts, own.voice.engine)
+        texts = await self._texts(translators)
+        lead_s = LEAD_S + Fraction(own.script.lead_pause_ms, _MILLIS)
+        programme = Programme(job.flow.folder / f"{own.locale}.pcm", texts, job.plan.frame_rate, lead_s)
+        try:
+            voicing = Voicing(own.voice.locale, own.voice.id, own.voice.engine, own.rate, speakers)
+            pieces = await self._speak_and_animate(programme, texts, voicing)
+            uses = (
+                *(ModelUse("translate", model) for model in translators),
+                *(ModelUse("speak", model) for model in speakers),
+                ModelUse("animate", job.scene.model),
+            )
+            consent_time = job.tracker.job.create_time.ToDatetime(UTC)
+            parts = Parts(self._spec, job.plan, own, programme, pieces, uses, consent_time, job.signing_key)
+            assembly = await assemble(job.flow, self._stages["mux"], parts)
+        finally:
+            programme.sound.close()
+        self._stages["mux"].end(job_pb2.STATE_SUCCEEDED)
+        self._warnings += [f"no face could be moved from {span}" for piece in pieces for span in piece.unusable]
+        return LocaleWork(assembly, uses, tuple(self._warnings))
+
+    async def _texts(self, models: Sequence[model_pb2.Model]) -> tuple[str, ...]:
+        stage, own = self._stages["translate"], self._own
+        texts = tuple(utterance.text for utterance in own.script.utterances)
+        if own.pair is not None:
+            translated = await translate(self._job.flow, stage, self._job.services, own, own.pair, self._spec.glossary, models)
+            texts = translated.texts
+            for utterance, missed in zip(own.script.utterances, translated.missed_terms, strict=True):
+                self._warnings += [f"line {utterance.line}: the glossary term {term!r} was not kept" for term in missed]
+        stage.end(job_pb2.STATE_SUCCEEDED)
+        return texts
+
+    async def _speak_and_animate(self, programme: Programme, texts: Sequence[str], voicing: Voicing) -> list[AnimatedPiece]:
+        async with children() as group:
+            tasks: list[asyncio.Task[AnimatedPiece]] = []
+
+            def start(pieces: Sequence[Piece]) -> None:
+                tasks.extend(group.create_task(self._animate(programme, piece)) for piece in pieces)
+
+            await self._speak(programme, texts, voicing, start)
+        self._stages["animate"].end(job_pb2.STATE_SUCCEEDED)
+        return [task.result() for task in tasks]
+
+    async def _speak(self, programme: Programme, texts: Sequence[str], voicing: Voicing, start: Callable[[Sequence[Piece]], None]) -> None:
+        stage = self._stages["speak"]
+        whole = sum(map(len, texts))
+        said = 0
+        for number, (text, utterance) in enumerate(zip(texts, self._own.script.utterances, strict=True), 1):
+            spoken_before = programme.duration_s
+            heard = 0
+
+            def hear(sentence: SpokenSentence, said: int = said, longest: int = len(text)) -> None:
+                nonlocal heard
+                heard += len(sentence.text)
+                self._spoken = (said + min(heard, longest)) / whole
+                stage.advance(0.999 * self._spoken)
+                start(programme.hear(sentence))
+
+            programme.begin_utterance()
+            await speak(self._job.flow, stage, self._job.services, text, voicing, hear)
+            said += len(text)
+            trail_s = TRAIL_S if number == len(texts) else Fraction(0)
+            start(programme.pause(Fraction(utterance.pause_after_ms, _MILLIS) + trail_s))
+            stage.add_media(float(programme.duration_s - spoken_before))
+        self._spoken = 1.0
+        start(programme.finish())
+        stage.end(job_pb2.STATE_SUCCEEDED)
+
+    async def _animate(self, programme: Programme, piece: Piece) -> AnimatedPiece:
+        stage = self._stages["animate"]
+
+        def tell(frames: int) -> None:
+            self._frames[piece.number] = frames
+            # While the speech still grows, its whole length is guessed from what was said of the text so far.
+            expected = float(programme.duration_s * self._job.plan.frame_rate) / max(self._spoken, 0.01)
+            stage.advance(min(0.999, sum(self._frames.values()) / expected))
+
+        async with self._job.gate:
+            speech = PieceSound(programme.sound.read(piece.start, piece.end), programme.sample_rate, self._own.locale)
+            animated = await animate(self._job.flow, stage, self._job.services, self._job.scene, piece, speech, tell)
+        stage.add_media(float(piece.frame_count / self._job.plan.frame_rate))
+        return animated

@@ -1,0 +1,83 @@
+"""A present job from its spec to its results: the locales side by side, each with its own fate."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+
+from gateway.artifacts import digest_of
+from gateway.failures import job_error
+from gateway.jobs import JobTable
+from gateway.models import default_model
+from gateway.present.animate import Scene
+from gateway.present.locale import JobParts, LocaleRun, LocaleWork, Models
+from gateway.present.plan import LocalePlan, PresentPlan, make_plan
+from gateway.progress import JobTracker
+from gateway.report import make_report
+from gateway.services import Services, retried
+from gateway.settings import GatewaySettings
+from gateway.signing_key import SigningKey
+from gateway.workflow import Workflow, children
+from locutor.gateway.v1 import job_pb2, media_pb2
+from locutor.lipsync.v1 import lipsync_pb2
+
+log = logging.getLogger("locutor.gateway")
+
+
+class PresentPipeline:
+    """Runs present jobs."""
+
+    def __init__(self, settings: GatewaySettings, services: Services, table: JobTable, signing_key: SigningKey) -> None:
+        self._settings = settings
+        self._signing_key = signing_key
+        self._services = services
+        self._table = table
+
+    async def run(self, flow: Workflow, tracker: JobTracker) -> None:
+        """Make every locale's outputs and write them, or the locale's error, into its result.
+
+        Raises `LocutorError` for what stops the job as a whole.
+        """
+        spec = tracker.job.present
+        services = self._services
+        voices, pairs = await retried(services.voices), await retried(services.pairs)
+        plan = make_plan(spec, voices, pairs)
+        models = Models(await retried(lambda: services.models("tts")), await retried(lambda: services.models("translate")))
+        lipsync = default_model(await retried(lambda: services.models("lipsync")), "lipsync")
+        face = digest_of(spec.face_uri)
+        scene = Scene(face, digest_of(spec.background_uri) if spec.background.image else "", plan.video, spec.background, spec.performance, lipsync)
+        inspection = await retried(lambda: services.inspect(flow.store.stream(face)))
+        doubts = [f"face: {finding.message}" for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_WARNING]
+        locales_gate = asyncio.Semaphore(self._settings.locales_at_once)
+        parts = JobParts(flow, tracker, services, plan, scene, models, self._signing_key, asyncio.Semaphore(self._settings.pieces_at_once))
+
+        async def one(own: LocalePlan) -> None:
+            async with locales_gate:
+                result = tracker.result(own.locale)
+                result.state = job_pb2.STATE_RUNNING
+                result.warnings.extend(doubts)
+                tracker.changed()
+                try:
+                    work = await LocaleRun(parts, own).run()
+                    await self._put_outputs(flow, tracker, plan, own, work)
+                except Exception as error:
+                    incident = secrets.token_hex(4)
+                    log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error)
+                    result.error.CopyFrom(job_error(error, incident))
+                    tracker.end_locale(own.locale, job_pb2.STATE_FAILED)
+
+        async with children() as group:
+            for own in plan.locales:
+                group.create_task(one(own))
+
+    async def _put_outputs(self, flow: Workflow, tracker: JobTracker, plan: PresentPlan, own: LocalePlan, work: LocaleWork) -> None:
+        result = tracker.result(own.locale)
+        result.warnings.extend(work.warnings)
+        report = await flow.store.put_bytes(make_report(tracker.job, plan, own, work))
+        outputs = [*work.assembly.outputs, (job_pb2.OUTPUT_KIND_REPORT, report, "application/json", "report.json")]
+        for kind, blob, content_type, suffix in outputs:
+            media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=content_type, file_name=f"{own.locale}.{suffix}")
+            await self._table.add_media(media)
+            result.outputs.add(kind=kind, media=media)
+        tracker.end_locale(own.locale, job_pb2.STATE_SUCCEEDED)

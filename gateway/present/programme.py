@@ -1,0 +1,81 @@
+"""A programme as it is being spoken: where each word lies, how it sounds, and the pieces that can be animated already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from gateway.present.pieces import Piece, PieceCutter, placed
+from gateway.present.sound import ProgrammeSound
+from gateway.present.speak import SpokenSentence
+from locutor.errors import InternalError
+from media.clock import seconds_to_samples
+from media.subtitles import TimedText, TimedWord
+
+_NANOSECONDS = 1_000_000_000
+
+
+class Programme:
+    """Grows sentence by sentence. All positions are exact: samples at the voice's rate, counted from the first."""
+
+    def __init__(self, path: Path, texts: Sequence[str], frame_rate: Fraction, lead_s: Fraction) -> None:
+        """`path`: where the sound is kept. `lead_s`: silence before the first word."""
+        self.sound = ProgrammeSound(path)
+        self.sample_rate = 0
+        """Hertz; 0 before the first sentence."""
+        self._texts = texts
+        self._frame_rate = frame_rate
+        self._lead_s = lead_s
+        self._cutter: PieceCutter | None = None
+        self._words: list[list[TimedWord]] = [[] for _ in texts]
+        self._utterance = -1
+        self._origin = 0
+        self._said_until = Fraction(0)
+
+    @property
+    def duration_s(self) -> Fraction:
+        return Fraction(self.sound.length, self.sample_rate or 1)
+
+    def begin_utterance(self) -> None:
+        self._utterance += 1
+        self._origin = self.sound.length
+
+    def hear(self, sentence: SpokenSentence) -> list[Piece]:
+        """The next sentence of the utterance; returns the pieces that are complete now."""
+        if self._cutter is None:
+            self.sample_rate = sentence.sample_rate
+            self._cutter = PieceCutter(self._frame_rate, self.sample_rate)
+            self.sound.append_silence(seconds_to_samples(self._lead_s, self.sample_rate))
+            self._origin = self.sound.length
+        if sentence.sample_rate != self.sample_rate:
+            raise InternalError(f"a voice spoke at {self.sample_rate} and then at {sentence.sample_rate} Hz")
+        start = self.sound.length
+        self.sound.append(sentence.audio)
+        self._place_words(sentence)
+        return list(self._cutter.add(placed(sentence, self._origin, start)))
+
+    def pause(self, seconds: Fraction) -> list[Piece]:
+        """Silence after the utterance; returns the pieces that are complete now."""
+        if self._cutter is None:
+            return []
+        self.sound.append_silence(seconds_to_samples(seconds, self.sample_rate))
+        return list(self._cutter.rest(self.sound.length))
+
+    def finish(self) -> list[Piece]:
+        """Returns the last piece. Raises `InternalError` where nothing was spoken."""
+        if self._cutter is None:
+            raise InternalError("the tts service spoke none of the utterances")
+        return list(self._cutter.finish(self.sound.length))
+
+    def timed_texts(self) -> list[TimedText]:
+        """The utterances with the times of their words, for subtitles."""
+        return [TimedText(text, tuple(words)) for text, words in zip(self._texts, self._words, strict=True)]
+
+    def _place_words(self, sentence: SpokenSentence) -> None:
+        origin_s = Fraction(self._origin, self.sample_rate)
+        for word in sentence.timeline.words:
+            # Neighbouring words share a boundary, which may have been rounded apart.
+            start = max(self._said_until, origin_s + Fraction(word.start_offset.ToNanoseconds(), _NANOSECONDS))
+            self._said_until = max(start, origin_s + Fraction(word.end_offset.ToNanoseconds(), _NANOSECONDS))
+            self._words[self._utterance].append(TimedWord(word.text_begin, word.text_end, start, self._said_until))

@@ -1,0 +1,143 @@
+"""Speaks one utterance, sentence by sentence."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.proto import parse_length_prefixed, serialize_length_prefixed
+
+from gateway.artifacts import StepResult
+from gateway.models import identity
+from gateway.progress import StageTracker
+from gateway.services import Services
+from gateway.workflow import Workflow
+from locutor.common.v1 import audio_pb2, model_pb2, timeline_pb2
+from locutor.errors import InternalError
+from locutor.tts.v1 import tts_pb2
+
+BYTES_PER_SAMPLE = 2
+_TIMEOUT_S = 900.0
+"""For the longest utterance on a slow machine: 5,000 characters are about five minutes of speech."""
+
+
+@dataclass(frozen=True)
+class SpokenSentence:
+    text: str
+    """As it stands in the utterance."""
+    audio: bytes
+    """Signed 16-bit little-endian samples, mono."""
+    sample_rate: int
+    """Hertz."""
+    timeline: timeline_pb2.Timeline
+    """Offsets count from the utterance's first sample."""
+
+
+@dataclass(frozen=True)
+class Voicing:
+    """In what way texts are spoken."""
+
+    locale: str
+    voice: str
+    engine: str
+    rate: float
+    models: Sequence[model_pb2.Model]
+    """Those of the engine."""
+
+
+async def speak(flow: Workflow, stage: StageTracker, services: Services, text: str, voicing: Voicing, hear: Callable[[SpokenSentence], None]) -> None:
+    """Speak `text`. `hear` is called with each sentence, in order, as soon as it is ready, and with each of them once."""
+    heard = 0
+
+    def pass_on(sentence: SpokenSentence) -> None:
+        nonlocal heard
+        heard += 1
+        hear(sentence)
+
+    request = tts_pb2.SynthesizeRequest(text=text, locale=voicing.locale, voice=voicing.voice, engine=voicing.engine, rate=voicing.rate)
+    told: list[tts_pb2.SynthesizeResponse] = []
+
+    async def make() -> tuple[StepResult, None]:
+        # A second attempt goes on after the sentences that were heard: they are already on their way to the picture.
+        skip = heard
+        reader = _SentenceReader()
+        call = services.tts.Synthesize(request, timeout=_TIMEOUT_S)
+        try:
+            with services.errors("tts"):
+                async for response in call:
+                    for sentence in reader.take(response):
+                        if reader.count > skip:
+                            pass_on(sentence)
+                            told.extend(reader.messages)
+        finally:
+            call.cancel()
+        if not reader.ended:
+            raise InternalError(f"the tts service ended its answer without a summary, after {reader.count} sentences")
+        return await _keep(flow, told), None
+
+    async def load(result: StepResult) -> None:
+        for sentence in _recorded(await flow.store.read(result.blobs["speech"].sha256)):
+            pass_on(sentence)
+
+    inputs = {"text": text, "locale": voicing.locale, "voice": voicing.voice, "rate": voicing.rate, "models": [identity(model) for model in voicing.models]}
+    await flow.step(stage, "speak", inputs, make, load)
+
+
+async def _keep(flow: Workflow, messages: Sequence[tts_pb2.SynthesizeResponse]) -> StepResult:
+    """An utterance is kept as the messages that it came in, each after its length."""
+    buffer = io.BytesIO()
+    for message in messages:
+        serialize_length_prefixed(message, buffer)
+    return StepResult({"speech": await flow.store.put_bytes(buffer.getvalue())})
+
+
+def _recorded(data: bytes) -> list[SpokenSentence]:
+    reader, buffer = _SentenceReader(), io.BytesIO(data)
+    sentences: list[SpokenSentence] = []
+    while (message := parse_length_prefixed(tts_pb2.SynthesizeResponse, buffer)) is not None:
+        sentences += reader.take(message)
+    return sentences + reader.flush()
+
+
+class _SentenceReader:
+    """Puts the messages of an answer together to sentences."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.ended = False
+        self.messages: list[tts_pb2.SynthesizeResponse] = []
+        """Those of the sentence that `take` gave last."""
+        self._header: tts_pb2.SynthesizeResponse | None = None
+        self._open: list[tts_pb2.SynthesizeResponse] = []
+
+    def take(self, message: tts_pb2.SynthesizeResponse) -> list[SpokenSentence]:
+        """The sentence that this message completes, if any."""
+        kind = message.WhichOneof("payload")
+        if kind == "header":
+            header = message.header.format
+            if header.encoding != audio_pb2.AUDIO_ENCODING_PCM_S16LE or header.channels != 1:
+                raise InternalError(f"the tts service speaks in a format that is not expected: {header}")
+            self._header = message
+        elif kind == "audio":
+            self._open.append(message)
+        elif kind == "sentence":
+            done = self.flush()
+            self._open = [message]
+            return done
+        elif kind == "summary":
+            self.ended = True
+            return self.flush()
+        return []
+
+    def flush(self) -> list[SpokenSentence]:
+        if not self._open:
+            return []
+        if self._header is None:
+            raise InternalError("the tts service sent a sentence before its header")
+        first, *rest = self._open
+        self.messages = [self._header, *self._open]
+        self._open = []
+        self.count += 1
+        audio = b"".join(message.audio for message in rest)
+        return [SpokenSentence(first.sentence.text, audio, self._header.header.format.sample_rate_hertz, first.sentence.timeline)]

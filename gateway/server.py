@@ -1,0 +1,52 @@
+"""The gateway put together: its parts, and the gRPC services it offers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from gateway.artifacts import ArtifactStore
+from gateway.jobs import JobTable
+from gateway.owners import Owner
+from gateway.present.pipeline import PresentPipeline
+from gateway.retention import Retention
+from gateway.runner import JobRunner
+from gateway.servicers import CatalogServicer, JobServicer, MediaServicer
+from gateway.services import Services
+from gateway.settings import GatewaySettings
+from gateway.signing_key import SigningKey
+from services.serving import Service
+
+
+class Gateway:
+    """The parts of one gateway, for the services at the given addresses. To be made inside a running event loop."""
+
+    def __init__(self, settings: GatewaySettings, addresses: Mapping[str, str]) -> None:
+        """Raises `InvalidInput` where the signing key or the store's URL cannot be used."""
+        settings.data.mkdir(parents=True, exist_ok=True)
+        self._owner = Owner(settings.data)
+        self._services = Services(addresses)
+        self._table = JobTable(settings.database)
+        store = ArtifactStore(settings.store_url)
+        signing_key = SigningKey.from_environment({**os.environ, "LOCUTOR_DATA": str(settings.data)})
+        pipeline = PresentPipeline(settings, self._services, self._table, signing_key)
+        self._runner = JobRunner(settings, self._table, store, self._owner, pipeline)
+        self._retention = Retention(settings, self._table, store)
+        self.servicers: Sequence[Service] = (
+            JobServicer(settings, self._table, store, self._services, self._runner, self._owner),
+            MediaServicer(settings, self._table, store),
+            CatalogServicer(store, self._services),
+        )
+        """To be registered and closed by a server."""
+
+    async def take_up(self) -> None:
+        """Go on with what gateways that died on this data have left, and begin to remove what has expired."""
+        await self._runner.take_up()
+        self._retention.start()
+
+    async def close(self) -> None:
+        """After the servicers were closed."""
+        await self._retention.stop()
+        await self._services.close()
+        await self._table.close()
+        self._owner.release()

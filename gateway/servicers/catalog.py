@@ -1,0 +1,44 @@
+"""CatalogService: what this gateway can do."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc.aio
+
+from gateway.artifacts import ArtifactStore, digest_of
+from gateway.services import Services
+from gateway.settings import SERVICES
+from locutor.errors import InvalidInput, NotFound
+from locutor.gateway.v1 import catalog_pb2, catalog_pb2_grpc
+
+
+class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
+    full_name = "locutor.gateway.v1.CatalogService"
+
+    def __init__(self, store: ArtifactStore, services: Services) -> None:
+        self._store = store
+        self._services = services
+
+    def register(self, server: grpc.aio.Server) -> None:
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self, server)
+
+    async def load(self) -> None:
+        """Nothing to load."""
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    async def GetCatalog(self, request: catalog_pb2.GetCatalogRequest, context: grpc.aio.ServicerContext) -> catalog_pb2.GetCatalogResponse:
+        services = self._services
+        models = await asyncio.gather(*(services.models(name) for name in SERVICES))
+        voices, pairs = await asyncio.gather(services.voices(), services.pairs())
+        return catalog_pb2.GetCatalogResponse(voices=voices, pairs=pairs, models=[model for found in models for model in found])
+
+    async def InspectFace(self, request: catalog_pb2.InspectFaceRequest, context: grpc.aio.ServicerContext) -> catalog_pb2.InspectFaceResponse:
+        try:
+            digest = digest_of(request.face_uri)
+            await self._store.blob(digest)
+        except NotFound as error:
+            raise InvalidInput.of("face_uri", error.message, error.reason) from error
+        return catalog_pb2.InspectFaceResponse(inspection=await self._services.inspect(self._store.stream(digest)))

@@ -1,0 +1,109 @@
+"""JobService: create, watch, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+import grpc.aio
+
+from gateway.artifacts import ArtifactStore
+from gateway.jobs import ENDED, JobTable
+from gateway.owners import Owner
+from gateway.present.plan import target_locales
+from gateway.progress import now
+from gateway.runner import JobRunner
+from gateway.services import Services
+from gateway.settings import GatewaySettings
+from gateway.validate import check_present, check_request_id
+from locutor.errors import FieldViolation, InvalidInput, Unavailable
+from locutor.gateway.v1 import job_pb2, job_pb2_grpc
+
+_DEFAULT_PAGE = 20
+_LARGEST_PAGE = 100
+_LOOK_AGAIN_S = 1.0
+
+
+class JobServicer(job_pb2_grpc.JobServiceServicer):
+    full_name = "locutor.gateway.v1.JobService"
+
+    def __init__(self, settings: GatewaySettings, table: JobTable, store: ArtifactStore, services: Services, runner: JobRunner, owner: Owner) -> None:
+        self._settings = settings
+        self._owner = owner
+        self._table = table
+        self._store = store
+        self._services = services
+        self._runner = runner
+
+    def register(self, server: grpc.aio.Server) -> None:
+        job_pb2_grpc.add_JobServiceServicer_to_server(self, server)
+
+    async def load(self) -> None:
+        """Nothing to load."""
+
+    async def close(self) -> None:
+        await self._runner.stop()
+
+    async def CreateJob(self, request: job_pb2.CreateJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.CreateJobResponse:
+        check_request_id(request.request_id)
+        if request.WhichOneof("spec") != "present":
+            raise InvalidInput.of("present", "is not set; say what the job is to make", "NO_SPEC")
+        found = await self._table.find_request(request)
+        if found is None:
+            await check_present(request.present, self._services, self._store)
+            job = job_pb2.Job(id=secrets.token_hex(8), state=job_pb2.STATE_QUEUED, present=request.present, request_id=request.request_id, create_time=now())
+            for target, locale in zip(job.present.targets, target_locales(job.present), strict=True):
+                target.locale = locale
+            found = await self._table.add(job, request, self._owner.id, self._settings.queue)
+            if found.id == job.id:
+                self._runner.submit(job)
+        return job_pb2.CreateJobResponse(job=self._runner.current(found.id) or found)
+
+    async def GetJob(self, request: job_pb2.GetJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.GetJobResponse:
+        return job_pb2.GetJobResponse(job=await self._job(request.id))
+
+    async def ListJobs(self, request: job_pb2.ListJobsRequest, context: grpc.aio.ServicerContext) -> job_pb2.ListJobsResponse:
+        violations = []
+        if request.page_size > _LARGEST_PAGE:
+            violations.append(FieldViolation("page_size", f"found {request.page_size}; choose 1 to {_LARGEST_PAGE}", "OUT_OF_RANGE"))
+        if request.page_token and not (request.page_token.isascii() and request.page_token.isdigit() and len(request.page_token) < 19):
+            violations.append(FieldViolation("page_token", "is not one that this service gave; leave it empty for the first page", "BAD_PAGE_TOKEN"))
+        if violations:
+            raise InvalidInput(violations)
+        jobs, token = await self._table.page(request.page_size or _DEFAULT_PAGE, int(request.page_token) if request.page_token else None)
+        return job_pb2.ListJobsResponse(jobs=[self._runner.current(job.id) or job for job in jobs], next_page_token=str(token) if token is not None else "")
+
+    async def WatchJob(self, request: job_pb2.WatchJobRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[job_pb2.WatchJobResponse]:
+        changes = self._runner.watch(request.id) or self._watch_table(request.id)
+        async for job in changes:
+            yield job_pb2.WatchJobResponse(job=job)
+
+    async def CancelJob(self, request: job_pb2.CancelJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.CancelJobResponse:
+        self._runner.cancel(request.id)
+        job = await self._job(request.id)
+        if job.state not in ENDED and self._runner.current(job.id) is None:
+            raise Unavailable(f"the job {job.id} is not at work in this gateway but in another one on the same data; cancel it there", reason="OTHER_GATEWAY")
+        return job_pb2.CancelJobResponse(job=job)
+
+    async def DeleteJob(self, request: job_pb2.DeleteJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.DeleteJobResponse:
+        job = await self._job(request.id)
+        if job.state not in ENDED:
+            raise InvalidInput.of("id", f"the job {job.id} has not ended; cancel it first", "JOB_NOT_ENDED")
+        await self._table.delete(job.id)
+        return job_pb2.DeleteJobResponse()
+
+    async def _job(self, job_id: str) -> job_pb2.Job:
+        return self._runner.current(job_id) or await self._table.get(job_id)
+
+    async def _watch_table(self, job_id: str) -> AsyncIterator[job_pb2.Job]:
+        """A job that has ended, or that another gateway works on."""
+        last = None
+        while True:
+            job = await self._table.get(job_id)
+            if job != last:
+                yield job
+            if job.state in ENDED:
+                return
+            last = job
+            await asyncio.sleep(_LOOK_AGAIN_S)

@@ -1,0 +1,230 @@
+"""Services that answer at once, for tests of the gateway's plumbing. They count their calls and fail on request.
+
+What the pipeline makes of real engines is tested in test_present.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import grpc
+import grpc.aio
+import numpy as np
+
+from locutor.common.v1 import audio_pb2, model_pb2, timeline_pb2
+from locutor.errors import InvalidInput, Overloaded
+from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
+from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
+from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
+from services.serving import GrpcServer, ServingSettings
+
+RATE = 24_000
+SENTENCE_S = 1.5
+"""Every sentence of the fake voice lasts so long: 0.2 s silence, 1 s of sound, 0.3 s silence."""
+
+
+class Service:
+    full_name = ""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.asked: list = []
+        self.failures: list[Exception] = []
+        """Raised by the next calls, one each, after their first answer."""
+        self.hold: asyncio.Event | None = None
+        """Calls wait for it."""
+        self.cancelled = 0
+
+    async def load(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def _gate(self) -> None:
+        if self.hold is not None:
+            try:
+                await self.hold.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+def model(engine: str, *locales: str) -> model_pb2.Model:
+    return model_pb2.Model(
+        engine=engine,
+        engine_version="1",
+        name=f"{engine}-weights",
+        weights=[model_pb2.WeightsFile(name="w", sha256="ab" * 32)],
+        locales=locales,
+        installed=True,
+        is_default=True,
+    )
+
+
+class FakeTts(Service, tts_pb2_grpc.TtsServiceServicer):
+    full_name = "locutor.tts.v1.TtsService"
+
+    def register(self, server: grpc.aio.Server) -> None:
+        tts_pb2_grpc.add_TtsServiceServicer_to_server(self, server)
+
+    async def ListModels(self, request, context):
+        return tts_pb2.ListModelsResponse(models=[model("tone")])
+
+    async def ListVoices(self, request, context):
+        rows = [("en_a", "en-US", True), ("en_b", "en-US", False), ("es_a", "es", True), ("pt_a", "pt-BR", True)]
+        return tts_pb2.ListVoicesResponse(
+            voices=[tts_pb2.Voice(id=v, locale=locale, engine="tone", is_default=d, quality=tts_pb2.QUALITY_NEURAL) for v, locale, d in rows]
+        )
+
+    async def Synthesize(self, request, context):
+        self.calls["Synthesize"] += 1
+        self.asked.append(request)
+        await self._gate()
+        if "poison" in request.text:
+            raise InvalidInput.of("text", "cannot be said", "UNSPEAKABLE")
+        yield tts_pb2.SynthesizeResponse(
+            header=tts_pb2.SynthesizeHeader(
+                format=audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hertz=RATE, channels=1), model=model("tone")
+            )
+        )
+        sentences = [part.strip() + "." for part in request.text.split(".") if part.strip()]
+        for number, text in enumerate(sentences):
+            start = number * SENTENCE_S
+            line = timeline_pb2.Timeline()
+            for symbol, begin, end in (("", 0, 0.2), ("m", 0.2, 0.7), ("a", 0.7, 1.2), ("", 1.2, 1.5)):
+                phoneme = line.phonemes.add(symbol=symbol)
+                phoneme.start_offset.FromNanoseconds(round((start + begin) * 1e9))
+                phoneme.end_offset.FromNanoseconds(round((start + end) * 1e9))
+            begin = request.text.index(text[:-1])
+            word = line.words.add(text=text[:-1], text_begin=begin, text_end=begin + len(text) - 1)
+            word.start_offset.FromNanoseconds(round((start + 0.2) * 1e9))
+            word.end_offset.FromNanoseconds(round((start + 1.2) * 1e9))
+            yield tts_pb2.SynthesizeResponse(sentence=tts_pb2.Sentence(text=text, timeline=line))
+            time = np.arange(round(SENTENCE_S * RATE)) / RATE
+            tone = np.where((time > 0.2) & (time < 1.2), np.sin(2 * np.pi * (200 + 20 * number) * time) * 0.3, 0)
+            audio = (tone * 32767).astype("<i2").tobytes()
+            yield tts_pb2.SynthesizeResponse(audio=audio[:40_000])
+            yield tts_pb2.SynthesizeResponse(audio=audio[40_000:])
+            if number == 0 and len(sentences) > 1:
+                self._fail()
+        yield tts_pb2.SynthesizeResponse(summary=tts_pb2.SynthesizeSummary(sample_count=round(SENTENCE_S * RATE) * len(sentences)))
+
+
+class FakeTranslate(Service, translate_pb2_grpc.TranslateServiceServicer):
+    full_name = "locutor.translate.v1.TranslateService"
+
+    def register(self, server: grpc.aio.Server) -> None:
+        translate_pb2_grpc.add_TranslateServiceServicer_to_server(self, server)
+
+    async def ListModels(self, request, context):
+        return translate_pb2.ListModelsResponse(models=[model("swap", "en>pt-BR")])
+
+    async def ListPairs(self, request, context):
+        return translate_pb2.ListPairsResponse(pairs=[translate_pb2.Pair(source_locale="en", target_locale="pt-BR")])
+
+    async def Translate(self, request, context):
+        self.calls["Translate"] += 1
+        self._fail()
+        missed = [term.source for term in request.glossary]
+        return translate_pb2.TranslateResponse(translations=[translate_pb2.Translation(text=f"Olá {text}", missed_terms=missed) for text in request.texts])
+
+
+class FakeLipsync(Service, lipsync_pb2_grpc.LipsyncServiceServicer):
+    full_name = "locutor.lipsync.v1.LipsyncService"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.findings: list[lipsync_pb2.Finding] = []
+        self.pieces: list[tuple[str, int, int]] = []
+        """Locale, first frame and frame count of each piece asked for."""
+        self.sounds: dict[tuple[str, int], bytes] = {}
+        self.timelines: dict[tuple[str, int], timeline_pb2.Timeline] = {}
+
+    def register(self, server: grpc.aio.Server) -> None:
+        lipsync_pb2_grpc.add_LipsyncServiceServicer_to_server(self, server)
+
+    async def ListModels(self, request, context):
+        return lipsync_pb2.ListModelsResponse(models=[model("grey")])
+
+    async def Inspect(self, request_iterator, context):
+        self.calls["Inspect"] += 1
+        async for _ in request_iterator:
+            pass
+        usable = all(finding.severity != lipsync_pb2.SEVERITY_ERROR for finding in self.findings)
+        return lipsync_pb2.InspectResponse(usable=usable, findings=self.findings)
+
+    async def Animate(self, request_iterator, context):
+        self.calls["Animate"] += 1
+        config, audio, timeline = None, b"", None
+        async for request in request_iterator:
+            kind = request.WhichOneof("payload")
+            config = request.config if kind == "config" else config
+            timeline = request.timeline if kind == "timeline" else timeline
+            audio += request.audio
+        assert config is not None and timeline is not None
+        self.pieces.append((config.locale, config.first_frame, config.frame_count))
+        self.sounds[config.locale, config.first_frame] = audio
+        self.timelines[config.locale, config.first_frame] = timeline
+        await self._gate()
+        yield lipsync_pb2.AnimateResponse(header=lipsync_pb2.AnimateHeader(model=model("grey"), frame_count=config.frame_count))
+        yield lipsync_pb2.AnimateResponse(fragment=_grey(config))
+        self._fail()
+        yield lipsync_pb2.AnimateResponse(progress=lipsync_pb2.AnimateProgress(frames_done=config.frame_count))
+        yield lipsync_pb2.AnimateResponse(summary=lipsync_pb2.AnimateSummary(frame_count=config.frame_count))
+
+
+def _grey(config: lipsync_pb2.AnimateConfig) -> bytes:
+    buffer = io.BytesIO()
+    rate = Fraction(config.video.frame_rate_numerator, config.video.frame_rate_denominator)
+    with av.open(buffer, "w", format="mp4", options={"movflags": "frag_keyframe+empty_moov+default_base_moof"}) as out:
+        stream = out.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "profile": "high"})
+        stream.width, stream.height, stream.pix_fmt = config.video.width_pixels, config.video.height_pixels, "yuv420p"
+        grey = np.full((stream.height * 3 // 2, stream.width), 128, np.uint8)
+        for number in range(config.frame_count):
+            frame = av.VideoFrame.from_ndarray(grey, "yuv420p")
+            frame.pts = number
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+class FakeAsr(Service):
+    full_name = "locutor.asr.v1.AsrService"
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Nothing calls it."""
+
+
+class Fakes:
+    def __init__(self) -> None:
+        self.asr, self.tts, self.translate, self.lipsync = FakeAsr(), FakeTts(), FakeTranslate(), FakeLipsync()
+        self.addresses: dict[str, str] = {}
+
+
+@asynccontextmanager
+async def running_fakes(folder: Path) -> AsyncIterator[Fakes]:
+    fakes = Fakes()
+    servers = []
+    for name in ("asr", "tts", "translate", "lipsync"):
+        server = GrpcServer([getattr(fakes, name)], ServingSettings(listen=f"unix:{folder / name}.sock"))
+        await server.start()
+        servers.append(server)
+        fakes.addresses[name] = server.address
+    try:
+        yield fakes
+    finally:
+        for server in servers:
+            await server.stop(grace_s=0)
+
+
+__all__ = ["Fakes", "Overloaded", "running_fakes"]
