@@ -27,6 +27,10 @@ _UPPER_EDGE = 0.044
 """The incisors' edge below the seam of closed lips: 2 to 3 mm show between parted lips."""
 _LOWER_EDGE = 0.034
 """Edge of the lower incisors below the seam, teeth closed: just behind the upper ones."""
+_LOWER_EDGE_OPEN = 0.012
+"""The same where the portrait shows the upper row: its lips meet lower on the teeth."""
+_JAW_SHARE = 0.70
+"""Of the chin's drop, what is seen of the lower teeth's: they also move back."""
 _TOOTH_RGB = (226.0, 217.0, 201.0)
 _DARK_RGB = (52.0, 22.0, 20.0)
 _TONGUE_RGB = (168.0, 86.0, 84.0)
@@ -70,12 +74,14 @@ class Interior:
         """The picture behind the lips at s and t, (rows, columns) float32, between the edges `upper` and `lower`. (rows, columns, 3) YCC."""
         gap = np.maximum(lower - upper, 1e-3)
         reach = np.abs(s - np.float32(self.lips.middle)) / np.float32(self.lips.half_width)
-        jaw = max(0.0, controls["jaw"]) * 0.75
+        jaw = max(0.0, controls["jaw"]) * _JAW_SHARE
         seam = float(self.lips.seam[SAMPLES // 2])
         below_lip, above_lip = t - upper, lower - t
         # Depth: darkest under the upper lip, the floor of the mouth catches some light.
         depth = np.clip(below_lip / gap, 0.0, 1.0)
-        picture = (0.50 + 0.75 * depth * depth)[..., None] * self.dark
+        picture = (0.55 + 0.75 * depth * depth)[..., None] * self.dark
+        # Through a narrow gap the lips' own light comes back.
+        picture += (0.26 * np.exp(-gap / 0.07))[..., None] * self.lip
         tip = controls["tongue"]
         top = seam + (0.085 + 0.55 * jaw - 0.085 * tip) * self.size + 0.55 * (s - np.float32(self.lips.middle)) ** 2
         tongue = np.clip(0.5 + (t - top) / 0.045, 0.0, 1.0) * np.clip((0.86 - reach) / 0.25, 0.0, 1.0)
@@ -150,7 +156,7 @@ def _painted_row(lips: Lips, enamel: np.ndarray, dark: np.ndarray, widths: tuple
         height = np.clip((edge - t) / (0.15 * size), 0.0, 1.5)
     else:
         rise = size * np.array([0.0, 0.002, -0.004, 0.010, 0.016, 0.02])[tooth]
-        edge = seam + _LOWER_EDGE * size + (bend + 0.16) * aside**2 + rise
+        edge = seam + (_LOWER_EDGE_OPEN if lips.is_open else _LOWER_EDGE) * size + (bend + (0.04 if lips.is_open else 0.16)) * aside**2 + rise
         edge = edge + size * 0.007 * np.abs(across) ** 4
         inside = (t - edge) * per_unit / _OVERSAMPLING
         height = np.clip((t - edge) / (0.13 * size), 0.0, 1.5)
@@ -173,7 +179,7 @@ def _portrait_row(ycc: np.ndarray, lips: Lips) -> Texture:
     """The teeth that an open mouth shows, continued under the lips that hide them in the portrait."""
     s, t, per_unit = _grid(lips, float(lips.seam.min()) - 0.45, float(lips.seam.max()) + 0.40)
     upper, lower = np.interp(s, lips.s, lips.upper_inner), np.interp(s, lips.s, lips.lower_inner)
-    margin = min(0.022, 0.25 * lips.gap)
+    margin = min(0.020, 0.25 * lips.gap)
     seen_t = np.clip(t, upper + margin, np.maximum(upper + margin, lower - margin))
     at = lips.pixels(np.clip(s, lips.s[2], lips.s[-3]), seen_t).astype(np.float32)
     color = cv2.remap(ycc, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

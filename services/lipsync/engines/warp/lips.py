@@ -16,6 +16,10 @@ _OPEN_GAP = 0.030
 """Lips further apart than this (about 2 mm) are closed first; below it they touch, and the seam is the dark line between them."""
 _SEAM_SEARCH = 0.06
 """How far from the landmarks the dark line may lie, in interpupillary distances."""
+_EDGE_SEARCH = 0.035
+"""The same for the inner edges of parted lips."""
+_INSET = 0.007
+_OFFSETS = 49
 _SEAM_SHARE = 0.70
 """Where the lips of an open mouth meet, from the upper (0) to the lower (1): the lower lip does most of the way."""
 
@@ -64,8 +68,8 @@ class Lips:
         return float((self.lower_inner - self.upper_inner)[SAMPLES // 4 : 3 * SAMPLES // 4].mean())
 
 
-def find_lips(luma: np.ndarray, face: FaceLandmarks, unit: float) -> Lips:
-    """The lips of `face` in a picture of which `luma`, (height, width) float32, is the brightness."""
+def find_lips(ycc: np.ndarray, face: FaceLandmarks, unit: float) -> Lips:
+    """The lips of `face` in the picture `ycc`, (height, width, 3) float32 YCC."""
     points = face.points[:, :2].astype(np.float64) - 0.5
     left, right = points[INNER_LIP_UPPER[0]], points[INNER_LIP_UPPER[-1]]
     corners = points[OUTER_LIP_UPPER[-1]] - points[OUTER_LIP_UPPER[0]]
@@ -82,12 +86,19 @@ def find_lips(luma: np.ndarray, face: FaceLandmarks, unit: float) -> Lips:
     upper, lower = _curve(s, upper_s, upper_t), _curve(s, *local(INNER_LIP_LOWER))
     upper_outer, lower_outer = _curve(s, *local(OUTER_LIP_UPPER)), _curve(s, *local(OUTER_LIP_LOWER))
     is_open = float((lower - upper)[20:45].mean()) > _OPEN_GAP
+    place = _Place(origin, along, down, unit)
     if is_open:
-        lower = np.maximum(lower, upper)
+        # Lips are the reddest of what is there; teeth and the dark behind them are not.
+        redness = cv2.GaussianBlur(ycc[..., 2], (0, 0), max(0.5, 0.008 * unit))
+        upper = upper + place.path(-_rise(redness, place, s, upper), s, upper, _EDGE_SEARCH)
+        lower = lower + place.path(_rise(redness, place, s, lower), s, lower, _EDGE_SEARCH)
+        # A little into the lips, so that no tooth is left on them.
+        upper, lower = upper - _INSET, np.maximum(lower, upper) + _INSET
         seam = (1 - _SEAM_SHARE) * upper + _SEAM_SHARE * lower
     else:
-        seam = _dark_line(luma, s, (upper + lower) / 2, origin, along, down, unit)
-        upper = lower = seam
+        guess = (upper + lower) / 2
+        luma = cv2.GaussianBlur(ycc[..., 0], (0, 0), max(0.5, 0.006 * unit))
+        upper = lower = seam = guess + place.path(place.column(luma, s, guess, _SEAM_SEARCH), s, guess, _SEAM_SEARCH)
     return Lips(unit, origin, along, down, float(s[-1] - s[0]) / 2, float(s[-1] + s[0]) / 2, s, upper, lower,
                 np.minimum(upper_outer, upper - 0.01), np.maximum(lower_outer, lower + 0.01), seam, is_open)  # fmt: skip
 
@@ -100,30 +111,44 @@ def _curve(s: np.ndarray, known_s: np.ndarray, known_t: np.ndarray) -> np.ndarra
     return np.convolve(np.pad(t, 4, mode="reflect", reflect_type="odd"), kernel, "valid")
 
 
-def _dark_line(
-    luma: np.ndarray, s: np.ndarray, guess: np.ndarray, origin: np.ndarray, along: np.ndarray, down: np.ndarray, unit: float
-) -> np.ndarray:
-    """The darkest smooth path near `guess`, by dynamic programming: landmarks miss the line between closed lips by up to a few millimetres."""
-    offsets = np.linspace(-_SEAM_SEARCH, _SEAM_SEARCH, 49)
-    at = origin + unit * (s[:, None, None] * along + (guess[:, None] + offsets)[..., None] * down)
-    smooth = cv2.GaussianBlur(luma, (0, 0), max(0.5, 0.006 * unit))
-    bright = cv2.remap(smooth, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LINEAR)
-    cost = (bright - bright.mean(1, keepdims=True)) / (bright.std() + 1e-3) + 0.8 * (offsets / _SEAM_SEARCH) ** 2
-    steps = np.array([-2, -1, 0, 1, 2])
-    total, came_from = cost[0], np.zeros(cost.shape, int)
-    for row in range(1, len(s)):
-        padded = np.pad(total, 2, constant_values=np.inf)
-        reached = np.stack([padded[2 + step : 2 + step + len(offsets)] + 0.15 * abs(step) for step in steps])
-        best = reached.argmin(0)
-        came_from[row] = np.arange(len(offsets)) + steps[best]
-        total = cost[row] + reached.min(0)
-    path = [int(total.argmin())]
-    for row in range(len(s) - 1, 0, -1):
-        path.append(int(came_from[row][path[-1]]))
-    found = offsets[path[::-1]]
-    kernel = np.hanning(11) / np.hanning(11).sum()
-    found = np.convolve(np.pad(found, 5, mode="edge"), kernel, "valid")
-    # The corners are where the landmarks say: beyond them there is no line to follow.
-    return guess + found * (1.0 - np.abs(np.linspace(-1, 1, len(s))) ** 6)
+def _rise(picture: np.ndarray, place: _Place, s: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """How little `picture` grows downwards, at every offset around the line t(s). (SAMPLES, OFFSETS): small where it grows most."""
+    values = place.column(picture, s, t, _EDGE_SEARCH)
+    return -np.gradient(values, axis=1)
 
 
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """The mouth's coordinates, for looking up and down from a line."""
+
+    origin: np.ndarray
+    along: np.ndarray
+    down: np.ndarray
+    unit: float
+
+    def column(self, picture: np.ndarray, s: np.ndarray, t: np.ndarray, reach: float) -> np.ndarray:
+        """(SAMPLES, OFFSETS): `picture` from `reach` above the line t(s) to `reach` below it."""
+        offsets = np.linspace(-reach, reach, _OFFSETS)
+        at = self.origin + self.unit * (s[:, None, None] * self.along + (t[:, None] + offsets)[..., None] * self.down)
+        return cv2.remap(picture, at.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def path(self, cost: np.ndarray, s: np.ndarray, t: np.ndarray, reach: float) -> np.ndarray:
+        """Offsets from the line t(s) of the smooth path of least cost, (SAMPLES,), by dynamic programming. Landmarks miss an edge by up to a few
+        millimetres."""
+        offsets = np.linspace(-reach, reach, _OFFSETS)
+        cost = (cost - cost.mean(1, keepdims=True)) / (cost.std() + 1e-3) + 0.8 * (offsets / reach) ** 2
+        steps = np.array([-2, -1, 0, 1, 2])
+        total, came_from = cost[0], np.zeros(cost.shape, int)
+        for row in range(1, len(s)):
+            padded = np.pad(total, 2, constant_values=np.inf)
+            reached = np.stack([padded[2 + step : 2 + step + _OFFSETS] + 0.15 * abs(step) for step in steps])
+            best = reached.argmin(0)
+            came_from[row] = np.arange(_OFFSETS) + steps[best]
+            total = cost[row] + reached.min(0)
+        path = [int(total.argmin())]
+        for row in range(len(s) - 1, 0, -1):
+            path.append(int(came_from[row][path[-1]]))
+        kernel = np.hanning(11) / np.hanning(11).sum()
+        found = np.convolve(np.pad(offsets[path[::-1]], 5, mode="edge"), kernel, "valid")
+        # The corners are where the landmarks say: beyond them there is no line to follow.
+        return found * (1.0 - np.abs(np.linspace(-1, 1, len(s))) ** 6)

@@ -18,10 +18,10 @@ from services.lipsync.landmarks import CHIN, FACE_OVAL, MESH_POINTS, FaceLandmar
 _NOSE_BASE = 2
 _TYPICAL_HALF_WIDTH = 0.37
 """Of an inner lip line, in interpupillary distances: the targets are made for it."""
-_UPPER_SHARE_CLOSED, _UPPER_SHARE_OPEN = 0.28, 0.42
+_UPPER_SHARE_CLOSED, _UPPER_SHARE_OPEN = 0.28, 0.40
 """Of an opening, what the upper lip does; an open smile has its upper lip raised already and lets it down first."""
-_UNSMILE = 0.075
-"""Inward shift of the corners of a full open smile on its way to neutral; they also sink by nine tenths of it."""
+_UNSMILE = 0.085
+"""Inward shift of the corners of a full open smile on its way to neutral; they also sink, by a little more."""
 _CORNER_DROP = 0.05
 _CONTROLS = ("open", "jaw", "width", "round", "upper", "lower", "press", "tuck", "smile", "rest")
 _SCALED = ("open", "jaw", "upper", "lower", "width")
@@ -170,7 +170,7 @@ class _Shape:
             "open": (-_CORNER_DROP * aside**3 * follow, side * amount * profile * lift + edge_drop),
             "jaw": (zero, jaw_drop * (1.0 if is_upper else 1.0 - arch * np.clip(1.0 - beyond, 0.0, 1.0))),
             "width": (aside * follow, -0.25 * corner),
-            "smile": (np.sign(u) * corner, -0.9 * corner),
+            "smile": (np.sign(u) * corner, -1.1 * corner),
             "round": (zero, side * (0.022 if is_upper else 0.026) * rim * profile),
             "upper": (zero, -profile * lift if is_upper else zero),
             "lower": (zero, zero if is_upper else profile * lift),

@@ -94,8 +94,8 @@ _CONSONANTS: dict[str, MouthTarget] = {
 # Letters of misaki (the phonemizer of Kokoro) for diphthongs and allophones, and a superscript it writes.
 _LETTERS: dict[str, str] = {"A": "eɪ", "I": "aɪ", "O": "oʊ", "Q": "əʊ", "W": "aʊ", "Y": "ɔɪ", "S": "ʃ", "T": "ɾ", "R": "ɹ", "ᵊ": "ə"}
 
-# Marks that change a sound's length, tone or voice and nothing that is seen.
-_INVISIBLE = frozenset("ːˑˈˌʰʲˠˤʱʼ˞ᵝ‿͜͡.|‖↓↑→↗↘˥˦˧˨˩0123456789'-_ ")
+# Unicode categories of what marks length, tone or voice of a sound, or is no sound at all: nothing of it is seen.
+_INVISIBLE = ("M", "P", "Z", "S", "C", "N", "Lm")
 
 NEUTRAL = MouthTarget(open=0.085, jaw=0.035, hold=0.4, shape_hold=0.1)
 """The mouth of a sound that nothing is known of: half open, left to its neighbours."""

@@ -59,7 +59,7 @@ def analyse(framed: FramedPortrait, video: VideoFormat) -> WarpPortrait:
     region = moving_region(face, frame, _even(framed.portrait_rect))
     step = max(2, round(unit / _CELLS_PER_UNIT / 2) * 2)
     lattice = Lattice(region, step)
-    lips = find_lips(ycc[..., 0], face, unit)
+    lips = find_lips(ycc, face, unit)
     mouth = mouth_motion(face, lips, step, region)
     still.flags.writeable = False
     small = region.halved()

@@ -13,6 +13,8 @@ from services.lipsync.engines.warp.portrait import WarpPortrait, enlarged_positi
 
 _UPPER_SOFTNESS, _LOWER_SOFTNESS = 0.010, 0.015
 """Width of the lips' edges against the mouth's inside, in interpupillary distances; at least about a pixel."""
+_CONTACT_SHADOW = 0.012
+"""Reach of the shadow along the edge of each lip."""
 _MOUTH_MARGIN = 0.10
 """Of the box around the lips' edges in which the layers are kept apart."""
 
@@ -92,6 +94,10 @@ def _draw_mouth(
     inside = np.clip(1.0 - upper_cover - lower_cover, 0.0, 1.0)
     total = upper_cover + lower_cover + inside
     picture = (upper_cover / total)[..., None] * above + (lower_cover / total)[..., None] * below
+    if lips.is_open:
+        # Lips that the portrait shows apart have no shadow where they meet.
+        away = np.maximum(upper - t, t - lower) / np.float32(_CONTACT_SHADOW)
+        picture *= (1.0 - 0.36 * np.exp(-np.square(np.maximum(away, 0.0))))[..., None]
     if inside.max() > 0.02:
         picture += (inside / total)[..., None] * portrait.interior.paint(s, t, upper, lower, controls)
     left, right = float(min(upper_edge[0, 0], lower_edge[0, 0])), float(max(upper_edge[-1, 0], lower_edge[-1, 0]))
