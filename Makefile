@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 RUN := $(VENV)/bin
+# Twice quiet: errors only.
+PIP := $(RUN)/python -m pip --quiet --quiet --disable-pip-version-check
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/locutor
 
 # Tools that must not share an environment with the project. Code made by grpcio-tools 1.80 runs on protobuf 6.31 to 7.x.
@@ -19,8 +21,9 @@ SERVICES := asr tts translate lipsync gateway
 #   make demo FACE=me.png CONSENT="I am the person shown" CONSENT_BY="Your name"
 SCRIPT ?= examples/hello.md
 TO ?= en-US,es,pt-BR
-FACE ?= out/astronaut.png
-ifeq ($(FACE),out/astronaut.png)
+DEMO_FACE := out/astronaut.png
+FACE ?= $(DEMO_FACE)
+ifeq ($(FACE),$(DEMO_FACE))
 CONSENT ?= A NASA portrait in the public domain, used for a demonstration
 CONSENT_BY ?= make demo
 endif
@@ -37,9 +40,10 @@ $(VENV)/.installed: requirements/dev.lock pyproject.toml
 	@.ci/system-packages libgl1 libglib2.0-0
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "make: $(PYTHON) with the module venv is needed (Debian: apt-get install python3.11-venv); another one: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.lock
-	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(RUN)/python -m pip check
+	@echo "installing the pinned dependencies into $(VENV): 1.5 GB, some minutes"
+	$(PIP) install --require-hashes --no-deps -r requirements/dev.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(RUN)/python -m pip check
 	@touch $@
 
 models: install  ## The weights of the default engines, into the model store
@@ -56,10 +60,10 @@ lint: install  ## Style
 types: install  ## Types
 	$(RUN)/mypy
 
-demo: install models $(FACE)  ## Three presenter videos into out/demo
-	$(RUN)/locutor present $(SCRIPT) --face $(FACE) --to $(TO) --out out/demo --consent "$(CONSENT)" --consent-by "$(CONSENT_BY)"
+demo: install models $(filter $(DEMO_FACE),$(FACE))  ## Three presenter videos into out/demo
+	$(RUN)/locutor present $(SCRIPT) --face "$(FACE)" --to $(TO) --out out/demo --consent "$(CONSENT)" --consent-by "$(CONSENT_BY)"
 
-out/astronaut.png: | install
+$(DEMO_FACE): | install
 	@mkdir -p $(@D)
 	$(RUN)/python -c 'import PIL.Image, skimage.data; PIL.Image.fromarray(skimage.data.astronaut()).save("$@")'
 
