@@ -30,8 +30,8 @@ from locutor.status import from_rpc_error
 ENDED = frozenset({job_pb2.STATE_SUCCEEDED, job_pb2.STATE_PARTLY_SUCCEEDED, job_pb2.STATE_FAILED, job_pb2.STATE_CANCELLED})
 """States that a job never leaves."""
 
-_CALL_TIMEOUT_S = 60.0
-"""For calls that answer at once; the check of a request loads models on a gateway's first job."""
+_CALL_TIMEOUT_S = 120.0
+"""For calls that answer at once; a gateway that has just started loads its engines first."""
 
 _WATCH_ATTEMPTS = 5
 """How often in a row a watch is taken up again after the connection was lost, waiting 1, 2, 4, ... seconds."""

@@ -97,7 +97,7 @@ def weights() -> Iterator[Finding]:
     except LocutorError as error:
         yield Finding(FAIL, "weights", error.message, "mend what is named there")
         return
-    for name in DEFAULTS:
+    for name in (name for group in DEFAULTS.values() for name in group):
         if not states[name].path.is_dir():
             size = f"{states[name].artifact.size_bytes / 1e6:.0f} MB"
             level = FAIL if store.offline else WARN

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
+from locutor.cli.models import DEFAULTS, fetch_with_progress, open_store
 from locutor.errors import MissingExtra
+
+
+def bring_weights(elsewhere: Container[str]) -> None:
+    """Fetch what the services of this process need for a presenter and do not have, with progress on stderr.
+
+    `elsewhere`: names of services that run in other processes. Offline nothing is fetched: a call that needs what is
+    missing says so, and others still work.
+    """
+    store = open_store()
+    missing = [name for service in ("tts", "translate", "lipsync") if service not in elsewhere for name in DEFAULTS[service] if not store.installed(name)]
+    if missing and not store.offline:
+        print("Fetching the weights that are missing; this is done once.", file=sys.stderr)
+        fetch_with_progress(store, missing)
 
 
 @contextmanager
@@ -15,11 +30,12 @@ def embedded_gateway() -> Iterator[str]:
     """Start it in a thread of its own; yields its address. Raises `LocutorError` where it cannot be started."""
     try:
         from gateway.embedded import EmbeddedGateway
-
         from gateway.settings import GatewaySettings
     except ModuleNotFoundError as error:
         raise MissingExtra("embedded gateway", "all", f"no module named {error.name!r}; or name a running gateway with --gateway") from error
 
+    settings = GatewaySettings.from_environment()
+    bring_weights(settings.services)
     started = threading.Event()
     address: list[str] = []
     failure: list[BaseException] = []
@@ -27,7 +43,7 @@ def embedded_gateway() -> Iterator[str]:
     task: list[asyncio.Task[None]] = []
 
     async def serve() -> None:
-        async with EmbeddedGateway(GatewaySettings.from_environment()) as gateway:
+        async with EmbeddedGateway(settings) as gateway:
             address.append(gateway.address)
             started.set()
             await asyncio.Event().wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,14 +10,19 @@ import typer
 from locutor.cli import options
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
     from services.weights import FetchProgress, ModelStore
 
 app = typer.Typer(help="List, fetch and verify the weights that the services run.", no_args_is_help=True)
 
-DEFAULTS = ("kokoro-v1.0-int8", "kokoro-voices-v1.0", "bergamot-en-pt", "bergamot-pt-en", "mediapipe-face-landmarker", "whisper-base")
-"""Weights of the services' default engines: what `fetch` brings where no name is given."""
+DEFAULTS = {
+    "tts": ("kokoro-v1.0-int8", "kokoro-voices-v1.0"),
+    "translate": ("bergamot-en-pt", "bergamot-pt-en"),
+    "lipsync": ("mediapipe-face-landmarker",),
+    "asr": ("whisper-base",),
+}
+"""Weights of each service's default engine."""
 
 Names = Annotated[
     list[str] | None,
@@ -63,7 +69,7 @@ def list_weights(as_json: options.Json = False) -> None:
                 "commercial_use": state.artifact.commercial_use,
                 "size_bytes": state.artifact.size_bytes,
                 "installed": state.installed,
-                "default": state.artifact.name in DEFAULTS,
+                "default": any(state.artifact.name in names for names in DEFAULTS.values()),
                 "path": str(state.path),
                 "problems": list(state.problems),
             }
@@ -86,28 +92,33 @@ def list_weights(as_json: options.Json = False) -> None:
 @app.command("fetch")
 def fetch(names: Names = None) -> None:
     """Fetch weights that are missing and verify those that are here; damaged files are fetched again."""
-    from functools import partial
+    store = open_store()
+    wanted = names or [name for group in DEFAULTS.values() for name in group]
+    _check(store, wanted)
+    fetch_with_progress(store, wanted)
 
+
+def fetch_with_progress(store: ModelStore, names: Sequence[str]) -> None:
+    """Bring weights, with bars on a terminal and a line each elsewhere, on stderr. Raises `MissingWeights`."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    store = open_store()
-    wanted = names or list(DEFAULTS)
-    _check(store, wanted)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TextColumn("{task.fields[item]}"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        for name in wanted:
+        for name in names:
             task = progress.add_task(name, total=None, item="")
-            store.fetch(name, partial(_show, progress, task))
+
+            def show(fetched: FetchProgress, task: TaskID = task) -> None:
+                progress.update(task, completed=fetched.done_bytes, total=fetched.total_bytes, item=fetched.item)
+
             size = store.artifact(name).size_bytes
+            if not console.is_terminal:
+                console.print(f"{name}: {size / 1e6:.0f} MB ...", highlight=False)
+            store.fetch(name, show)
             progress.update(task, completed=size, total=size, item="verified")
             if not console.is_terminal:
-                console.print(f"{name}: verified ({size / 1e6:.0f} MB)", highlight=False)
-
-
-def _show(progress: Progress, task: TaskID, fetched: FetchProgress) -> None:
-    progress.update(task, completed=fetched.done_bytes, total=fetched.total_bytes, item=fetched.item)
+                console.print(f"{name}: verified", highlight=False)
 
 
 @app.command("verify")

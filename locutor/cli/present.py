@@ -10,6 +10,7 @@ import typer
 from locutor.cli import failures, options
 
 if TYPE_CHECKING:
+    from locutor.cli.interruption import Interruption
     from locutor.cli.outputs import SavedOutput
     from locutor.cli.progress import Reporter
     from locutor.cli.request import Request
@@ -40,8 +41,8 @@ def present(
     glossary: Annotated[
         Path | None, typer.Option("--glossary", metavar="CSV", help="Terms whose translation is decided: source,target,case_sensitive.")
     ] = None,
-    consent: Annotated[str, typer.Option("--consent", metavar="TEXT", help="Why this face may be used: 'I am the person shown'.")] = "",
-    consent_by: Annotated[str, typer.Option("--consent-by", metavar="NAME", help="Who states it.")] = "",
+    consent: Annotated[str, typer.Option("--consent", metavar="TEXT", help="Required: why this face may be used, such as 'I am the person shown'.")] = "",
+    consent_by: Annotated[str, typer.Option("--consent-by", metavar="NAME", help="Required: who states it.")] = "",
     gateway: options.Gateway = "",
     token: options.Token = "",
     tls_ca: options.TlsCa = None,
@@ -53,14 +54,21 @@ def present(
 
     Exit codes: 0 all made, 1 failed, 2 bad input, 3 some locales failed, 130 interrupted (the job is cancelled, what was finished is kept).
     """
-    import signal
-
     from locutor.cli import files, progress
     from locutor.cli.connection import Connection
+    from locutor.cli.interruption import Interruption
     from locutor.cli.request import Request, parse_background, parse_locales, parse_size, parse_voices
     from locutor.common.v1.video_pb2 import Performance
+    from locutor.errors import Cancelled, InvalidInput
     from locutor.gateway.v1.job_pb2 import Consent
 
+    if not (consent.strip() and consent_by.strip()):
+        missing = "--consent-by" if consent.strip() else "--consent"
+        raise InvalidInput.of(
+            missing,
+            "is not given; a face may be used only where somebody states that it may be: --consent 'I am the person shown' --consent-by 'Your name'",
+            "NO_CONSENT",
+        )
     text = files.read_text(f"SCRIPT {script}", script)
     files.check_image(f"--face {face}", face)
     locales = parse_locales(to)
@@ -84,21 +92,18 @@ def present(
         glossary_file=glossary,
         consent=Consent(stated_by=consent_by, statement=consent),
     )
-    # A pipeline that ends its jobs by SIGTERM gets the same clean end as Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    code = failures.INTERRUPTED
-    with progress.choose(as_json=as_json) as reporter:
-        try:
+    interruption = Interruption()
+    try:
+        with Connection(gateway, token, tls_ca, tls_cert, tls_key).open() as client, progress.choose(as_json=as_json) as reporter:
             for locale, path in translations.items():
                 reporter.note("translation_found", f"{locale}: {path} is used in place of machine translation", locale=locale, path=str(path))
-            with Connection(gateway, token, tls_ca, tls_cert, tls_key).open() as client:
-                code = _run(client, request, out, reporter)
-        except KeyboardInterrupt:
-            reporter.note("interrupted", "Interrupted before the job began; nothing was made.")
+            code = _run(client, request, out, reporter, interruption)
+    except KeyboardInterrupt:
+        raise Cancelled("interrupted before the job began; nothing was made") from None
     raise typer.Exit(code)
 
 
-def _run(client: LocutorClient, request: Request, out: Path, reporter: Reporter) -> int:
+def _run(client: LocutorClient, request: Request, out: Path, reporter: Reporter, interruption: Interruption) -> int:
     """Upload, start, watch, download; returns the exit code."""
     import uuid
 
@@ -119,21 +124,18 @@ def _run(client: LocutorClient, request: Request, out: Path, reporter: Reporter)
     except InvalidInput as error:
         raise request.in_options(error) from error
     reporter.note("job", f"Job {job.id}", job=job.id)
-    interrupted = False
-    try:
-        for update in client.watch(job.id):
-            job = update
-            reporter.job(job)
-    except KeyboardInterrupt:
-        interrupted = True
+
+    def cancel() -> None:
         reporter.note("cancelling", "Cancelling; what is finished is kept. Interrupt again to leave at once.", job=job.id)
         client.cancel(job.id)
-        for update in client.watch(job.id):
-            job = update
-            reporter.job(job)
+
+    interruption.stops(cancel)
+    for update in client.watch(job.id):
+        job = update
+        reporter.job(job)
     saved = outputs.save(client, job, out, request.script.stem)
     code = {job_pb2.STATE_SUCCEEDED: failures.OK, job_pb2.STATE_PARTLY_SUCCEEDED: failures.PARTLY_SUCCEEDED}.get(job.state, failures.FAILED)
-    if interrupted and job.state != job_pb2.STATE_SUCCEEDED:
+    if interruption.asked and job.state != job_pb2.STATE_SUCCEEDED:
         code = failures.INTERRUPTED
     _conclude(job, saved, code, reporter)
     return code
