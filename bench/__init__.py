@@ -1,0 +1,1 @@
+"""Speed, memory and overhead of the whole and its parts, measured in one run: `python -m bench`."""
