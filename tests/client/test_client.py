@@ -35,7 +35,7 @@ class Gateway(media_pb2_grpc.MediaServiceServicer, job_pb2_grpc.JobServiceServic
         if self.token and dict(context.invocation_metadata()).get("authorization") != f"Bearer {self.token}":
             refuse(context, Unauthenticated("no token"))
 
-    def DownloadMedia(self, request: media_pb2.DownloadMediaRequest, context: grpc.ServicerContext) -> Iterator[media_pb2.DownloadMediaResponse]:  # noqa: N802
+    def DownloadMedia(self, request: media_pb2.DownloadMediaRequest, context: grpc.ServicerContext) -> Iterator[media_pb2.DownloadMediaResponse]:
         self._check(context)
         if request.uri != "media/known":
             refuse(context, NotFound("there is no such media", reason="MEDIA_NOT_FOUND"))
@@ -49,7 +49,7 @@ class Gateway(media_pb2_grpc.MediaServiceServicer, job_pb2_grpc.JobServiceServic
             yield media_pb2.DownloadMediaResponse(data=CONTENT[begin : begin + CHUNK])
             sent += CHUNK
 
-    def UploadMedia(self, request_iterator: Iterator[media_pb2.UploadMediaRequest], context: grpc.ServicerContext) -> media_pb2.UploadMediaResponse:  # noqa: N802
+    def UploadMedia(self, request_iterator: Iterator[media_pb2.UploadMediaRequest], context: grpc.ServicerContext) -> media_pb2.UploadMediaResponse:
         self._check(context)
         self.configs.append(next(request_iterator).config)
         parts = [request.data for request in request_iterator]
@@ -57,18 +57,18 @@ class Gateway(media_pb2_grpc.MediaServiceServicer, job_pb2_grpc.JobServiceServic
         self.uploads.append(b"".join(parts))
         return media_pb2.UploadMediaResponse(media=media_pb2.Media(uri="media/" + hashlib.sha256(self.uploads[-1]).hexdigest()))
 
-    def WatchJob(self, request: job_pb2.WatchJobRequest, context: grpc.ServicerContext) -> Iterator[job_pb2.WatchJobResponse]:  # noqa: N802
+    def WatchJob(self, request: job_pb2.WatchJobRequest, context: grpc.ServicerContext) -> Iterator[job_pb2.WatchJobResponse]:
         yield job_pb2.WatchJobResponse(job=job_pb2.Job(id=request.id, state=job_pb2.STATE_RUNNING))
         if self.lost_watches:
             self.lost_watches -= 1
             refuse(context, ServiceLost("the gateway restarts"))
         yield job_pb2.WatchJobResponse(job=job_pb2.Job(id=request.id, state=job_pb2.STATE_SUCCEEDED))
 
-    def CreateJob(self, request: job_pb2.CreateJobRequest, context: grpc.ServicerContext) -> job_pb2.CreateJobResponse:  # noqa: N802
+    def CreateJob(self, request: job_pb2.CreateJobRequest, context: grpc.ServicerContext) -> job_pb2.CreateJobResponse:
         refuse(context, InvalidInput.of("present.targets[1].locale", "'xx' is not a language tag", "UNKNOWN_LOCALE"))
         raise AssertionError
 
-    def ListJobs(self, request: job_pb2.ListJobsRequest, context: grpc.ServicerContext) -> job_pb2.ListJobsResponse:  # noqa: N802
+    def ListJobs(self, request: job_pb2.ListJobsRequest, context: grpc.ServicerContext) -> job_pb2.ListJobsResponse:
         first = int(request.page_token or 0)
         return job_pb2.ListJobsResponse(jobs=[job_pb2.Job(id=str(first)), job_pb2.Job(id=str(first + 1))], next_page_token=str(first + 2) if first < 4 else "")
 
