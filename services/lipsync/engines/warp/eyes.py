@@ -141,10 +141,10 @@ def paint_eye(eye: Eye, at: np.ndarray, blink: float, gaze_x: float, gaze_y: flo
     lashes = cv2.remap(
         eye.plate, x - travel * np.float32(eye.down[0]), y - travel * np.float32(eye.down[1]), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )[..., 3]
-    crease = 1.0 - 0.14 * np.exp(-(((t - upper + 0.028) / 0.017) ** 2)) * fade * eased(np.float32(blink * 2.0))
+    crease = 1.0 - 0.09 * np.exp(-(((t - upper + 0.045) / 0.018) ** 2)) * fade * eased(np.float32(blink * 2.0))
     bulge = 1.0 + 0.035 * np.sin(np.pi * np.clip((t - upper) / np.maximum(travel, 0.02), 0.0, 1.0)) * np.float32(blink)
     lid = plate[..., :3] * (lashes * crease * bulge)[..., None]
-    cover = np.clip(0.5 + (edge + 0.010 - t) / 0.022, 0.0, 1.0) * fade * eased((t - upper + 0.085) / 0.05) * np.float32(min(1.0, blink / 0.25))
+    cover = np.clip(0.5 + (edge + 0.010 - t) / 0.022, 0.0, 1.0) * fade * eased((t - upper + 0.105) / 0.05) * np.float32(min(1.0, blink / 0.25))
     # The lid's shadow on the eye.
     shadow = 1.0 - 0.22 * min(1.0, blink * 2) * np.exp(-np.clip(t - edge, 0.0, None) / 0.03) * fade * ((t < lower) & (t > upper))
     cover, shadow = cover[..., None], shadow[..., None].astype(np.float32)

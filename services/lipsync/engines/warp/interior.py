@@ -29,6 +29,8 @@ _LOWER_EDGE = 0.034
 """Edge of the lower incisors below the seam, teeth closed: just behind the upper ones."""
 _LOWER_EDGE_OPEN = 0.012
 """The same where the portrait shows the upper row: its lips meet lower on the teeth."""
+_TEETH_GAP_LEAST, _TEETH_LUMA_LEAST = 0.07, 0.85
+"""An opening that shows teeth is at least this high, in interpupillary distances, and this bright, over the skin's luma."""
 _JAW_SHARE = 0.70
 """Of the chin's drop, what is seen of the lower teeth's: they also move back."""
 _TOOTH_RGB = (226.0, 217.0, 201.0)
@@ -83,13 +85,18 @@ class Interior:
         # Through a narrow gap the lips' own light comes back.
         picture += (0.26 * np.exp(-gap / 0.07))[..., None] * self.lip
         tip = controls["tongue"]
-        top = seam + (0.085 + 0.55 * jaw - 0.085 * tip) * self.size + 0.55 * (s - np.float32(self.lips.middle)) ** 2
+        top = seam + (0.085 + 0.55 * jaw - 0.05 * tip) * self.size + 0.55 * (s - np.float32(self.lips.middle)) ** 2
         tongue = np.clip(0.5 + (t - top) / 0.045, 0.0, 1.0) * np.clip((0.86 - reach) / 0.25, 0.0, 1.0)
         light = 0.40 + 0.42 * np.clip((t - top) / 0.10, 0.0, 1.0) + 0.22 * tip
         picture += (light[..., None] * self.tongue - picture) * tongue[..., None]
         teeth = self.lower_teeth.sample(s, t - np.float32(jaw))
-        teeth *= (0.62 + 0.38 * np.clip((t - np.float32(seam + jaw)) / 0.07, 0.0, 1.0) * (1.0 - 0.55 * tip))[..., None]
+        teeth *= (0.62 + 0.38 * np.clip((t - np.float32(seam + jaw)) / 0.07, 0.0, 1.0))[..., None]
         picture = picture * (1.0 - teeth[..., 3:]) + teeth[..., :3]
+        if tip > 0.3:
+            # The tip rises before the lower teeth to the edge of the upper ones.
+            rise = np.clip((tip - 0.3) / 0.5, 0.0, 1.0) * np.clip((t - np.float32(seam + 0.018 * self.size)) / 0.03, 0.0, 1.0)
+            rise = rise * np.clip(above_lip / 0.016, 0.0, 1.0) * np.clip((0.62 - reach) / 0.25, 0.0, 1.0)
+            picture += ((0.80 - 0.25 * reach[..., None]) * self.tongue - picture) * rise[..., None]
         teeth = self.upper_teeth.sample(s, t)
         picture = picture * (1.0 - teeth[..., 3:]) + teeth[..., :3]
         # The wet inner side of the lower lip, then the lips' shadow on all that lies behind them, deeper to the corners.
@@ -107,17 +114,29 @@ def find_interior(ycc: np.ndarray, rgb: np.ndarray, face: FaceLandmarks, lips: L
     light = float(skin.mean()) / _LIT
     # Enamel varies far less from face to face than skin does: half of the difference is light, half is complexion.
     teeth_light = float(np.clip(0.45 + 0.55 * light, 0.40, 1.05))
-    tint = (skin / skin.mean()) ** 0.12
+    tint = (skin / skin.mean()) ** 0.2
     enamel = np.clip(np.array(_TOOTH_RGB) * tint / tint.mean() * teeth_light, 0.0, 245.0)
     dark = np.array(_DARK_RGB) * np.clip(light, 0.35, 1.1)
     tongue = np.array(_TONGUE_RGB) * np.clip(0.3 + 0.7 * light, 0.35, 1.05)
     size = float(np.clip(lips.half_width / 0.37, 0.62, 1.15))
     bend = float(np.clip(np.polyfit(lips.s - lips.middle, lips.seam, 2)[0], -0.30, 0.20))
-    lower = _painted_row(lips, rgb_to_ycc(enamel * 0.93), rgb_to_ycc(dark), _LOWER_WIDTHS, size, bend, is_upper=False)
-    upper = (
-        _portrait_row(ycc, lips) if lips.is_open else _painted_row(lips, rgb_to_ycc(enamel), rgb_to_ycc(dark), _UPPER_WIDTHS, size, bend, is_upper=True)
-    )
+    rows = (rgb_to_ycc(enamel), rgb_to_ycc(dark), size, bend)
+    if _shows_teeth(ycc, lips, float(rgb_to_ycc(skin)[0])):
+        upper, lower = _portrait_row(ycc, lips), _painted_row(lips, *rows, _LOWER_WIDTHS, _LOWER_EDGE_OPEN, 0.04, is_upper=False)
+    else:
+        upper = _painted_row(lips, *rows, _UPPER_WIDTHS, _UPPER_EDGE, -0.10, is_upper=True)
+        lower = _painted_row(lips, *rows, _LOWER_WIDTHS, _LOWER_EDGE, 0.16, is_upper=False)
     return Interior(lips, upper, lower, rgb_to_ycc(dark), rgb_to_ycc(tongue), rgb_to_ycc(lip), size)
+
+
+def _shows_teeth(ycc: np.ndarray, lips: Lips, skin_luma: float) -> bool:
+    """Whether the opening of the portrait's mouth is filled with teeth in good light, not with shade."""
+    if lips.gap < _TEETH_GAP_LEAST:
+        return False
+    inner = slice(SAMPLES // 4, 3 * SAMPLES // 4)
+    share = np.linspace(0.3, 0.7, 9)[:, None]
+    at = lips.pixels(lips.s[inner], (1 - share) * lips.upper_inner[inner] + share * lips.lower_inner[inner]).astype(np.float32)
+    return float(np.median(cv2.remap(ycc[..., 0], at, None, cv2.INTER_LINEAR))) > _TEETH_LUMA_LEAST * skin_luma
 
 
 def _median_color(rgb: np.ndarray, points: np.ndarray, indices: tuple[int, ...], radius: float) -> np.ndarray:
@@ -137,7 +156,9 @@ def _grid(lips: Lips, top: float, bottom: float) -> tuple[np.ndarray, np.ndarray
     return grid_s, grid_t, per_unit
 
 
-def _painted_row(lips: Lips, enamel: np.ndarray, dark: np.ndarray, widths: tuple[float, ...], size: float, bend: float, is_upper: bool) -> Texture:
+def _painted_row(
+    lips: Lips, enamel: np.ndarray, dark: np.ndarray, size: float, bend: float, widths: tuple[float, ...], edge_t: float, arch: float, *, is_upper: bool
+) -> Texture:
     """Teeth by their outlines: each a rounded block with a lit middle, darker towards its neighbours and towards the back of the arch."""
     seam = float(lips.seam[SAMPLES // 2])
     s, t, per_unit = _grid(lips, seam - 0.30, seam + 0.40)
@@ -150,13 +171,13 @@ def _painted_row(lips: Lips, enamel: np.ndarray, dark: np.ndarray, widths: tuple
     if is_upper:
         # Laterals end a little higher than centrals and canines; every edge is rounded, more so outwards.
         rise = size * np.array([0.0, 0.011, 0.003, 0.014, 0.022, 0.03])[tooth]
-        edge = seam + _UPPER_EDGE * size + (bend - 0.10) * aside**2 - rise
+        edge = seam + edge_t * size + (bend + arch) * aside**2 - rise
         edge = edge - size * (0.006 * np.abs(across) ** 4 + 0.010 * np.clip(across, 0.0, None) ** 3)
         inside = (edge - t) * per_unit / _OVERSAMPLING
         height = np.clip((edge - t) / (0.15 * size), 0.0, 1.5)
     else:
         rise = size * np.array([0.0, 0.002, -0.004, 0.010, 0.016, 0.02])[tooth]
-        edge = seam + (_LOWER_EDGE_OPEN if lips.is_open else _LOWER_EDGE) * size + (bend + (0.04 if lips.is_open else 0.16)) * aside**2 + rise
+        edge = seam + edge_t * size + (bend + arch) * aside**2 + rise
         edge = edge + size * 0.007 * np.abs(across) ** 4
         inside = (t - edge) * per_unit / _OVERSAMPLING
         height = np.clip((t - edge) / (0.13 * size), 0.0, 1.5)
@@ -165,6 +186,8 @@ def _painted_row(lips: Lips, enamel: np.ndarray, dark: np.ndarray, widths: tuple
     light = 1.0 - 0.10 * across**2 - 0.17 * np.exp(-(((1.0 - np.abs(across)) * half / (0.0055 * size)) ** 2))
     light *= 1.0 - 0.10 * np.exp(-((height / 0.16) ** 2)) - 0.10 * np.clip(height - 0.7, 0.0, 1.0)
     light *= 1.0 - 0.62 * back**1.7
+    # No two teeth are of one shade.
+    light *= 1.0 + 0.035 * np.sin(2.4 * tooth + 1.3 * (s > lips.middle) + 0.7)
     # A soft highlight a little off the middle: wet enamel.
     light *= 1.0 + 0.06 * np.exp(-(((across + 0.25) / 0.35) ** 2) - ((height - 0.45) / 0.22) ** 2) * (tooth < 3)
     color = dark + (enamel - dark) * light[..., None]

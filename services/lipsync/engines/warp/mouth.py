@@ -160,7 +160,7 @@ class _Shape:
         follow = _bell(away)
         aside = np.clip(u, -1.0, 1.0)
         corner = aside * aside * follow
-        share = _UPPER_SHARE_OPEN if lips.is_open else _UPPER_SHARE_CLOSED
+        share = _UPPER_SHARE_OPEN if lips.is_open and lips.gap > 0.07 else _UPPER_SHARE_CLOSED
         side = -1.0 if is_upper else 1.0
         zero = np.zeros(s.shape)
         jaw_drop = eased((t + 0.02) / (self.chin + 0.02)) * (1.0 - eased((np.abs(s) - 0.30) / 0.85))
