@@ -1,0 +1,93 @@
+"""TranslateService: messages to dataclasses and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
+
+import grpc.aio
+
+from locutor.errors import FieldViolation, InvalidInput
+from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
+from services.serving import EnginePool, ServingSettings
+from services.serving.engine_shelf import EngineShelf
+from services.serving.messages import model_message
+from services.translate.engine import ENGINES, GlossaryTerm, TranslateEngine, Translation
+from services.translate.routes import Route, all_routes, find_route
+from services.translate.translation import translate_text
+from services.weights import ModelStore
+
+MOST_TEXTS = 1000
+LONGEST_TEXT = 5000
+MOST_TERMS = 1000
+LONGEST_TERM = 200
+"""Limits of a request; lengths in code points."""
+
+
+class TranslateServicer(translate_pb2_grpc.TranslateServiceServicer):
+    full_name = "locutor.translate.v1.TranslateService"
+
+    def __init__(self, settings: ServingSettings, store: ModelStore) -> None:
+        self._shelf: EngineShelf[TranslateEngine] = EngineShelf(ENGINES, store, settings)
+        self._pool = EnginePool("translate", workers=settings.workers, queue=settings.queue)
+
+    def register(self, server: grpc.aio.Server) -> None:
+        translate_pb2_grpc.add_TranslateServiceServicer_to_server(self, server)
+
+    async def load(self) -> None:
+        await self._shelf.get()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def Translate(self, request: translate_pb2.TranslateRequest, context: grpc.aio.ServicerContext) -> translate_pb2.TranslateResponse:
+        _check(request)
+        engine = await self._shelf.get(request.engine)
+        route = find_route(request.source_locale, request.target_locale, engine.pairs)
+        glossary = [GlossaryTerm(term.source.strip(), term.target.strip(), term.case_sensitive) for term in request.glossary]
+        response = translate_pb2.TranslateResponse(models=[model_message(engine.info(pair)) for pair in route.hops])
+        async with aclosing(self._pool.stream(_translations, list(request.texts), route, glossary, engine)) as translations:
+            async for translation in translations:
+                response.translations.add(text=translation.text, missed_terms=translation.missed_terms)
+        return response
+
+    async def ListPairs(self, request: translate_pb2.ListPairsRequest, context: grpc.aio.ServicerContext) -> translate_pb2.ListPairsResponse:
+        engine = await self._shelf.get()
+        pairs = [translate_pb2.Pair(source_locale=r.source, target_locale=r.target, pivots=len(r.hops) > 1) for r in all_routes(engine.pairs)]
+        return translate_pb2.ListPairsResponse(pairs=pairs)
+
+    async def ListModels(self, request: translate_pb2.ListModelsRequest, context: grpc.aio.ServicerContext) -> translate_pb2.ListModelsResponse:
+        return translate_pb2.ListModelsResponse(models=[model_message(info) for info in await self._shelf.models()])
+
+
+def _translations(texts: Sequence[str], route: Route, glossary: Sequence[GlossaryTerm], engine: TranslateEngine) -> Iterator[Translation]:
+    for text in texts:
+        yield translate_text(text, route, glossary, engine)
+
+
+def _check(request: translate_pb2.TranslateRequest) -> None:
+    """Raises `InvalidInput` with all that is wrong with a request's texts and glossary."""
+    wrong: list[FieldViolation] = []
+    if not request.texts:
+        wrong.append(FieldViolation("texts", "found none; give at least one", "EMPTY"))
+    if len(request.texts) > MOST_TEXTS:
+        wrong.append(FieldViolation("texts", f"found {len(request.texts)}; give at most {MOST_TEXTS} a request", "TOO_MANY_TEXTS"))
+    for index, text in enumerate(request.texts[:MOST_TEXTS]):
+        if len(text) > LONGEST_TEXT:
+            wrong.append(
+                FieldViolation(f"texts[{index}]", f"found {len(text)} code points; give at most {LONGEST_TEXT}: cut it at a paragraph", "TEXT_TOO_LONG")
+            )
+    if len(request.glossary) > MOST_TERMS:
+        wrong.append(FieldViolation("glossary", f"found {len(request.glossary)} terms; give at most {MOST_TERMS}", "TOO_MANY_TERMS"))
+    targets: dict[tuple[str, bool], str] = {}
+    for index, term in enumerate(request.glossary[:MOST_TERMS]):
+        field = f"glossary[{index}]"
+        if not any(c.isalnum() for c in term.source):
+            wrong.append(FieldViolation(f"{field}.source", f"found {term.source!r}; give a word", "EMPTY"))
+        if max(len(term.source), len(term.target)) > LONGEST_TERM:
+            wrong.append(FieldViolation(field, f"a term has at most {LONGEST_TERM} code points", "TERM_TOO_LONG"))
+        key = (term.source.strip() if term.case_sensitive else term.source.strip().casefold(), term.case_sensitive)
+        if targets.setdefault(key, term.target) != term.target:
+            wrong.append(FieldViolation(f"{field}.target", f"{term.source!r} has another target before: {targets[key]!r}; give it once", "CONFLICTING_TERMS"))
+    if wrong:
+        raise InvalidInput(wrong)
