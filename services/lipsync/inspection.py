@@ -152,15 +152,13 @@ def _several(face: FaceLandmarks, others: list[FaceLandmarks]) -> Iterator[Findi
     if rivals:
         yield Finding(Severity.ERROR, "SEVERAL_FACES", f"{rivals + 1} faces were found; crop the image to the one that is to speak")
     elif others:
-        yield Finding(
-            Severity.WARNING, "SEVERAL_FACES", f"{len(others)} smaller faces are in the background; the largest one will speak, the others stay still"
-        )
+        yield Finding(Severity.WARNING, "SEVERAL_FACES", f"{len(others)} smaller faces are in the background; only the largest will speak")
 
 
 def _size(face: FaceLandmarks, image: DecodedImage) -> Iterator[Finding]:
     found = face.interocular * image.reduction
     if found < MIN_INTEROCULAR:
-        text = f"the face is too small: {found:.0f} pixels between the pupils, {MIN_INTEROCULAR:.0f} is the least; send a larger image or a closer crop of a larger one"
+        text = f"the face is too small: {found:.0f} pixels between the pupils, {MIN_INTEROCULAR:.0f} is the least; send a larger or closer image"
         yield Finding(Severity.ERROR, "FACE_TOO_SMALL", text)
     elif found < GOOD_INTEROCULAR:
         text = f"the face is small: {found:.0f} pixels between the pupils; it will look soft in a large video, {GOOD_INTEROCULAR:.0f} or more are better"
@@ -233,10 +231,10 @@ def sharpness(rgb: np.ndarray, face: FaceLandmarks) -> float:
         x1, y1 = np.clip(np.ceil(points.max(0) + margin).astype(int), 1, (width, height))
         if x1 - x0 < 4 or y1 - y0 < 4:
             continue
-        luma = cv2.cvtColor(rgb[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY).astype(np.float32)
         scale = _SHARPNESS_IOD / face.interocular
-        luma = cv2.resize(luma, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-        luma = cv2.GaussianBlur(luma, (0, 0), 0.8)
+        grey = cv2.cvtColor(rgb[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY).astype(np.float32)
+        scaled = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        luma = cv2.GaussianBlur(scaled, (0, 0), 0.8)
         slope = np.hypot(cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)) / 8
         contrast = float(np.percentile(luma, 97) - np.percentile(luma, 3))
         best = max(best, float(np.percentile(slope, 97)) / max(contrast, 8.0))
