@@ -41,7 +41,12 @@ def translate_keeping(sentence: str, spans: Sequence[Span], source: str, target:
     standing = {span for span in spans if span.kind is not Kind.TERM}
     best: _Attempt | None = None
     for stand_in in _usable(sentence):
+        left_to_model = set(spans) - standing
         attempt = _attempt(sentence, spans, standing, stand_in, translate)
+        if attempt.failed and attempt.failed <= left_to_model:
+            # The form itself came through: it is good for what the model lost, too.
+            standing |= attempt.failed
+            attempt = min(attempt, _attempt(sentence, spans, standing, stand_in, translate), key=lambda a: a.penalty)
         if best is None or attempt.penalty < best.penalty:
             best = attempt
         if not attempt.failed:
