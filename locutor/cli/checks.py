@@ -126,7 +126,7 @@ def engines() -> Iterator[Finding]:
     from services.engine import load_engine_class
 
     for service in ("asr", "tts", "translate", "lipsync"):
-        registry = importlib.import_module(f"services.{service}.engines").REGISTRY
+        registry = importlib.import_module(f"services.{service}.engine").ENGINES
         for name in registry:
             try:
                 load_engine_class(registry, name)
