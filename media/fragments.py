@@ -76,8 +76,12 @@ class FragmentEncoder:
         """Encode what is still held back and return the last fragments. The encoder is closed then."""
         for packet in self._stream.encode(None):
             self._container.mux(packet)
-        self._container.close()
+        self.close()
         return self._sink.take()
+
+    def close(self) -> None:
+        """Let go of the encoder without finishing what was begun. May be called twice."""
+        self._container.close()
 
 
 class _Sink:

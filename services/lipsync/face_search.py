@@ -21,6 +21,8 @@ from services.lipsync.landmarks import (
     FaceLandmarks,
 )
 
+MAX_FACES = 5
+"""For the landmarker: faces in one view."""
 # MediaPipe looks at an image of 128 x 128 pixels, in which a face needs about 12: what is smaller is found in parts of the image.
 _PARTS_ALWAYS = (2, 3)
 """Parts of half the image's longer side, 3 x 3 of them that overlap."""

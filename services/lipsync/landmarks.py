@@ -18,6 +18,9 @@ from typing import Any
 
 import numpy as np
 
+MODEL_ARTIFACT, MODEL_FILE = "mediapipe-face-landmarker", "face_landmarker_v2.task"
+"""The weights in the model store, and their file."""
+
 # Points of the MediaPipe face mesh. Left and right are the viewer's; rings and lines run as listed.
 INNER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 """Ring: left corner, lower edge, right corner, upper edge."""

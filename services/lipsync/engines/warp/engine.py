@@ -17,12 +17,12 @@ from services.lipsync.engines.warp.articulation import articulate
 from services.lipsync.engines.warp.behaviour import move
 from services.lipsync.engines.warp.portrait import WarpPortrait, analyse
 from services.lipsync.engines.warp.render import render
+from services.lipsync.face_search import MAX_FACES, find_faces
 from services.lipsync.framing import frame_portrait
-from services.lipsync.landmarks import FaceLandmarker
+from services.lipsync.landmarks import MODEL_ARTIFACT, MODEL_FILE, FaceLandmarker
 from services.weights import ModelStore
 
 ENGINE_VERSION = "1"
-LANDMARKER_ARTIFACT, LANDMARKER_FILE = "mediapipe-face-landmarker", "face_landmarker_v2.task"
 _LOOKAHEAD = 2
 """Frames in the making for each thread: enough that a consumer that takes them one by one does not wait, and no more to hold."""
 
@@ -32,24 +32,31 @@ class WarpEngine:
 
     def __init__(self, store: ModelStore, threads: int | None = None) -> None:
         """`threads` that render the frames of one piece together; default: the processors this process may use."""
-        artifact = store.artifact(LANDMARKER_ARTIFACT)
-        self.info = ModelInfo(
-            engine="warp",
-            engine_version=ENGINE_VERSION,
-            name=LANDMARKER_ARTIFACT,
-            weights={file.name: file.sha256 for file in artifact.files},
-            license=artifact.license,
-            commercial_use=artifact.commercial_use,
-            is_default=True,
-        )
+        self.info = self.describe(store)
         self._threads = threads or len(os.sched_getaffinity(0))
-        self._landmarker = FaceLandmarker(store.ensure(LANDMARKER_ARTIFACT) / LANDMARKER_FILE)
+        self._landmarker = FaceLandmarker(store.ensure(MODEL_ARTIFACT) / MODEL_FILE, max_faces=MAX_FACES)
         # Whole frames are shared out to threads; OpenCV's own threads would only stand in each other's way.
         cv2.setNumThreads(1)
 
+    @staticmethod
+    def describe(store: ModelStore) -> ModelInfo:
+        """What `info` is once loaded; nothing is loaded or fetched."""
+        artifact = store.artifact(MODEL_ARTIFACT)
+        installed = store.installed(MODEL_ARTIFACT)
+        return ModelInfo(
+            engine="warp",
+            engine_version=ENGINE_VERSION,
+            name=MODEL_ARTIFACT,
+            weights=artifact.weights,
+            license=artifact.license,
+            commercial_use=artifact.commercial_use,
+            installed=installed,
+            remedy="" if installed else f"fetch the weights: locutor models fetch {MODEL_ARTIFACT}",
+        )
+
     def prepare(self, portrait: np.ndarray, video: VideoFormat, background: Background) -> WarpPortrait:
         """See `LipsyncEngine.prepare`."""
-        faces = self._landmarker.detect(portrait)
+        faces = find_faces(portrait, self._landmarker)
         if not faces:
             raise InvalidInput.of("portrait", "no face was found in the picture; use one with a face that looks into the camera", "NO_FACE")
         return analyse(frame_portrait(portrait, faces[0], video, background), video)
