@@ -54,12 +54,13 @@ def present(
 
     Exit codes: 0 all made, 1 failed, 2 bad input, 3 some locales failed, 130 interrupted (the job is cancelled, what was finished is kept).
     """
-    from locutor.cli import files, progress
+    from locutor.cli import files, outputs, progress
     from locutor.cli.connection import Connection
     from locutor.cli.interruption import Interruption
     from locutor.cli.request import Request, parse_background, parse_locales, parse_size, parse_voices
     from locutor.common.v1.video_pb2 import Performance
     from locutor.errors import Cancelled, InvalidInput
+    from locutor.gateway.v1 import job_pb2
     from locutor.gateway.v1.job_pb2 import Consent
 
     if not (consent.strip() and consent_by.strip()):
@@ -94,22 +95,27 @@ def present(
     )
     interruption = Interruption()
     try:
-        with Connection(gateway, token, tls_ca, tls_cert, tls_key).open() as client, progress.choose(as_json=as_json) as reporter:
-            for locale, path in translations.items():
-                reporter.note("translation_found", f"{locale}: {path} is used in place of machine translation", locale=locale, path=str(path))
-            code = _run(client, request, out, reporter, interruption)
+        with Connection(gateway, token, tls_ca, tls_cert, tls_key).open() as client:
+            reporter = progress.choose(as_json=as_json)
+            with reporter:
+                for locale, path in translations.items():
+                    reporter.note("translation_found", f"{locale}: {path} is used in place of machine translation", locale=locale, path=str(path))
+                job = _run(client, request, reporter, interruption)
+            saved = outputs.save(client, job, out, script.stem)
     except KeyboardInterrupt:
         raise Cancelled("interrupted before the job began; nothing was made") from None
+    code = {job_pb2.STATE_SUCCEEDED: failures.OK, job_pb2.STATE_PARTLY_SUCCEEDED: failures.PARTLY_SUCCEEDED}.get(job.state, failures.FAILED)
+    if interruption.asked and job.state != job_pb2.STATE_SUCCEEDED:
+        code = failures.INTERRUPTED
+    _conclude(job, saved, code, reporter)
     raise typer.Exit(code)
 
 
-def _run(client: LocutorClient, request: Request, out: Path, reporter: Reporter, interruption: Interruption) -> int:
-    """Upload, start, watch, download; returns the exit code."""
+def _run(client: LocutorClient, request: Request, reporter: Reporter, interruption: Interruption) -> Job:
+    """Upload, start, watch; returns the ended job."""
     import uuid
 
-    from locutor.cli import outputs
     from locutor.errors import InvalidInput
-    from locutor.gateway.v1 import job_pb2
 
     try:
         face_uri = client.upload(request.face)
@@ -133,12 +139,7 @@ def _run(client: LocutorClient, request: Request, out: Path, reporter: Reporter,
     for update in client.watch(job.id):
         job = update
         reporter.job(job)
-    saved = outputs.save(client, job, out, request.script.stem)
-    code = {job_pb2.STATE_SUCCEEDED: failures.OK, job_pb2.STATE_PARTLY_SUCCEEDED: failures.PARTLY_SUCCEEDED}.get(job.state, failures.FAILED)
-    if interruption.asked and job.state != job_pb2.STATE_SUCCEEDED:
-        code = failures.INTERRUPTED
-    _conclude(job, saved, code, reporter)
-    return code
+    return job
 
 
 def _about(option: str, error: InvalidInput) -> InvalidInput:

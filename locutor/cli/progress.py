@@ -155,10 +155,8 @@ class Bars:
         for stage in job.stages:
             key = (stage.locale, stage.name)
             if key not in self._tasks:
-                self._tasks[key] = self._progress.add_task(stage.name, total=1.0, start=False, locale=stage.locale, remark="")
+                self._tasks[key] = self._progress.add_task(stage.name, total=1.0, locale=stage.locale, remark="")
             task = self._tasks[key]
-            if stage.state == job_pb2.STATE_RUNNING and not self._progress.tasks[self._progress.task_ids.index(task)].started:
-                self._progress.start_task(task)
             done = stage.state == job_pb2.STATE_SUCCEEDED
             self._progress.update(task, completed=1.0 if done else stage.progress, remark=_remark(stage), visible=not (crowded and done))
 
