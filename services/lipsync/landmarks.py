@@ -151,10 +151,10 @@ class FaceLandmarker:
 
             class Detector(vision.FaceLandmarker):
                 def __del__(self) -> None:
-                    """Nothing: MediaPipe's own fails, with a traceback, where the interpreter is ending."""
+                    """Nothing: MediaPipe's own fails, with a traceback on the terminal, where the interpreter is ending."""
 
             self._mediapipe: Any = mediapipe
-            self._detector = Detector.create_from_options(
+            self._detector = vision.FaceLandmarker.create_from_options(
                 vision.FaceLandmarkerOptions(
                     base_options=BaseOptions(model_asset_path=str(model)),
                     running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
@@ -163,6 +163,7 @@ class FaceLandmarker:
                     output_facial_transformation_matrixes=True,
                 )
             )
+            self._detector.__class__ = Detector
         self._release = weakref.finalize(self, self._detector.close)
         self._release.atexit = False
         self._lock = threading.Lock()
