@@ -17,7 +17,7 @@ _TORSO_SHARE = 0.55
 _HEAD_FALL_OFF = 0.55
 """Distance over which the shift fades beyond the head, in interpupillary distances."""
 _TORSO_REACH = 2.2
-_MARGIN_SIDE = 2.6
+_MARGIN_SIDE = 1.7
 _CONTROLS = ("yaw", "pitch", "roll", "x", "y", "brow")
 
 
@@ -66,7 +66,7 @@ def motion_bases(face: FaceLandmarks, frame: HeadFrame, lattice: Lattice) -> dic
     radius = np.hypot(x / side, y / np.where(y < 0, above, below))
     depth = _depth(face, frame, local, radius, side, above, below)
     spread = np.exp(-((np.clip(radius - 0.9, 0.0, None) / _HEAD_FALL_OFF) ** 2))
-    torso = np.clip(1.0 - (y - below) / _TORSO_REACH, 0.0, 1.0) * np.exp(-((x / 3.0) ** 2))
+    torso = np.clip(1.0 - (y - below) / _TORSO_REACH, 0.0, 1.0) * np.exp(-((x / 2.4) ** 2))
     spread = np.where(y > 0, np.maximum(spread, _TORSO_SHARE * torso), spread)
     fade = _border_fade(lattice, frame.unit)
     right, down = frame.right * frame.unit, frame.down * frame.unit

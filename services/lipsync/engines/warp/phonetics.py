@@ -92,7 +92,7 @@ _CONSONANTS: dict[str, MouthTarget] = {
 }  # fmt: skip
 
 # Letters of misaki (the phonemizer of Kokoro) for diphthongs and allophones, and a superscript it writes.
-_LETTERS: dict[str, str] = {"A": "eɪ", "I": "aɪ", "O": "oʊ", "Q": "əʊ", "W": "aʊ", "Y": "ɔɪ", "S": "ʃ", "T": "ɾ", "R": "ɹ", "ᵊ": "ə"}
+_LETTERS: dict[str, str] = {"A": "eɪ", "I": "aɪ", "O": "oʊ", "Q": "əʊ", "W": "aʊ", "Y": "ɔɪ", "S": "s", "T": "ɾ", "R": "ɹ", "ᵊ": "ə"}
 
 # Unicode categories of what marks length, tone or voice of a sound, or is no sound at all: nothing of it is seen.
 _INVISIBLE = ("M", "P", "Z", "S", "C", "N", "Lm")
