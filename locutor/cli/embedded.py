@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 from locutor.cli.models import DEFAULTS, fetch_with_progress, open_store
-from locutor.errors import MissingExtra
+from locutor.errors import MissingExtra, Unavailable
+
+log = logging.getLogger(__name__)
 
 
 def bring_weights(elsewhere: Container[str]) -> None:
@@ -26,49 +30,46 @@ def bring_weights(elsewhere: Container[str]) -> None:
 
 
 @contextmanager
-def embedded_gateway() -> Iterator[str]:
-    """Start it in a thread of its own; yields its address. Raises `LocutorError` where it cannot be started."""
+def embedded_gateway(*, works: bool) -> Iterator[str]:
+    """Start it in a thread of its own; yields its address.
+
+    `works`: with all weights that a job needs. Raises `LocutorError` where it cannot be started.
+    """
     try:
         from gateway.embedded import EmbeddedGateway
         from gateway.settings import GatewaySettings
     except ModuleNotFoundError as error:
-        raise MissingExtra("embedded gateway", "all", f"no module named {error.name!r}; or name a running gateway with --gateway") from error
+        raise Unavailable(
+            f"there is no module {error.name!r}, so no gateway can be started here; pip install 'locutor[all]', or name a running one with --gateway",
+            reason=MissingExtra.reason,
+        ) from error
 
     settings = GatewaySettings.from_environment()
-    bring_weights(settings.services)
-    started = threading.Event()
-    address: list[str] = []
-    failure: list[BaseException] = []
-    loop = asyncio.new_event_loop()
-    task: list[asyncio.Task[None]] = []
+    if works:
+        bring_weights(settings.services)
+    ready: Future[tuple[str, Callable[[], None]]] = Future()
 
     async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
         async with EmbeddedGateway(settings) as gateway:
-            address.append(gateway.address)
-            started.set()
-            await asyncio.Event().wait()
+            ready.set_result((gateway.address, lambda: loop.call_soon_threadsafe(stop.set)))  # type: ignore[func-returns-value]
+            await stop.wait()
 
     def run() -> None:
-        asyncio.set_event_loop(loop)
-        task.append(loop.create_task(serve()))
         try:
-            loop.run_until_complete(task[0])
-        except asyncio.CancelledError:
-            pass
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for the start
-            failure.append(error)
-        finally:
-            started.set()
-            loop.close()
+            asyncio.run(serve())
+        except Exception as error:
+            if ready.done():
+                log.error("the gateway did not end cleanly", exc_info=error)
+            else:
+                ready.set_exception(error)
 
     thread = threading.Thread(target=run, name="gateway")
     thread.start()
     try:
-        started.wait()
-        if failure:
-            raise failure[0]
-        yield address[0]
+        yield ready.result()[0]
     finally:
-        if thread.is_alive():
-            loop.call_soon_threadsafe(task[0].cancel)
+        if ready.exception() is None:
+            ready.result()[1]()
         thread.join()

@@ -95,7 +95,7 @@ def present(
     )
     interruption = Interruption()
     try:
-        with Connection(gateway, token, tls_ca, tls_cert, tls_key).open() as client:
+        with Connection(gateway, token, tls_ca, tls_cert, tls_key).open(works=True) as client:
             reporter = progress.choose(as_json=as_json)
             with reporter:
                 for locale, path in translations.items():
