@@ -41,7 +41,10 @@ class SpokenText:
         return "".join(fragment.spoken for fragment in self.fragments)
 
     def source_span(self, begin: int, end: int) -> tuple[int, int]:
-        """The span of the source that the span [begin, end) of the spoken text stands for."""
+        """The span of the source that the span [begin, end) of the spoken text stands for; empty for an empty one."""
+        if begin == end:
+            place = self.source_span(begin - 1, begin)[1] if begin else 0
+            return place, place
         position = 0
         first, last = None, 0
         for fragment in self.fragments:

@@ -17,8 +17,9 @@ from services.tts.engines.kokoro.chunks import Chunk, chunk_of, packed
 from services.tts.engines.kokoro.g2p.languages import g2p_of
 from services.tts.engines.kokoro.graph import SAMPLE_RATE, WEIGHTS, KokoroGraph
 from services.tts.engines.kokoro.loudness import levelled
+from services.tts.engines.kokoro.pauses import TimedSound, timed
 from services.tts.engines.kokoro.rate import rate_for
-from services.tts.engines.kokoro.timing import Sound, sound_time, sounds_of
+from services.tts.engines.kokoro.timing import sounds_of
 from services.tts.locales import match_locale
 from services.tts.normalize.reader import Reader, reader_of
 from services.tts.sentences import split_sentences
@@ -111,7 +112,7 @@ class KokoroSpeech:
                 chunk.spoken,
                 audio,
                 start_s,
-                _timeline(self.text, chunk, sounds_of(chunk.symbols, frames), float(frames.sum()), start_s),
+                _timeline(self.text, chunk, timed(sounds_of(chunk.symbols, frames), audio), start_s),
             )
             spoken_samples += len(audio)
 
@@ -134,16 +135,12 @@ def _read_styles(path: Path) -> np.ndarray:
     return np.fromfile(path, dtype=np.float32).reshape(_STYLE_SHAPE)
 
 
-def _timeline(text: str, chunk: Chunk, sounds: Sequence[Sound], total_frames: float, start_s: float) -> Timeline:
-    phonemes = []
-    for sound in sounds:
-        start, end = (start_s + sound_time(frame, total_frames) for frame in (sound.start_frame, sound.end_frame))
-        if end > start:
-            phonemes.append(PhonemeSpan(sound.symbol, start, end, sound.stressed))
-    return Timeline(tuple(phonemes), _words(text, chunk, sounds, total_frames, start_s), visemes_of(phonemes))
+def _timeline(text: str, chunk: Chunk, sounds: Sequence[TimedSound], start_s: float) -> Timeline:
+    phonemes = tuple(PhonemeSpan(sound.symbol, start_s + sound.start_s, start_s + sound.end_s, sound.stressed) for sound in sounds)
+    return Timeline(phonemes, _words(text, chunk, sounds, start_s), visemes_of(phonemes))
 
 
-def _words(text: str, chunk: Chunk, sounds: Sequence[Sound], total_frames: float, start_s: float) -> tuple[WordSpan, ...]:
+def _words(text: str, chunk: Chunk, sounds: Sequence[TimedSound], start_s: float) -> tuple[WordSpan, ...]:
     """Written words with the time of their sounds. Spoken words that stand for one written piece ("$5") become one."""
     words: list[WordSpan] = []
     position = 0
@@ -153,11 +150,10 @@ def _words(text: str, chunk: Chunk, sounds: Sequence[Sound], total_frames: float
         position = stop
         if not piece.is_word or not own:
             continue
-        start, end = (start_s + sound_time(frame, total_frames) for frame in (own[0].start_frame, own[-1].end_frame))
-        if words and piece.begin < words[-1].text_end:
+        start, end = start_s + own[0].start_s, start_s + own[-1].end_s
+        begin, finish = piece.begin, piece.end
+        if words and begin < words[-1].text_end:
             last = words.pop()
-            start, begin = last.start_s, min(last.text_begin, piece.begin)
-            words.append(WordSpan(text[begin : max(last.text_end, piece.end)], start, end, begin, max(last.text_end, piece.end)))
-        else:
-            words.append(WordSpan(text[piece.begin : piece.end], start, end, piece.begin, piece.end))
+            start, begin, finish = last.start_s, min(last.text_begin, begin), max(last.text_end, finish)
+        words.append(WordSpan(text[begin:finish], start, end, begin, finish))
     return tuple(words)

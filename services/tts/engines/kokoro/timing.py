@@ -12,8 +12,9 @@ from services.tts.engines.kokoro.symbols import MODIFIERS, PUNCTUATION, STRESS, 
 
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
 
-LEAD_S = 0.05
-"""By how much the sound comes before its token's frames."""
+LEAD_S = 0.055
+"""By how much the sound comes before its token's frames. Measured on the middles of stop closures and sibilants against their tokens', median in ms:
+en-US 56, en-GB 54, es 56, fr 54, hi 53, it 54, ja 60, pt-BR 50, zh 45."""
 
 _IPA = {
     "A": "eɪ", "I": "aɪ", "O": "oʊ", "Q": "əʊ", "W": "aʊ", "Y": "ɔɪ", "S": "s", "T": "ɾ", "ᵊ": "ə", "ᵻ": "ɪ",
@@ -94,9 +95,3 @@ def sounds_of(symbols: str, frames: Sequence[int]) -> list[Sound]:
     add("", float(ends[-2]), float(ends[-1]), False, len(symbols))
     return sounds
 
-
-def sound_time(frame: float, total_frames: float, lead_s: float = LEAD_S) -> float:
-    """Seconds from the first sample at which the sound of a frame boundary is heard; the ends of the audio stay where they are."""
-    if frame >= total_frames:
-        return total_frames * FRAME_S
-    return min(max(frame * FRAME_S - lead_s, 0.0), total_frames * FRAME_S)

@@ -24,7 +24,7 @@ def g2p_of(locale: str) -> G2P:
     if locale == "zh":
         from services.tts.engines.kokoro.g2p.mandarin import MandarinG2P
 
-        return MandarinG2P()
+        return MandarinG2P(g2p_of("en-US"))
     if locale == "ja":
         from services.tts.engines.kokoro.g2p.japanese import JapaneseG2P
 
