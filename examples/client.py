@@ -17,13 +17,13 @@ from locutor.errors import InvalidInput
 from locutor.gateway.v1.job_pb2 import OUTPUT_KIND_SUBTITLES_SRT, OUTPUT_KIND_VIDEO, STATE_SUCCEEDED, Consent, PresentSpec, Script, Target
 from locutor.translate.v1.translate_pb2 import GlossaryTerm
 
-EXAMPLES = Path(__file__).parent
 SUFFIXES = {OUTPUT_KIND_VIDEO: ".mp4", OUTPUT_KIND_SUBTITLES_SRT: ".srt"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("face", type=Path, help="PNG, JPEG or WebP with one face")
+    parser.add_argument("--script", type=Path, default=Path(__file__).with_name("hello.md"), help="English; its Spanish lies beside it (default: %(default)s)")
     parser.add_argument("--gateway", default="tcp://127.0.0.1:50050", help="address of the gateway (default: %(default)s)")
     parser.add_argument("--token", help="token of the gateway, if it asks for one")
     parser.add_argument("--out", type=Path, default=Path("out"))
@@ -35,12 +35,12 @@ def main() -> int:
             print(f"about the face: {finding.message}")
 
         spec = PresentSpec(
-            script=Script(text=(EXAMPLES / "hello.md").read_text(encoding="utf-8"), locale="en-US"),
+            script=Script(text=arguments.script.read_text(encoding="utf-8"), locale="en-US"),
             face_uri=face,
             targets=[
                 Target(locale="en-US"),
                 # Reviewed by a person: it is spoken as it stands.
-                Target(locale="es", script=(EXAMPLES / "hello.es.md").read_text(encoding="utf-8")),
+                Target(locale="es", script=arguments.script.with_suffix(".es.md").read_text(encoding="utf-8")),
                 # No text of its own: machine translation, with the glossary's terms kept.
                 Target(locale="pt-BR", rate=1.05),
             ],
@@ -66,7 +66,7 @@ def main() -> int:
                 print(f"{result.locale}: {warning}")
             for output in result.outputs:
                 if output.kind in SUFFIXES:
-                    path = arguments.out / f"hello.{result.locale}{SUFFIXES[output.kind]}"
+                    path = arguments.out / f"{arguments.script.stem}.{result.locale}{SUFFIXES[output.kind]}"
                     client.download(output.media.uri, path)
                     print(path)
         return 0 if job.state == STATE_SUCCEEDED else 1

@@ -47,13 +47,13 @@ def embedded_gateway(*, works: bool) -> Iterator[str]:
     settings = GatewaySettings.from_environment()
     if works:
         bring_weights(settings.services)
-    ready: Future[tuple[str, Callable[[], None]]] = Future()
+    ready: Future[tuple[str, Callable[[], object]]] = Future()
 
     async def serve() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         async with EmbeddedGateway(settings) as gateway:
-            ready.set_result((gateway.address, lambda: loop.call_soon_threadsafe(stop.set)))  # type: ignore[func-returns-value]
+            ready.set_result((gateway.address, lambda: loop.call_soon_threadsafe(stop.set)))
             await stop.wait()
 
     def run() -> None:
