@@ -91,7 +91,7 @@ class ArtifactStore:
 
     async def put_file(self, path: Path, sha256: str | None = None) -> Blob:
         """Store a file. `sha256`: where it is already known."""
-        digest: str = sha256 or await asyncio.to_thread(file_digest, path)
+        digest = sha256 if sha256 is not None else await asyncio.to_thread(file_digest, path)
         blob = Blob(digest, await asyncio.to_thread(os.path.getsize, path))
         if blob.size_bytes <= _CREATE_LIMIT_BYTES:
             await self._create(_media(blob.sha256), path)
@@ -140,7 +140,9 @@ class ArtifactStore:
         return path
 
     async def remove(self, sha256: str) -> None:
-        await obstore.delete_async(self._store, _media(sha256))
+        """No effect where it is gone already."""
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, _media(sha256))
 
     async def remove_before(self, time: datetime, keep: Collection[str]) -> int:
         """Remove steps and bytes that were written before `time`, but for the digests to keep; returns how many."""
@@ -162,7 +164,8 @@ class ArtifactStore:
         except (ValueError, KeyError, TypeError):
             complete = False
         if not complete:
-            await obstore.delete_async(self._store, _step(key))
+            with suppress(FileNotFoundError):
+                await obstore.delete_async(self._store, _step(key))
             return None
         return StepResult(blobs, record["facts"])
 

@@ -118,7 +118,6 @@ class JobRunner:
         finally:
             saver.cancel()
         await self._table.save(job)
-        tracker.changed()
 
     def _end(self, tracker: JobTracker, state: job_pb2.State.ValueType) -> None:
         """All that tells the end of a job, at once, so that no watcher sees half of it."""
@@ -131,6 +130,7 @@ class JobRunner:
         job.end_time.CopyFrom(now())
         job.expire_time.FromDatetime(job.end_time.ToDatetime() + self._settings.retention)
         job.state = state
+        tracker.changed()
 
     async def _work(self, tracker: JobTracker) -> None:
         folder = self._owner.folder / tracker.job.id

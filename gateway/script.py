@@ -232,6 +232,6 @@ def _spoken(children: list[Token]) -> Iterator[str]:
         if child.type == "text":
             yield child.content
         elif child.type == "code_inline" or child.type == "text_special":
-            yield child.content.translate(str.maketrans(_LITERAL))
+            yield child.content.translate(_LITERAL)
         elif child.type in {"softbreak", "hardbreak"}:
             yield "\n"

@@ -40,6 +40,11 @@ class GatewaySettings:
     max_upload_bytes: int = 64 * 1024 * 1024
     """Largest file that is taken."""
 
+    web: str = "tcp://127.0.0.1:8080"
+    """URI of the web form; empty: none."""
+    tokens: Path | None = None
+    """File of tenants and the digests of their tokens; None: everybody who reaches the gateway may call it."""
+
     @property
     def database(self) -> Path:
         return self.data / "jobs.sqlite"
@@ -50,7 +55,8 @@ class GatewaySettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
-        """Read LOCUTOR_DATA, LOCUTOR_STORE, LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE, LOCUTOR_LIPSYNC, LOCUTOR_JOBS, LOCUTOR_RETENTION_DAYS.
+        """Read LOCUTOR_DATA, LOCUTOR_STORE, the services' LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE and LOCUTOR_LIPSYNC, LOCUTOR_WEB,
+        LOCUTOR_TOKENS, LOCUTOR_JOBS (how many at once) and LOCUTOR_RETENTION_DAYS.
 
         Raises `InvalidInput` that names the variable.
         """
@@ -66,6 +72,10 @@ class GatewaySettings:
             except InvalidInput as error:
                 raise InvalidInput.of(f"LOCUTOR_{name.upper()}", error.violations[0].message, "BAD_ADDRESS") from error
         found["services"] = services
+        if "LOCUTOR_WEB" in environment:
+            found["web"] = environment["LOCUTOR_WEB"]
+        if environment.get("LOCUTOR_TOKENS"):
+            found["tokens"] = Path(environment["LOCUTOR_TOKENS"]).expanduser()
         if environment.get("LOCUTOR_JOBS"):
             found["jobs_at_once"] = int(_number(environment, "LOCUTOR_JOBS", 1, 64))
         if environment.get("LOCUTOR_RETENTION_DAYS"):

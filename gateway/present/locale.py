@@ -78,8 +78,7 @@ class LocaleRun:
         speakers = engine_models(job.models.tts, own.voice.engine)
         texts = await self._texts(translators)
         lead_s = LEAD_S + Fraction(own.script.lead_pause_ms, _MILLIS)
-        programme = Programme(job.flow.folder / f"{own.locale}.pcm", texts, job.plan.frame_rate, lead_s)
-        try:
+        with Programme(job.flow.folder / f"{own.locale}.pcm", texts, job.plan.frame_rate, lead_s) as programme:
             voicing = Voicing(own.voice.locale, own.voice.id, own.voice.engine, own.rate, speakers)
             pieces = await self._speak_and_animate(programme, texts, voicing)
             uses = (
@@ -90,8 +89,6 @@ class LocaleRun:
             consent_time = job.tracker.job.create_time.ToDatetime(UTC)
             parts = Parts(self._spec, job.plan, own, programme, pieces, uses, consent_time, job.signing_key)
             assembly = await assemble(job.flow, self._stages["mux"], parts)
-        finally:
-            programme.sound.close()
         self._stages["mux"].end(job_pb2.STATE_SUCCEEDED)
         self._warnings += [f"no face could be moved from {span}" for piece in pieces for span in piece.unusable]
         return LocaleWork(assembly, uses, tuple(self._warnings))
@@ -136,11 +133,10 @@ class LocaleRun:
             programme.begin_utterance()
             await speak(self._job.flow, stage, self._job.services, text, voicing, hear)
             said += len(text)
-            trail_s = TRAIL_S if number == len(texts) else Fraction(0)
-            start(programme.pause(Fraction(utterance.pause_after_ms, _MILLIS) + trail_s))
+            self._spoken = said / whole
+            pause_s = Fraction(utterance.pause_after_ms, _MILLIS)
+            start(programme.pause(pause_s) if number < len(texts) else programme.finish(pause_s + TRAIL_S))
             stage.add_media(float(programme.duration_s - spoken_before))
-        self._spoken = 1.0
-        start(programme.finish())
         stage.end(job_pb2.STATE_SUCCEEDED)
 
     async def _animate(self, programme: Programme, piece: Piece) -> AnimatedPiece:

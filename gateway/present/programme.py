@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
 
 from gateway.present.pieces import Piece, PieceCutter, placed
 from gateway.present.sound import ProgrammeSound
@@ -33,6 +34,12 @@ class Programme:
         self._origin = 0
         self._said_until = Fraction(0)
 
+    def __enter__(self) -> Programme:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.sound.close()
+
     @property
     def duration_s(self) -> Fraction:
         return Fraction(self.sound.length, self.sample_rate or 1)
@@ -56,16 +63,17 @@ class Programme:
         return list(self._cutter.add(placed(sentence, self._origin, start)))
 
     def pause(self, seconds: Fraction) -> list[Piece]:
-        """Silence after the utterance; returns the pieces that are complete now."""
+        """Silence between two utterances; returns the pieces that are complete now."""
         if self._cutter is None:
             return []
         self.sound.append_silence(seconds_to_samples(seconds, self.sample_rate))
         return list(self._cutter.rest(self.sound.length))
 
-    def finish(self) -> list[Piece]:
-        """Returns the last piece. Raises `InternalError` where nothing was spoken."""
+    def finish(self, seconds: Fraction) -> list[Piece]:
+        """Silence after the last utterance, and the end; returns the last piece. Raises `InternalError` where nothing was spoken."""
         if self._cutter is None:
             raise InternalError("the tts service spoke none of the utterances")
+        self.sound.append_silence(seconds_to_samples(seconds, self.sample_rate))
         return list(self._cutter.finish(self.sound.length))
 
     def timed_texts(self) -> list[TimedText]:

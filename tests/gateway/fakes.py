@@ -111,7 +111,7 @@ class FakeTts(Service, tts_pb2_grpc.TtsServiceServicer):
             word.end_offset.FromNanoseconds(round((start + 1.2) * 1e9))
             yield tts_pb2.SynthesizeResponse(sentence=tts_pb2.Sentence(text=text, timeline=line))
             time = np.arange(round(SENTENCE_S * RATE)) / RATE
-            tone = np.where((time > 0.2) & (time < 1.2), np.sin(2 * np.pi * (200 + 20 * number) * time) * 0.3, 0)
+            tone = np.where((time > 0.2) & (time < 1.2), np.sin(2 * np.pi * (200 + 20 * number + len(text)) * time) * 0.3, 0)
             audio = (tone * 32767).astype("<i2").tobytes()
             yield tts_pb2.SynthesizeResponse(audio=audio[:40_000])
             yield tts_pb2.SynthesizeResponse(audio=audio[40_000:])
