@@ -113,9 +113,7 @@ def test_lips_close_and_open_on_every_face(engine: WarpEngine, landmarker: FaceL
     assert np.abs(np.diff(measured[:4])).max() < 0.003, "and still"
 
 
-def test_rounded_vowels_narrow_and_spread_vowels_widen_the_mouth(
-    engine: WarpEngine, landmarker: FaceLandmarker, portraits: dict[str, np.ndarray]
-) -> None:
+def test_rounded_vowels_narrow_and_spread_vowels_widen_the_mouth(engine: WarpEngine, landmarker: FaceLandmarker, portraits: dict[str, np.ndarray]) -> None:
     portrait = engine.prepare(portraits["presenter_suit"], VideoFormat(960, 540), Background())
     width = {}
     for vowel in ("u", "ɑ", "i"):

@@ -7,13 +7,14 @@ shrinks by itself. Closures and tucks are laid over the result and hold for long
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.special import erf
 
-from services.lipsync.engine import Speech
+from services.lipsync.engine import PhonemeSpan, Speech
 from services.lipsync.engines.warp.phonetics import Contact, MouthTarget, mouth_targets
 
 VISUAL_LEAD_S = 0.035
@@ -25,8 +26,10 @@ _SHAPE_RISE_S, _SHAPE_DECAY_S = 0.072, 0.058
 _REACH_S = 0.32
 """Beyond this distance a pull is nothing: more than four times the widest spread."""
 
-# A contact's full hold reaches from before its sound's start to after its end (in the lips' time, which leads), then eases out.
-_HOLD_BEFORE_S, _HOLD_AFTER_S, _EASE_S = 0.006, 0.012, 0.050
+# A contact is held from after its sound's start to after its end, in the lips' time. That leads: what remains of the lead for a contact is about 20 ms,
+# for lips touch when the sound is cut off and part when it is released.
+_HOLD_AFTER_START_S, _HOLD_AFTER_END_S = 0.007, 0.023
+_EASE_S, _EASE_LEAST_S = 0.085, 0.040
 _HOLD_LEAST_S = 0.066
 """A frame at 25 fps lasts 40 ms: a hold this long has one in its middle, whatever the phase."""
 
@@ -75,8 +78,8 @@ _SHAPE = ("width", "round")
 def articulate(speech: Speech, times_s: np.ndarray, expression: float) -> MouthTrack:
     """The mouth at each of `times_s`, (frames,) seconds of the speech's audio. `expression` scales lips and jaw: 1 is natural."""
     lips_s = times_s.astype(np.float64) + VISUAL_LEAD_S
-    pulls, silences = _pulls(speech)
-    values = _balance(pulls, silences, lips_s)
+    pulls = _pulls(speech)
+    values = _balance(pulls, _rests(speech, pulls), lips_s)
     loudness = voice_level(speech.audio, speech.sample_rate, lips_s)
     drive = expression * (0.76 + 0.32 * loudness)
     for name in ("open", "jaw"):
@@ -127,25 +130,30 @@ def _is_vowel(symbol: str) -> bool:
     return any(target.open >= 0.05 and target.hold >= 0.6 and target.contact is Contact.NONE for target in mouth_targets(symbol))
 
 
-def _pulls(speech: Speech) -> tuple[list[_Pull], list[tuple[float, float]]]:
-    """The targets in order, and the silent spans: those that are given, the gaps between sounds, and what lies before and after."""
+def silences(phonemes: Sequence[PhonemeSpan]) -> list[tuple[float, float]]:
+    """Begin and end of every silence between the sounds, given as a span or as a gap. Seconds."""
+    sounds = [span for span in phonemes if mouth_targets(span.symbol)]
+    return [(a.end_s, b.start_s) for a, b in itertools.pairwise(sounds) if b.start_s > a.end_s + 1e-6]
+
+
+def _pulls(speech: Speech) -> list[_Pull]:
+    """The targets in their order."""
     pulls: list[_Pull] = []
-    silences: list[tuple[float, float]] = []
-    reached = -_REACH_S
     for span in speech.phonemes:
         targets = mouth_targets(span.symbol)
-        if not targets:
-            continue
-        if span.start_s > reached + 1e-6:
-            silences.append((reached, span.start_s))
         # The first part of a diphthong is the longer one.
-        shares = np.array([1.2] + [1.0] * (len(targets) - 1))
+        shares = np.array([1.2, *[1.0] * (len(targets) - 1)])[: len(targets)]
         edges = span.start_s + (span.end_s - span.start_s) * np.concatenate([[0.0], np.cumsum(shares / shares.sum())])
         pulls.extend(_Pull(target, float(a), float(b), span.stressed) for target, a, b in zip(targets, edges[:-1], edges[1:], strict=True))
-        reached = max(reached, span.end_s)
-    end = max(reached, len(speech.audio) / speech.sample_rate) + 2 * _REACH_S
-    silences.append((reached, end))
-    return pulls, silences
+    return pulls
+
+
+def _rests(speech: Speech, pulls: Sequence[_Pull]) -> list[tuple[float, float]]:
+    """When the mouth is pulled shut: in silences, before the first sound and after the last."""
+    end = max(pulls[-1].end_s if pulls else 0.0, len(speech.audio) / speech.sample_rate) + 2 * _REACH_S
+    if not pulls:
+        return [(-_REACH_S, end)]
+    return [(-_REACH_S, pulls[0].start_s), *silences(speech.phonemes), (pulls[-1].end_s, end)]
 
 
 def _rise_and_decay(times_s: np.ndarray, start_s: float, end_s: float, rise_s: float, decay_s: float) -> np.ndarray:
@@ -153,7 +161,7 @@ def _rise_and_decay(times_s: np.ndarray, start_s: float, end_s: float, rise_s: f
     return 0.5 * (erf((times_s - start_s) / (rise_s * np.sqrt(2.0))) - erf((times_s - end_s) / (decay_s * np.sqrt(2.0)))).clip(0.0)
 
 
-def _balance(pulls: Sequence[_Pull], silences: Sequence[tuple[float, float]], times_s: np.ndarray) -> dict[str, np.ndarray]:
+def _balance(pulls: Sequence[_Pull], rests: Sequence[tuple[float, float]], times_s: np.ndarray) -> dict[str, np.ndarray]:
     sums = {name: np.zeros(len(times_s)) for name in _APERTURE + _SHAPE}
     aperture_weight, shape_weight = np.full(len(times_s), 1e-4), np.full(len(times_s), 1e-4)
     for pull in pulls:
@@ -170,7 +178,7 @@ def _balance(pulls: Sequence[_Pull], silences: Sequence[tuple[float, float]], ti
             sums[name][near] += shape * getattr(pull.target, name)
         aperture_weight[near] += aperture
         shape_weight[near] += shape
-    for start_s, end_s in silences:
+    for start_s, end_s in rests:
         near = slice(*np.searchsorted(times_s, [start_s - _REACH_S, end_s + _REACH_S]))
         aperture_weight[near] += _REST_HOLD * _rise_and_decay(times_s[near], start_s, end_s, _APERTURE_RISE_S, _APERTURE_DECAY_S)
         shape_weight[near] += _REST_HOLD * _rise_and_decay(times_s[near], start_s, end_s, _SHAPE_RISE_S, _SHAPE_DECAY_S)
@@ -180,13 +188,20 @@ def _balance(pulls: Sequence[_Pull], silences: Sequence[tuple[float, float]], ti
 def _contact(pulls: Sequence[_Pull], contact: Contact, times_s: np.ndarray) -> np.ndarray:
     """0 to 1: how far the contacts of this kind are made. 1 from before each sound to after it."""
     made = np.zeros(len(times_s))
-    for pull in pulls:
-        if pull.target.contact is not contact:
-            continue
-        start, end = pull.start_s - _HOLD_BEFORE_S, pull.end_s + _HOLD_AFTER_S
-        missing = max(0.0, _HOLD_LEAST_S - (end - start))
-        start, end = start - missing / 2, end + missing / 2
-        near = slice(*np.searchsorted(times_s, [start - _EASE_S, end + _EASE_S]))
-        distance = np.maximum(np.maximum(start - times_s[near], times_s[near] - end), 0.0) / _EASE_S
+    holds = [_hold(pull) for pull in pulls if pull.target.contact is contact]
+    for index, (start, end) in enumerate(holds):
+        # Between two contacts close together the lips still have to part.
+        before = start - holds[index - 1][1] if index else np.inf
+        after = holds[index + 1][0] - end if index + 1 < len(holds) else np.inf
+        rise, fall = (float(np.clip(0.45 * room, _EASE_LEAST_S, _EASE_S)) for room in (before, after))
+        near = slice(*np.searchsorted(times_s, [start - rise, end + fall]))
+        distance = np.maximum(np.maximum((start - times_s[near]) / rise, (times_s[near] - end) / fall), 0.0)
         made[near] = np.maximum(made[near], 0.5 + 0.5 * np.cos(np.pi * np.clip(distance, 0.0, 1.0)))
     return made
+
+
+def _hold(pull: _Pull) -> tuple[float, float]:
+    """When a contact is fully made."""
+    start, end = pull.start_s + _HOLD_AFTER_START_S, pull.end_s + _HOLD_AFTER_END_S
+    missing = max(0.0, _HOLD_LEAST_S - (end - start)) / 2
+    return start - missing, end + missing

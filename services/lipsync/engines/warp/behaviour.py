@@ -14,12 +14,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from services.lipsync.engine import Piece, Speech
-from services.lipsync.engines.warp.articulation import VISUAL_LEAD_S, stress_times, voice_level
+from services.lipsync.engines.warp.articulation import VISUAL_LEAD_S, silences, stress_times, voice_level
 
 _BLINK_MEDIAN_GAP_S, _BLINK_GAP_SPREAD, _BLINK_GAP_LEAST_S = 2.9, 0.45, 0.9
 _LID_CLOSING_S, _LID_OPENING_S, _LID_SHUT_S = 0.09, 0.24, 0.03
 _BLINK_SHIFT_S = 0.45
 """A blink moves at most this far to fall into a pause of the speech."""
+_PAUSE_S = 0.12
 _GAZE_MEDIAN_HOLD_S, _GAZE_HOLD_SPREAD = 2.6, 0.5
 _GAZE_SIGMA_RAD = 0.030
 _SACCADE_S = 0.045
@@ -128,8 +129,7 @@ def _blinks(speech: Speech, piece: Piece, absolute_s: np.ndarray, frame_rate: fl
     start_s = piece.first_frame / frame_rate
     end_s = start_s + piece.frame_count / frame_rate
     blinks = _events(_rng(piece.performance.seed, "blink"), _BLINK_MEDIAN_GAP_S, _BLINK_GAP_SPREAD, _BLINK_GAP_LEAST_S, end_s + 1.0)
-    pauses = start_s + np.array([(a.end_s + b.start_s) / 2 for a, b in zip(speech.phonemes[:-1], speech.phonemes[1:], strict=True)
-                                 if b.start_s - a.end_s > 0.12] + [(p.start_s + p.end_s) / 2 for p in speech.phonemes if not p.symbol and p.end_s - p.start_s > 0.12])  # fmt: skip
+    pauses = start_s + np.array([(begin + end) / 2 for begin, end in silences(speech.phonemes) if end - begin > _PAUSE_S])
     for time in blinks:
         inner = start_s + 1.0 < time < end_s - 1.0
         if inner and len(pauses):

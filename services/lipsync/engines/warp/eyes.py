@@ -11,10 +11,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from services.lipsync.engines.warp.lattice import Rect, eased
+from services.lipsync.engines.warp.lattice import Rect, eased, sampled
 from services.lipsync.landmarks import (
-    LEFT_BROW, LEFT_EYE_LOWER, LEFT_EYE_UPPER, LEFT_IRIS, RIGHT_BROW, RIGHT_EYE_LOWER, RIGHT_EYE_UPPER, RIGHT_IRIS, FaceLandmarks,
-)  # fmt: skip
+    LEFT_BROW,
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    LEFT_IRIS,
+    RIGHT_BROW,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+    RIGHT_IRIS,
+    FaceLandmarks,
+)
 
 _SAMPLES = 41
 _OPEN_LEAST = 0.03
@@ -88,7 +96,7 @@ def _find_eye(
         """The lit skin along a lid's line, (SAMPLES, 3): of several distances the bright one, which is no lash and no crease."""
         at = center + unit * (grid[:, None] * right + line[:, None] * down)
         at = at[None] + unit * offsets[:, None, None] * down
-        colors = cv2.remap(smooth, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        colors = sampled(smooth, at)
         rank = np.argsort(colors[..., 0], 0)[int(len(offsets) * 0.7)]
         bright = np.take_along_axis(colors, rank[None, :, None], 0)[0]
         kernel = np.hanning(15) / np.hanning(15).sum()
@@ -122,14 +130,14 @@ def _line(grid: np.ndarray, s: np.ndarray, t: np.ndarray) -> np.ndarray:
 def paint_eye(eye: Eye, at: np.ndarray, blink: float, gaze_x: float, gaze_y: float) -> tuple[np.ndarray, np.ndarray]:
     """What of the picture stays, (rows, columns, 1), and what is laid over it, (rows, columns, 3) YCC, at the positions `at`, (rows, columns, 2) in
     pixels of the portrait at rest."""
-    x, y = at[..., 0] - np.float32(eye.rect.x0), at[..., 1] - np.float32(eye.rect.y0)
-    lids = cv2.remap(eye.lids, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    at = at - np.array([eye.rect.x0, eye.rect.y0], np.float32)
+    lids = sampled(eye.lids, at)
     t, upper, lower, fade = (lids[..., i] for i in range(4))
     keep, over = np.ones((*t.shape, 1), np.float32), np.zeros((*t.shape, 3), np.float32)
     turn_x, turn_y = (float(np.clip(turn, -_GAZE_LARGEST, _GAZE_LARGEST)) * _EYEBALL for turn in (gaze_x, gaze_y))
-    share = cv2.remap(eye.iris, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    share = sampled(eye.iris, at)[..., None]
     shift = turn_x * eye.right + turn_y * 0.7 * eye.down
-    seen = cv2.remap(eye.picture, x - share * np.float32(shift[0]), y - share * np.float32(shift[1]), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    seen = sampled(eye.picture, at - share * shift.astype(np.float32), cv2.INTER_CUBIC)
     opening = (np.clip((t - upper - 0.006) / 0.022, 0.0, 1.0) * np.clip((lower - 0.004 - t) / 0.018, 0.0, 1.0) * fade)[..., None]
     keep -= opening
     over += seen * opening
@@ -137,11 +145,9 @@ def paint_eye(eye: Eye, at: np.ndarray, blink: float, gaze_x: float, gaze_y: flo
         return keep, over
     edge = upper + (lower - upper) * np.float32(blink)
     travel = edge - upper
-    plate = cv2.remap(eye.plate, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    lashes = cv2.remap(
-        eye.plate, x - travel * np.float32(eye.down[0]), y - travel * np.float32(eye.down[1]), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )[..., 3]
-    crease = 1.0 - 0.09 * np.exp(-(((t - upper + 0.045) / 0.018) ** 2)) * fade * eased(np.float32(blink * 2.0))
+    plate = sampled(eye.plate, at)
+    lashes = sampled(eye.plate, at - travel[..., None] * eye.down.astype(np.float32))[..., 3]
+    crease = 1.0 - 0.09 * np.exp(-(((t - upper + 0.045) / 0.018) ** 2)) * fade * min(1.0, 2.0 * blink)
     bulge = 1.0 + 0.035 * np.sin(np.pi * np.clip((t - upper) / np.maximum(travel, 0.02), 0.0, 1.0)) * np.float32(blink)
     lid = plate[..., :3] * (lashes * crease * bulge)[..., None]
     cover = np.clip(0.5 + (edge + 0.010 - t) / 0.022, 0.0, 1.0) * fade * eased((t - upper + 0.105) / 0.05) * np.float32(min(1.0, blink / 0.25))

@@ -97,9 +97,7 @@ def _depth(face: FaceLandmarks, frame: HeadFrame, local: np.ndarray, radius: np.
     angle = np.linspace(0.0, 2 * np.pi, 24, endpoint=False)
     ring = 1.1 * np.stack([side * np.cos(angle), np.where(np.sin(angle) < 0, above, below) * np.sin(angle)], -1)
     known = np.arange(0, MESH_POINTS, 3)
-    surface = RBFInterpolator(
-        np.vstack([mesh[known], ring]), np.concatenate([rim - z[known], np.zeros(len(ring))]), kernel="thin_plate_spline", smoothing=1e-3
-    )
+    surface = RBFInterpolator(np.vstack([mesh[known], ring]), np.concatenate([rim - z[known], np.zeros(len(ring))]), kernel="thin_plate_spline", smoothing=1e-3)
     near = radius < 1.15
     depth = np.zeros(radius.shape)
     depth[near] = surface(local[near])

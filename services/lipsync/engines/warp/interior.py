@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from services.lipsync.engines.warp.color import rgb_to_ycc
-from services.lipsync.engines.warp.lattice import eased
+from services.lipsync.engines.warp.lattice import eased, sampled
 from services.lipsync.engines.warp.lips import SAMPLES, Lips
 from services.lipsync.landmarks import FaceLandmarks
 
@@ -136,7 +136,7 @@ def _shows_teeth(ycc: np.ndarray, lips: Lips, skin_luma: float) -> bool:
     inner = slice(SAMPLES // 4, 3 * SAMPLES // 4)
     share = np.linspace(0.3, 0.7, 9)[:, None]
     at = lips.pixels(lips.s[inner], (1 - share) * lips.upper_inner[inner] + share * lips.lower_inner[inner]).astype(np.float32)
-    return float(np.median(cv2.remap(ycc[..., 0], at, None, cv2.INTER_LINEAR))) > _TEETH_LUMA_LEAST * skin_luma
+    return float(np.median(sampled(ycc[..., 0], at))) > _TEETH_LUMA_LEAST * skin_luma
 
 
 def _median_color(rgb: np.ndarray, points: np.ndarray, indices: tuple[int, ...], radius: float) -> np.ndarray:
@@ -194,8 +194,7 @@ def _painted_row(
     # Towards the gum enamel is warmer.
     color[..., 1] -= 2.5 * np.clip(height, 0.0, 1.0)
     pixels = np.concatenate([color * cover[..., None], cover[..., None]], -1).astype(np.float32)
-    pixels = cv2.GaussianBlur(pixels, (0, 0), 0.55 * _OVERSAMPLING)
-    return Texture(pixels, float(s[0, 0]), float(t[0, 0]), per_unit)
+    return Texture(cv2.GaussianBlur(pixels, (0, 0), 0.55 * _OVERSAMPLING), float(s[0, 0]), float(t[0, 0]), per_unit)
 
 
 def _portrait_row(ycc: np.ndarray, lips: Lips) -> Texture:
@@ -205,6 +204,6 @@ def _portrait_row(ycc: np.ndarray, lips: Lips) -> Texture:
     margin = min(0.020, 0.25 * lips.gap)
     seen_t = np.clip(t, upper + margin, np.maximum(upper + margin, lower - margin))
     at = lips.pixels(np.clip(s, lips.s[2], lips.s[-3]), seen_t).astype(np.float32)
-    color = cv2.remap(ycc, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    color = sampled(ycc, at, cv2.INTER_CUBIC)
     cover = np.clip(0.5 + (lower - margin * 0.6 - t) / 0.020, 0.0, 1.0)[..., None]
     return Texture(np.concatenate([color * cover, cover], -1).astype(np.float32), float(s[0, 0]), float(t[0, 0]), per_unit)

@@ -89,12 +89,18 @@ class Lattice:
         """`field` at `points`, (..., 2) x and y; the outermost values beyond the lattice."""
         at = ((points - self.nodes[0, 0]) / np.float32(self.step)).astype(np.float32)
         flat = at.reshape(at.shape[0], -1, 2)
-        return resampled(cv2.split(field), flat, cv2.BORDER_REPLICATE).reshape(*points.shape[:-1], field.shape[-1])
+        return resampled(cv2.split(field), flat).reshape(*points.shape[:-1], field.shape[-1])
 
 
-def resampled(planes: Sequence[np.ndarray], at: np.ndarray, border: int) -> np.ndarray:
+def sampled(picture: np.ndarray, at: np.ndarray, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
+    """`picture`, (rows, columns) or (rows, columns, n), at the positions `at`, (..., 2) x and y in pixels; its rim beyond it."""
+    # The stubs do not know that positions may come in one array.
+    return cv2.remap(picture, at.astype(np.float32, copy=False), None, interpolation, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+
+
+def resampled(planes: Sequence[np.ndarray], at: np.ndarray) -> np.ndarray:
     """Each of `planes`, (rows, columns), linearly at the positions `at`, (m, n, 2) x and y, as the channels of one picture.
 
     OpenCV is an order of magnitude faster with single planes than with pixels of several channels.
     """
-    return np.stack([cv2.remap(plane, at, None, cv2.INTER_LINEAR, borderMode=border) for plane in planes], -1)
+    return np.stack([sampled(plane, at) for plane in planes], -1)

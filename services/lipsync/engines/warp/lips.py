@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from services.lipsync.engines.warp.lattice import sampled
 from services.lipsync.landmarks import INNER_LIP_LOWER, INNER_LIP_UPPER, OUTER_LIP_LOWER, OUTER_LIP_UPPER, FaceLandmarks
 
 SAMPLES = 65
@@ -130,7 +131,7 @@ class _Place:
         """(SAMPLES, OFFSETS): `picture` from `reach` above the line t(s) to `reach` below it."""
         offsets = np.linspace(-reach, reach, _OFFSETS)
         at = self.origin + self.unit * (s[:, None, None] * self.along + (t[:, None] + offsets)[..., None] * self.down)
-        return cv2.remap(picture, at.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return sampled(picture, at)
 
     def path(self, cost: np.ndarray, s: np.ndarray, t: np.ndarray, reach: float) -> np.ndarray:
         """Offsets from the line t(s) of the smooth path of least cost, (SAMPLES,), by dynamic programming. Landmarks miss an edge by up to a few

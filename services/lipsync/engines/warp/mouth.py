@@ -156,7 +156,9 @@ class _Shape:
         near_lips = np.where(t < 0, _bell((t - outer) / 0.13), _bell((t - outer) / 0.18)) if is_upper else _bell((t - outer) / 0.18)
         rim = np.where(beyond <= 0, through, near_lips)  # 1 along the lip's outer edge
         # Beside and around the lips the skin follows less and less.
-        away = np.hypot(np.clip(np.abs(u) - 1.0, 0.0, None) * lips.half_width / 0.38, np.clip(beyond * (self.nose if is_upper else self.chin), 0.0, None) / 0.30)
+        beside = np.clip(np.abs(u) - 1.0, 0.0, None) * lips.half_width
+        around = np.clip(beyond, 0.0, None) * abs(self.nose if is_upper else self.chin)
+        away = np.hypot(beside / 0.38, around / 0.30)
         follow = _bell(away)
         aside = np.clip(u, -1.0, 1.0)
         corner = aside * aside * follow

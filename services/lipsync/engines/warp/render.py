@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from services.lipsync.engines.warp.color import halved, i420_planes
 from services.lipsync.engines.warp.eyes import paint_eye
-from services.lipsync.engines.warp.lattice import Rect, eased, resampled
+from services.lipsync.engines.warp.lattice import Rect, eased, resampled, sampled
 from services.lipsync.engines.warp.mouth import curve_at, region_of
 from services.lipsync.engines.warp.portrait import WarpPortrait, enlarged_positions
 
@@ -62,13 +61,13 @@ def _resample(portrait: WarpPortrait, at: np.ndarray, frame: np.ndarray) -> None
     rect = portrait.lattice.rect
     luma, blue, red = i420_planes(frame)
     full = portrait.lattice.to_pixels(enlarged_positions(at, rect), rect)
-    luma[rect.rows, rect.columns] = cv2.remap(portrait.luma, full, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    luma[rect.rows, rect.columns] = sampled(portrait.luma, full)
     # A chroma sample lies in the middle of four pixels.
     origin = np.array([rect.x0, rect.y0], np.float32)
     half = portrait.lattice.to_pixels((at - origin + np.float32(0.5)) / 2 - np.float32(0.5), rect, scale=2)
     small = rect.halved()
     for plane, source in ((blue, portrait.chroma[0]), (red, portrait.chroma[1])):
-        plane[small.rows, small.columns] = cv2.remap(source, half, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        plane[small.rows, small.columns] = sampled(source, half)
 
 
 def _draw_mouth(
@@ -84,10 +83,7 @@ def _draw_mouth(
     local = lips.local(lattice.to_pixels(at_rest, rect))
     s, t = np.ascontiguousarray(local[..., 0]), np.ascontiguousarray(local[..., 1])
     upper, lower = curve_at(upper_edge, s), curve_at(lower_edge, s)
-    above, below = (
-        resampled(portrait.mouth_planes, enlarged_positions(lattice.to_pixels(at, rect), portrait.mouth_rect), cv2.BORDER_REPLICATE)
-        for at in (upper_at, lower_at)
-    )
+    above, below = (resampled(portrait.mouth_planes, enlarged_positions(lattice.to_pixels(at, rect), portrait.mouth_rect)) for at in (upper_at, lower_at))
     pixel = 1.2 / portrait.unit
     upper_cover = np.clip(0.5 + (upper - t) / max(pixel, _UPPER_SOFTNESS), 0.0, 1.0)
     lower_cover = np.clip(0.5 + (t - lower) / max(pixel, _LOWER_SOFTNESS), 0.0, 1.0)
