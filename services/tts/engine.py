@@ -154,7 +154,8 @@ class Speech(Protocol):
 
 
 class TtsEngine(Protocol):
-    """Constructed as `Class(store, threads)`: loads its weights, so that the first call does not pay for it."""
+    """Constructed as `Class(store, threads)`: loads its weights, so that the first call does not pay for it. `Class.describe(store)` tells its `ModelInfo`
+    and `Class.voices` its voices without loading."""
 
     info: ModelInfo
     voices: Sequence[Voice]

@@ -21,11 +21,8 @@ def match_locale(asked: str, available: Sequence[str]) -> str:
     Raises `InvalidInput` (field "locale") for a malformed tag and for a language that is not there.
     """
     listed = ", ".join(sorted(available))
-    try:
-        tag = langcodes.Language.get(asked) if asked else None
-    except langcodes.LanguageTagError:
-        tag = None
-    if tag is None or not tag.is_valid():
+    tag = _parsed(asked)
+    if tag is None:
         raise InvalidInput.of("locale", f"{asked!r} is not a BCP 47 tag; give one of {listed}", "MALFORMED_LOCALE")
     by_tag = {locale.casefold(): locale for locale in available}
     canonical = tag.to_tag()
@@ -37,3 +34,23 @@ def match_locale(asked: str, available: Sequence[str]) -> str:
     if match == "und":
         raise InvalidInput.of("locale", f"no voice speaks {asked!r}; there are {listed}", "UNKNOWN_LOCALE")
     return match
+
+
+def speaks(locale: str, asked: str) -> bool:
+    """Whether a voice of `locale` is one of those that are asked for: of exactly that locale, or of any of a bare language.
+
+    Raises `InvalidInput` (field "locale") for a malformed tag.
+    """
+    tag = _parsed(asked)
+    if tag is None:
+        raise InvalidInput.of("locale", f"{asked!r} is not a BCP 47 tag; give one such as en-US, or nothing for all voices", "MALFORMED_LOCALE")
+    own = langcodes.Language.get(locale)
+    return own.language == tag.language and (not tag.territory or own.territory in (None, tag.territory))
+
+
+def _parsed(asked: str) -> langcodes.Language | None:
+    try:
+        tag = langcodes.Language.get(asked) if asked else None
+    except langcodes.LanguageTagError:
+        return None
+    return tag if tag is not None and tag.is_valid() else None

@@ -1,0 +1,160 @@
+"""TtsService: messages to dataclasses and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc.aio
+import numpy as np
+
+from locutor.common.v1 import audio_pb2, timeline_pb2
+from locutor.errors import FieldViolation, InvalidInput, MissingExtra
+from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
+from services.engine import load_engine_class
+from services.serving import EnginePool, ServingSettings
+from services.serving.engine_shelf import EngineShelf
+from services.serving.messages import duration, model_message
+from services.tts.engine import ENGINES, Gender, Quality, Speech, SpeechRequest, SpokenSentence, Timeline, TtsEngine, Viseme, Voice
+from services.tts.locales import speaks
+from services.weights import ModelStore
+
+LONGEST_TEXT = 5000
+"""Code points."""
+RATES = (0.5, 2.0)
+LONGEST_TARGET_S = 3600.0
+
+_CHUNK_BYTES = 64 * 1024
+
+_GENDERS = {Gender.FEMALE: tts_pb2.GENDER_FEMALE, Gender.MALE: tts_pb2.GENDER_MALE, Gender.NEUTRAL: tts_pb2.GENDER_NEUTRAL}
+_QUALITIES = {Quality.FORMANT: tts_pb2.QUALITY_FORMANT, Quality.NEURAL: tts_pb2.QUALITY_NEURAL}
+_VISEMES = {viseme: timeline_pb2.Viseme.Value(f"VISEME_{viseme.name}") for viseme in Viseme}
+
+
+class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
+    full_name = "locutor.tts.v1.TtsService"
+
+    def __init__(self, settings: ServingSettings, store: ModelStore) -> None:
+        self._shelf: EngineShelf[TtsEngine] = EngineShelf(ENGINES, store, settings)
+        self._pool = EnginePool("tts", workers=settings.workers, queue=settings.queue)
+
+    def register(self, server: grpc.aio.Server) -> None:
+        tts_pb2_grpc.add_TtsServiceServicer_to_server(self, server)
+
+    async def load(self) -> None:
+        await self._shelf.get()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
+        wanted = _speech_request(request)
+        engine = await self._shelf.get(request.engine)
+        samples, rate = 0, 1.0
+        async with aclosing(self._pool.stream(_speak, engine, wanted)) as events:
+            async for event in events:
+                if not isinstance(event, SpokenSentence):
+                    rate = event.rate
+                    yield tts_pb2.SynthesizeResponse(header=_header(engine, event))
+                    continue
+                end_s = (samples + len(event.audio)) / engine.sample_rate
+                yield tts_pb2.SynthesizeResponse(sentence=_sentence(event, end_s))
+                samples += len(event.audio)
+                pcm = _pcm(event.audio)
+                for position in range(0, len(pcm), _CHUNK_BYTES):
+                    yield tts_pb2.SynthesizeResponse(audio=pcm[position : position + _CHUNK_BYTES])
+        yield tts_pb2.SynthesizeResponse(
+            summary=tts_pb2.SynthesizeSummary(duration=duration(samples / engine.sample_rate), sample_count=samples, rate=rate)
+        )
+
+    async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListVoicesResponse:
+        voices: list[Voice] = []
+        for name in ENGINES:
+            try:
+                voices += load_engine_class(ENGINES, name).voices
+            except MissingExtra:
+                if name == self._shelf.default:
+                    raise
+        return tts_pb2.ListVoicesResponse(voices=[_voice(voice) for voice in voices if not request.locale or speaks(voice.locale, request.locale)])
+
+    async def ListModels(self, request: tts_pb2.ListModelsRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListModelsResponse:
+        return tts_pb2.ListModelsResponse(models=[model_message(info) for info in await self._shelf.models()])
+
+
+def _speak(engine: TtsEngine, request: SpeechRequest) -> Iterator[Speech | SpokenSentence]:
+    speech = engine.plan(request)
+    yield speech
+    yield from speech.sentences()
+
+
+def _speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
+    """Raises `InvalidInput` with every field that is wrong; locale and voice are left to the engine, which knows them."""
+    wrong: list[FieldViolation] = []
+    if not request.text.strip():
+        wrong.append(FieldViolation("text", "found nothing; give a text to speak", "EMPTY"))
+    if len(request.text) > LONGEST_TEXT:
+        wrong.append(FieldViolation("text", f"found {len(request.text)} code points; give at most {LONGEST_TEXT}: cut it at a paragraph", "TEXT_TOO_LONG"))
+    if not request.locale:
+        wrong.append(FieldViolation("locale", 'found nothing; give a BCP 47 tag such as "en-US"', "EMPTY"))
+    for name in ("rate", "min_rate", "max_rate"):
+        value = getattr(request, name)
+        # A float of the wire is single: 0.85 arrives as 0.8500000238.
+        if request.HasField(name) and not RATES[0] <= round(value, 6) <= RATES[1]:
+            wrong.append(FieldViolation(name, f"found {value:g}; give {RATES[0]:g} to {RATES[1]:g}", "RATE_OUT_OF_RANGE"))
+    low = round(request.min_rate, 6) if request.HasField("min_rate") else SpeechRequest.min_rate
+    high = round(request.max_rate, 6) if request.HasField("max_rate") else SpeechRequest.max_rate
+    if low > high:
+        wrong.append(FieldViolation("min_rate", f"found {low:g}, above max_rate ({high:g}); give the smaller one here", "RATES_CROSSED"))
+    target_s = request.target_duration.ToNanoseconds() / 1e9 if request.HasField("target_duration") else None
+    if target_s is not None and not 0 < target_s <= LONGEST_TARGET_S:
+        wrong.append(FieldViolation("target_duration", f"found {target_s:g} s; give more than 0 and at most {LONGEST_TARGET_S:g} s", "DURATION_OUT_OF_RANGE"))
+    if target_s is not None and request.HasField("rate"):
+        wrong.append(FieldViolation("rate", "found together with target_duration, which chooses the rate; give one of them", "RATE_AND_TARGET"))
+    if wrong:
+        raise InvalidInput(wrong)
+    rate = round(request.rate, 6) if request.HasField("rate") else SpeechRequest.rate
+    return SpeechRequest(request.text, request.locale, request.voice, rate, target_s, low, high)
+
+
+def _header(engine: TtsEngine, speech: Speech) -> tts_pb2.SynthesizeHeader:
+    format_ = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hertz=engine.sample_rate, channels=1)
+    return tts_pb2.SynthesizeHeader(format=format_, model=model_message(engine.info), voice=speech.voice.id, locale=speech.voice.locale)
+
+
+def _sentence(sentence: SpokenSentence, end_s: float) -> tts_pb2.Sentence:
+    return tts_pb2.Sentence(
+        text=sentence.text,
+        spoken_text=sentence.spoken_text,
+        start_offset=duration(sentence.start_s),
+        end_offset=duration(end_s),
+        timeline=_timeline(sentence.timeline),
+    )
+
+
+def _timeline(timeline: Timeline) -> timeline_pb2.Timeline:
+    def span(item: Any) -> dict[str, Any]:
+        return {"start_offset": duration(item.start_s), "end_offset": duration(item.end_s)}
+
+    return timeline_pb2.Timeline(
+        phonemes=[timeline_pb2.Phoneme(symbol=p.symbol, stressed=p.stressed, **span(p)) for p in timeline.phonemes],
+        words=[timeline_pb2.Word(text=w.text, text_begin=w.text_begin, text_end=w.text_end, **span(w)) for w in timeline.words],
+        visemes=[timeline_pb2.VisemeSpan(viseme=_VISEMES[v.viseme], **span(v)) for v in timeline.visemes],
+    )
+
+
+def _voice(voice: Voice) -> tts_pb2.Voice:
+    return tts_pb2.Voice(
+        id=voice.id,
+        locale=voice.locale,
+        gender=_GENDERS[voice.gender],
+        engine=voice.engine,
+        is_default=voice.is_default,
+        quality=_QUALITIES[voice.quality],
+        display_name=voice.display_name,
+    )
+
+
+def _pcm(audio: np.ndarray) -> bytes:
+    """Float samples as signed 16-bit little-endian."""
+    return (np.clip(audio, -1.0, 1.0) * 32767).round().astype("<i2").tobytes()
