@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import av
 import numpy as np
 
 from locutor.errors import InvalidInput
@@ -13,38 +16,46 @@ from services.asr.engine import SAMPLE_RATE
 
 LONGEST_S = 6 * 3600
 """A decoder can turn a small hostile file into days of sound: more than this is refused."""
-_BLOCK = SAMPLE_RATE
-"""About as many samples are yielded at a time: one second."""
+_BLOCK_BYTES = SAMPLE_RATE * 4
+"""One second of float32 samples is yielded at a time."""
+_DECODER = Path(__file__).with_name("media_decoder.py")
 
 
 def sound_of(path: Path) -> Iterator[np.ndarray]:
-    """(n,) float32 mono at 16 kHz, a second or so at a time, of the file's first audio track.
+    """(n,) float32 mono at 16 kHz, a second at a time, of the file's first audio track; decoded by a process of its own while it is read.
 
     Raises `InvalidInput` (field "audio") for what is no media file, has no sound, is damaged or lasts too long.
     """
     if path.stat().st_size == 0:
         raise InvalidInput.of("audio", "the file is empty (0 bytes); send its bytes after the config", "EMPTY_AUDIO")
+    command = [sys.executable, "-I", str(_DECODER), str(path), str(SAMPLE_RATE), str(LONGEST_S)]
     heard = 0
-    blocks: list[np.ndarray] = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as decoder:
+        assert decoder.stdout is not None and decoder.stderr is not None
+        try:
+            while block := decoder.stdout.read(_BLOCK_BYTES):
+                heard += len(block)
+                yield np.frombuffer(block, np.float32)
+            said = decoder.stderr.read()
+        finally:
+            decoder.kill()
+    _check(said, heard / 4 / SAMPLE_RATE)
+
+
+def _check(said: bytes, heard_s: float) -> None:
+    """Raises where the decoder did not come to a good end."""
+    lines = said.decode(errors="replace").strip().splitlines()
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
-            if not container.streams.audio:
-                raise InvalidInput.of("audio", f"the file ({container.format.name}) has no audio track; send one that has", "NO_AUDIO_TRACK")
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-            for frame in container.decode(audio=0):
-                blocks += [resampled.to_ndarray()[0] for resampled in resampler.resample(frame)]
-                ready = sum(map(len, blocks))
-                if heard + ready > LONGEST_S * SAMPLE_RATE:
-                    raise InvalidInput.of("audio", f"the sound is longer than {LONGEST_S // 3600} hours; cut it", "AUDIO_TOO_LONG")
-                if ready >= _BLOCK:
-                    yield np.concatenate(blocks)
-                    heard += ready
-                    blocks.clear()
-            blocks += [resampled.to_ndarray()[0] for resampled in resampler.resample(None)]
-    except av.error.FFmpegError as error:
-        where = f" after {heard / SAMPLE_RATE:.1f} s of sound" if heard else ""
-        raise InvalidInput.of("audio", f"not an audio or video file that can be decoded{where} ({error.strerror}); check the file", "NOT_MEDIA") from error
-    if blocks:
-        yield np.concatenate(blocks)
-    elif not heard:
+        end: dict[str, Any] = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        end = {"error": "undecodable", "found": "the decoder broke off"}
+    error, found = end.get("error"), end.get("found")
+    if error == "no_audio_track":
+        raise InvalidInput.of("audio", f"the file ({found}) has no audio track; send one that has", "NO_AUDIO_TRACK")
+    if error == "too_long":
+        raise InvalidInput.of("audio", f"the sound is longer than {LONGEST_S // 3600} hours; cut it", "AUDIO_TOO_LONG")
+    if error:
+        where = f" after {heard_s:.1f} s of sound" if heard_s else ""
+        raise InvalidInput.of("audio", f"not an audio or video file that can be decoded{where} ({found}); check the file", "NOT_MEDIA")
+    if not heard_s:
         raise InvalidInput.of("audio", "the file's audio track holds no sound; check the file", "NO_AUDIO_TRACK")

@@ -75,7 +75,7 @@ def test_a_damaged_model_is_refused(models: Path) -> None:
 
 def test_a_folder_that_is_no_pair_is_refused(models: Path) -> None:
     (models / "spanish").mkdir()
-    with pytest.raises(MissingWeights, match="'spanish'.*not named after a pair"):
+    with pytest.raises(MissingWeights, match=r"'spanish'.*not named after a pair"):
         BergamotEngine(ModelStore())
 
 
@@ -89,7 +89,7 @@ def test_the_publisher_is_asked_only_by_setting_and_not_offline(models: Path, mo
     monkeypatch.setenv(FETCH_VARIABLE, "en-es, en-pt")
     BergamotEngine(ModelStore(offline=True))  # both are here
     monkeypatch.setenv(FETCH_VARIABLE, "en-de")
-    with pytest.raises(MissingWeights, match="en-de.*offline"):
+    with pytest.raises(MissingWeights, match=r"en-de.*offline"):
         BergamotEngine(ModelStore(offline=True))
     monkeypatch.setenv(FETCH_VARIABLE, "german")
     with pytest.raises(InvalidInput, match="'german' is not a pair"):

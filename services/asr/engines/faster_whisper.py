@@ -115,10 +115,13 @@ class WhisperStream:
         if window is None:
             return
         audio = window.audio
-        probability = 1.0
-        if not self._language:
-            self._language, probability = detect_language(self._model, audio)
+        language, probability = (self._language, 1.0) if self._language else detect_language(self._model, audio)
+        segments = list(placed(transcribe(self._model, audio, language, self._options.hint), window, self._options.words))
+        if not segments:
+            # What was no speech after all tells nothing of the language either.
+            return
+        self._language = language
         if not self._told_language:
             self._told_language = True
-            yield LanguageDetection(bcp47(self._language), probability)
-        yield from placed(transcribe(self._model, audio, self._language, self._options.hint), window, self._options.words)
+            yield LanguageDetection(bcp47(language), probability)
+        yield from segments

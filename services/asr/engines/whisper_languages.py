@@ -8,6 +8,9 @@ import langcodes
 
 from locutor.errors import InvalidInput
 
+_ONE_LANGUAGE = 10
+"""Largest distance (CLDR's) at which speakers are understood: "nb" is 1 from "no", "gsw" 8 from "de", "arz" 10 from "ar", while "ca" is 20 from "es"."""
+
 
 def bcp47(token: str) -> str:
     """The BCP 47 tag of a Whisper language: "jw" is "jv", "no" stays "no"."""
@@ -26,9 +29,7 @@ def whisper_language(locale: str, known: Sequence[str]) -> str:
         tag = None
     if tag is None or not tag.is_valid():
         raise InvalidInput.of("locale", f"{locale!r} is not a BCP 47 tag; give one of {listed}, with or without a region, or none", "MALFORMED_LOCALE")
-    by_language = {langcodes.Language.get(bcp47(token)).language: token for token in known}
-    # A macrolanguage stands for its members: Norwegian for Bokmål, Chinese for Mandarin.
-    for candidate in (tag.language, langcodes.Language.get(locale).prefer_macrolanguage().language):
-        if candidate in by_language:
-            return by_language[candidate]
+    distance, nearest = min((langcodes.tag_distance(str(tag.language), bcp47(token)), token) for token in known)
+    if distance <= _ONE_LANGUAGE:
+        return nearest
     raise InvalidInput.of("locale", f"{locale!r} is not recognised by these weights; they know {listed}", "UNKNOWN_LOCALE")
