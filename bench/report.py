@@ -46,9 +46,7 @@ def show(console: Console, where: dict[str, Any], figures: list[Figure]) -> None
     for figure in figures:
         table.add_row(figure.name, f"{figure.value:.3g}" if figure.value < 100 else f"{figure.value:.0f}", figure.unit, figure.target, figure.note)
     console.print(table)
-    console.print(
-        f"{where['processors']} processors ({where['processor']}), load before the run {where['load_before'][0]}: ratios hold, absolute times need an idle machine"
-    )
+    console.print(f"{where['processors']} processors ({where['processor']}); load before the run: {where['load_before'][0]}")
 
 
 def write(folder: Path, where: dict[str, Any], figures: list[Figure]) -> Path:

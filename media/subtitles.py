@@ -32,6 +32,8 @@ _COST_PER_MISSING_S = 60.0
 _COST_PER_EXCESS_CPS = 2.0
 _LINGER_S = Fraction(1, 4)
 """Where nothing follows, a cue stays this long after its last word, so that the eye can leave it."""
+_FLICKER_S = Fraction(1, 2)
+"""A gap shorter than this is closed: it would be seen as a flicker."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class _Screen:
         self._shortest = ceil(rules.shortest_s * frame_rate)
         self._longest = floor(rules.longest_s * frame_rate)
         self._linger = ceil(_LINGER_S * frame_rate)
+        self._flicker = floor(_FLICKER_S * frame_rate)
 
     def span(self, begin: int, end: int) -> tuple[int, int]:
         """Frames [first, last): as long as a reader needs, if the next cue allows it."""
@@ -92,7 +95,10 @@ class _Screen:
         last = max(self._ends[end - 1] + self._linger, first + self._shortest, first + reading)
         last = min(last, first + self._longest)
         if end < len(self._starts):
-            last = min(last, self._starts[end] - self._rules.gap_frames)
+            latest = self._starts[end] - self._rules.gap_frames
+            if latest - last < self._flicker and latest - first <= self._longest:
+                last = latest
+            last = min(last, latest)
         elif self._programme_end is not None:
             last = min(last, self._programme_end)
         return first, last

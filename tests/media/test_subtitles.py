@@ -144,3 +144,11 @@ def test_files_are_read_back_as_they_were_meant() -> None:
     vtt = to_vtt(cues)
     assert vtt.startswith("WEBVTT\n\n1\n00:00:00.000 --> 00:00:01.280\nR&amp;D &lt;b&gt;&amp;amp; Q&amp;A --&gt;\n“é” {x}\n\n2\n01:01:01.040 -->")
     assert [(event.start, event.end) for event in pysubs2.SSAFile.from_string(vtt, format_="vtt")] == [(0, 1280), (3_661_040, 3_665_000)]
+
+
+def test_a_gap_too_short_to_be_seen_as_one_is_closed() -> None:
+    texts = ("The first sentence is said at its leisure, word after word.", "And then, a moment later, here is another one of like length.")
+    first = _timed(texts[0], r"\w+", 13, 0.0)
+    second = _timed(texts[1], r"\w+", 13, float(first.words[-1].end_s) + 0.6)
+    before, after = make_cues([first, second], "en", Fraction(25))
+    assert after.start - before.end == Fraction(2, 25)
