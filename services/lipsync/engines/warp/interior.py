@@ -31,6 +31,8 @@ _LOWER_EDGE_OPEN = 0.012
 """The same where the portrait shows the upper row: its lips meet lower on the teeth."""
 _TEETH_GAP_LEAST, _TEETH_LUMA_LEAST = 0.07, 0.85
 """An opening that shows teeth is at least this high, in interpupillary distances, and this bright, over the skin's luma."""
+_ARC_SHARE = 0.75
+"""How far a portrait's row of teeth straightens with the lips, over the lips."""
 _JAW_SHARE = 0.70
 """Of the chin's drop, what is seen of the lower teeth's: they also move back."""
 _TOOTH_RGB = (226.0, 217.0, 201.0)
@@ -120,12 +122,13 @@ def find_interior(ycc: np.ndarray, rgb: np.ndarray, face: FaceLandmarks, lips: L
     tongue = np.array(_TONGUE_RGB) * np.clip(0.3 + 0.7 * light, 0.35, 1.05)
     size = float(np.clip(lips.half_width / 0.37, 0.62, 1.15))
     bend = float(np.clip(np.polyfit(lips.s - lips.middle, lips.seam, 2)[0], -0.30, 0.20))
-    rows = (rgb_to_ycc(enamel), rgb_to_ycc(dark), size, bend)
+    rows = (rgb_to_ycc(enamel), rgb_to_ycc(dark), size)
     if _shows_teeth(ycc, lips, float(rgb_to_ycc(skin)[0])):
-        upper, lower = _portrait_row(ycc, lips), _painted_row(lips, *rows, _LOWER_WIDTHS, _LOWER_EDGE_OPEN, 0.04, is_upper=False)
+        # The smile is taken back, so the lower row does not follow its bend.
+        upper, lower = _portrait_row(ycc, lips), _painted_row(lips, *rows, _LOWER_WIDTHS, _LOWER_EDGE_OPEN, 0.0, is_upper=False)
     else:
-        upper = _painted_row(lips, *rows, _UPPER_WIDTHS, _UPPER_EDGE, -0.10, is_upper=True)
-        lower = _painted_row(lips, *rows, _LOWER_WIDTHS, _LOWER_EDGE, 0.16, is_upper=False)
+        upper = _painted_row(lips, *rows, _UPPER_WIDTHS, _UPPER_EDGE, bend - 0.10, is_upper=True)
+        lower = _painted_row(lips, *rows, _LOWER_WIDTHS, _LOWER_EDGE, bend + 0.16, is_upper=False)
     return Interior(lips, upper, lower, rgb_to_ycc(dark), rgb_to_ycc(tongue), rgb_to_ycc(lip), size)
 
 
@@ -157,7 +160,7 @@ def _grid(lips: Lips, top: float, bottom: float) -> tuple[np.ndarray, np.ndarray
 
 
 def _painted_row(
-    lips: Lips, enamel: np.ndarray, dark: np.ndarray, size: float, bend: float, widths: tuple[float, ...], edge_t: float, arch: float, *, is_upper: bool
+    lips: Lips, enamel: np.ndarray, dark: np.ndarray, size: float, widths: tuple[float, ...], edge_t: float, bend: float, *, is_upper: bool
 ) -> Texture:
     """Teeth by their outlines: each a rounded block with a lit middle, darker towards its neighbours and towards the back of the arch."""
     seam = float(lips.seam[SAMPLES // 2])
@@ -171,13 +174,13 @@ def _painted_row(
     if is_upper:
         # Laterals end a little higher than centrals and canines; every edge is rounded, more so outwards.
         rise = size * np.array([0.0, 0.011, 0.003, 0.014, 0.022, 0.03])[tooth]
-        edge = seam + edge_t * size + (bend + arch) * aside**2 - rise
+        edge = seam + edge_t * size + bend * aside**2 - rise
         edge = edge - size * (0.006 * np.abs(across) ** 4 + 0.010 * np.clip(across, 0.0, None) ** 3)
         inside = (edge - t) * per_unit / _OVERSAMPLING
         height = np.clip((edge - t) / (0.15 * size), 0.0, 1.5)
     else:
         rise = size * np.array([0.0, 0.002, -0.004, 0.010, 0.016, 0.02])[tooth]
-        edge = seam + edge_t * size + (bend + arch) * aside**2 + rise
+        edge = seam + edge_t * size + bend * aside**2 + rise
         edge = edge + size * 0.007 * np.abs(across) ** 4
         inside = (t - edge) * per_unit / _OVERSAMPLING
         height = np.clip((t - edge) / (0.13 * size), 0.0, 1.5)
@@ -200,10 +203,13 @@ def _painted_row(
 def _portrait_row(ycc: np.ndarray, lips: Lips) -> Texture:
     """The teeth that an open mouth shows, continued under the lips that hide them in the portrait."""
     s, t, per_unit = _grid(lips, float(lips.seam.min()) - 0.45, float(lips.seam.max()) + 0.40)
+    top = float(t[0, 0])
     upper, lower = np.interp(s, lips.s, lips.upper_inner), np.interp(s, lips.s, lips.lower_inner)
     margin = min(0.020, 0.25 * lips.gap)
+    # The arc of the row is that of the smile, and part of it goes with the smile.
+    t = t - _ARC_SHARE * lips.smile_drop * np.clip((s - lips.middle) / lips.half_width, -1.0, 1.0) ** 2
     seen_t = np.clip(t, upper + margin, np.maximum(upper + margin, lower - margin))
     at = lips.pixels(np.clip(s, lips.s[2], lips.s[-3]), seen_t).astype(np.float32)
     color = sampled(ycc, at, cv2.INTER_CUBIC)
     cover = np.clip(0.5 + (lower - margin * 0.6 - t) / 0.020, 0.0, 1.0)[..., None]
-    return Texture(np.concatenate([color * cover, cover], -1).astype(np.float32), float(s[0, 0]), float(t[0, 0]), per_unit)
+    return Texture(np.concatenate([color * cover, cover], -1).astype(np.float32), float(s[0, 0]), top, per_unit)

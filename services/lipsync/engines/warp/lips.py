@@ -23,6 +23,10 @@ _INSET = 0.007
 _OFFSETS = 49
 _SEAM_SHARE = 0.70
 """Where the lips of an open mouth meet, from the upper (0) to the lower (1): the lower lip does most of the way."""
+_CORNER_RISE_KEPT, _HALF_WIDTH_KEPT = 0.035, 0.38
+"""How high corners may stand over the middle of the seam, and how far from it, when an open smile has come to rest."""
+_UNSMILE = 0.8
+"""Of what a smile has beyond that, the part that is taken back: its folds in the cheeks remain, and a mouth that denies them looks wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +71,17 @@ class Lips:
     def gap(self) -> float:
         """Height of the opening in its middle half."""
         return float((self.lower_inner - self.upper_inner)[SAMPLES // 4 : 3 * SAMPLES // 4].mean())
+
+    @property
+    def smile_drop(self) -> float:
+        """How far the corners sink when the portrait comes to rest."""
+        rise = float(self.seam[SAMPLES // 2] - (self.seam[0] + self.seam[-1]) / 2)
+        return _UNSMILE * max(0.0, rise - _CORNER_RISE_KEPT) if self.is_open else 0.0
+
+    @property
+    def smile_narrowing(self) -> float:
+        """How far each corner moves inwards when the portrait comes to rest."""
+        return _UNSMILE * max(0.0, self.half_width - _HALF_WIDTH_KEPT) if self.is_open else 0.0
 
 
 def find_lips(ycc: np.ndarray, face: FaceLandmarks, unit: float) -> Lips:

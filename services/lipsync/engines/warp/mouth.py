@@ -20,10 +20,8 @@ _TYPICAL_HALF_WIDTH = 0.37
 """Of an inner lip line, in interpupillary distances: the targets are made for it."""
 _UPPER_SHARE_CLOSED, _UPPER_SHARE_OPEN = 0.28, 0.40
 """Of an opening, what the upper lip does; an open smile has its upper lip raised already and lets it down first."""
-_UNSMILE = 0.085
-"""Inward shift of the corners of a full open smile on its way to neutral; they also sink, by a little more."""
 _CORNER_DROP = 0.05
-_CONTROLS = ("open", "jaw", "width", "round", "upper", "lower", "press", "tuck", "smile", "rest")
+_CONTROLS = ("open", "jaw", "width", "round", "upper", "lower", "press", "tuck", "corners", "rest")
 _SCALED = ("open", "jaw", "upper", "lower", "width")
 _INVERSION_ROUNDS = 6
 
@@ -86,11 +84,10 @@ def mouth_motion(face: FaceLandmarks, lips: Lips, step: int, region: Rect) -> Mo
     window = window * eased((inside - 1.0) / (0.15 * lips.unit))[..., None]
     layers = [(shape.shifts(local[..., 0], local[..., 1], is_upper) * window) @ axes * lips.unit for is_upper in (True, False)]
     edges = [shape.shifts(lips.s, edge, is_upper) for edge, is_upper in ((lips.upper_inner, True), (lips.lower_inner, False))]
-    smile = (face.blendshapes.get("mouthSmileLeft", 0.0) + face.blendshapes.get("mouthSmileRight", 0.0)) / 2
     rest = np.zeros(len(_CONTROLS), np.float32)
     if lips.is_open:
         rest[_CONTROLS.index("rest")] = 1.0
-        rest[_CONTROLS.index("smile")] = -_UNSMILE * min(1.0, smile / 0.8)
+        rest[_CONTROLS.index("corners")], rest[_CONTROLS.index("width")] = lips.smile_drop, -lips.smile_narrowing
     scale = min((lips.half_width / _TYPICAL_HALF_WIDTH) ** 0.7, 1.0 if lips.is_open else 1.25)
     seam = np.interp(local[..., 0], lips.s, lips.seam)
     lower_weight = eased(0.5 + (local[..., 1] - seam) / 0.16)[..., None].astype(np.float32)
@@ -172,7 +169,7 @@ class _Shape:
             "open": (-_CORNER_DROP * aside**3 * follow, side * amount * profile * lift + edge_drop),
             "jaw": (zero, jaw_drop * (1.0 if is_upper else 1.0 - arch * np.clip(1.0 - beyond, 0.0, 1.0))),
             "width": (aside * follow, -0.25 * corner),
-            "smile": (np.sign(u) * corner, -1.1 * corner),
+            "corners": (zero, corner),
             "round": (zero, side * (0.022 if is_upper else 0.026) * rim * profile),
             "upper": (zero, -profile * lift if is_upper else zero),
             "lower": (zero, zero if is_upper else profile * lift),
