@@ -23,10 +23,15 @@ from services.lipsync.landmarks import (
 
 MAX_FACES = 5
 """For the landmarker: faces in one view."""
-# MediaPipe looks at an image of 128 x 128 pixels, in which a face needs about 12: what is smaller is found in parts of the image.
-_PARTS_ALWAYS = (2, 3)
-"""Parts of half the image's longer side, 3 x 3 of them that overlap."""
-_PARTS_IF_NONE = (3, 5)
+# MediaPipe looks at an image of 128 x 128 pixels, in which a face needs about 20: what is smaller is found in parts of the image.
+_LEAST_SEEN = 0.16
+"""Height of the smallest face that is found in a view, over the view's longer side."""
+_PARTS = ((2, 3), (3, 5), (4, 7))
+"""Parts of half the image's longer side, 3 x 3 of them that overlap; then smaller ones."""
+_SMALLEST_WITHOUT_ANY = 3
+"""An image in which nothing was found in parts of this fraction has no face that could be used."""
+RIVAL = 0.40
+"""A face this high, over the largest, is always found as well."""
 _CLOSE_UP = 0.8
 """Margin around a face in the picture from which its points are taken, over the face's size."""
 _SAME = 0.5
@@ -51,11 +56,15 @@ blurred and half hidden ones reach .11. Of a drawn smiley .050; of a colour whee
 def find_faces(rgb: np.ndarray, landmarker: FaceLandmarker) -> list[FaceLandmarks]:
     """The faces of (height, width, 3) uint8 RGB, the largest first. `landmarker` is one for images."""
     faces: list[FaceLandmarks] = []
-    for view, x, y in [(rgb, 0, 0), *_parts(rgb, *_PARTS_ALWAYS)]:
-        _collect(rgb, view, x, y, landmarker, faces)
-    if not faces:
-        for view, x, y in [_with_margin(rgb), *_parts(rgb, *_PARTS_IF_NONE)]:
+    _collect(rgb, rgb, 0, 0, landmarker, faces)
+    for fraction, count in _PARTS:
+        for view, x, y in _parts(rgb, fraction, count):
             _collect(rgb, view, x, y, landmarker, faces)
+        largest = max((face.face_height for face in faces), default=0.0)
+        if RIVAL * largest >= _LEAST_SEEN * max(rgb.shape[:2]) / fraction or (not faces and fraction == _SMALLEST_WITHOUT_ANY):
+            break
+    if not faces:
+        _collect(rgb, *_with_margin(rgb), landmarker, faces)
     return sorted(faces, key=lambda face: -face.face_height)
 
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from locutor.errors import FieldViolation, InvalidInput
-from services.lipsync.face_search import NO_FACE_AT_ALL, UNSTEADY, find_faces, unsteadiness
+from services.lipsync.face_search import NO_FACE_AT_ALL, RIVAL, UNSTEADY, find_faces, unsteadiness
 from services.lipsync.image import DecodedImage
 from services.lipsync.landmarks import (
     CHIN,
@@ -38,8 +38,6 @@ LYING = 60.0
 MIN_SHARPNESS, GOOD_SHARPNESS = 0.095, 0.120
 """See `sharpness`: sharp portraits have .18 to .27; blurred by a Gaussian of 2 % of the interocular distance .12 to .15, of 4 % .08 to .10;
 enlarged from 30 pixels between the pupils .15 to .18, from 10 at most .09."""
-OTHER_FACE = 0.40
-"""A second face as high as this, over the largest, makes it unclear who is to speak."""
 CLOSED_EYES = 0.55
 """Blendshape of a blink; open eyes have at most .3, smiling ones too."""
 OPEN_MOUTH = 0.10
@@ -149,7 +147,8 @@ def _angle_with_face(rgb: np.ndarray, landmarker: FaceLandmarker) -> int | None:
 
 
 def _several(face: FaceLandmarks, others: list[FaceLandmarks]) -> Iterator[Finding]:
-    rivals = sum(other.face_height >= OTHER_FACE * face.face_height for other in others)
+    # Faces of about one height make it unclear who is to speak.
+    rivals = sum(other.face_height >= RIVAL * face.face_height for other in others)
     if rivals:
         yield Finding(Severity.ERROR, "SEVERAL_FACES", f"{rivals + 1} faces were found; crop the image to the one that is to speak")
     elif others:

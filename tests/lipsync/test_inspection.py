@@ -58,7 +58,7 @@ def test_several_faces(landmarker: FaceLandmarker, astronaut: np.ndarray, count:
 
 def test_small_face_in_the_background_is_a_warning(landmarker: FaceLandmarker, astronaut: np.ndarray) -> None:
     large = cv2.resize(astronaut, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
-    large[100 : 100 + 400, 1100 : 1100 + 400] = cv2.resize(astronaut, (400, 400), interpolation=cv2.INTER_AREA)
+    large[100 : 100 + 560, -560:] = cv2.resize(astronaut, (560, 560), interpolation=cv2.INTER_AREA)
     inspection = inspect(large, landmarker)
     assert inspection.usable and warnings(inspection) == ["SEVERAL_FACES"]
     assert inspection.face is not None and inspection.face.interocular > 100
