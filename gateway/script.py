@@ -29,6 +29,7 @@ PARAGRAPH_PAUSE_MS = 600
 BREAK_PAUSE_MS = 1_200
 """Silence for a thematic break (`---`)."""
 MAX_PAUSE_MS = 60_000
+"""Longest silence between two utterances."""
 
 _CUE = re.compile(r"\[([^\[\]]*)\]")
 _PAUSE = re.compile(r"pause\s+(\d+(?:\.\d+)?)\s*(ms|s)", re.IGNORECASE)
@@ -103,7 +104,7 @@ class _Reader:
             if token.type == "front_matter":
                 self._read_front_matter(token.content)
             elif token.type == "hr":
-                self._pause(BREAK_PAUSE_MS)
+                self._pause(BREAK_PAUSE_MS, line)
             elif token.type in {"fence", "html_block"} and not token.content.lstrip().startswith("<!--"):
                 self._warnings.append(f"line {line}: a {'code' if token.type == 'fence' else 'HTML'} block is not spoken")
             elif token.type == "tr_open":
@@ -182,15 +183,14 @@ class _Reader:
             )
             self._refuse(f"line {line}: [{shown}] is not a cue; {hint}", "UNKNOWN_CUE")
             return
-        duration_ms = round(float(pause[1]) * (1000 if pause[2].lower() == "s" else 1))
-        if duration_ms > MAX_PAUSE_MS:
-            self._refuse(f"line {line}: a pause of {duration_ms / 1000:g} s; the limit is {MAX_PAUSE_MS // 1000} s", "PAUSE_TOO_LONG")
-            return
-        self._pause(duration_ms)
+        self._pause(round(float(pause[1]) * (1000 if pause[2].lower() == "s" else 1)), line)
 
-    def _pause(self, duration_ms: int) -> None:
+    def _pause(self, duration_ms: int, line: int) -> None:
         """What the script says replaces the pause between paragraphs; several pauses in a row add up."""
         self._pause_ms = (self._pause_ms or 0) + duration_ms
+        if self._pause_ms > MAX_PAUSE_MS:
+            self._refuse(f"line {line}: a pause of {self._pause_ms / 1000:g} s; the limit is {MAX_PAUSE_MS // 1000} s", "PAUSE_TOO_LONG")
+            self._pause_ms = 0
 
     def _read_front_matter(self, content: str) -> None:
         try:

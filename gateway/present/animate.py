@@ -108,7 +108,7 @@ async def animate(
         hasher = hashlib.sha256()
         call = services.lipsync.Animate(requests(), timeout=_TIMEOUT_S + _TIMEOUT_PER_SECOND_S * seconds)
         try:
-            with services.errors("lipsync"), path.open("wb") as file:
+            with services.errors("lipsync"), path.open("wb", buffering=0) as file:
                 async for response in call:
                     kind = response.WhichOneof("payload")
                     if kind == "fragment":

@@ -35,7 +35,6 @@ class Client:
     jobs: job_pb2_grpc.JobServiceStub
     media: media_pb2_grpc.MediaServiceStub
     catalog: catalog_pb2_grpc.CatalogServiceStub
-    gateway: Gateway
 
     async def call(self, awaitable):
         try:
@@ -82,7 +81,7 @@ async def running_gateway(settings: GatewaySettings, fakes: Fakes, folder: Path)
     await server.load()
     await gateway.take_up()
     async with grpc.aio.insecure_channel(server.address, options=CHANNEL_OPTIONS) as channel:
-        yield Client(job_pb2_grpc.JobServiceStub(channel), media_pb2_grpc.MediaServiceStub(channel), catalog_pb2_grpc.CatalogServiceStub(channel), gateway)
+        yield Client(job_pb2_grpc.JobServiceStub(channel), media_pb2_grpc.MediaServiceStub(channel), catalog_pb2_grpc.CatalogServiceStub(channel))
     await server.stop(grace_s=0)
     await gateway.close()
 

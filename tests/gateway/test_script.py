@@ -108,6 +108,7 @@ def test_bad_front_matter(head: str) -> None:
 
 
 def test_limits() -> None:
+    assert refusal("a\n\n[pause 40s]\n\n[pause 40s]\n\nb").violations[0].message.startswith("line 5: a pause of 80 s")
     assert refusal("a" * (MAX_CHARACTERS + 1)).violations[0].reason == "SCRIPT_TOO_LONG"
     assert refusal("a\n\n" * (MAX_UTTERANCES + 1)).violations[0].reason == "SCRIPT_TOO_LONG"
     assert len(parse_script("a\n\n" * MAX_UTTERANCES).utterances) == MAX_UTTERANCES
