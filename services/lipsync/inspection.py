@@ -35,9 +35,9 @@ MAX_PITCH, GOOD_PITCH = 30.0, 22.0
 MAX_ROLL, GOOD_ROLL = 40.0, 20.0
 LYING = 60.0
 """Degrees. From this roll on the image, not the head, is turned. Beyond a yaw of 30 the far half of the mouth is hidden, and a warp has nothing to open."""
-MIN_SHARPNESS, GOOD_SHARPNESS = 0.095, 0.120
-"""See `sharpness`: sharp portraits have .18 to .27; blurred by a Gaussian of 2 % of the interocular distance .12 to .15, of 4 % .08 to .10;
-enlarged from 30 pixels between the pupils .15 to .18, from 10 at most .09."""
+MIN_SHARPNESS, GOOD_SHARPNESS = 0.088, 0.105
+"""See `sharpness`: portraits have .15 to .20; blurred by a Gaussian of 2 % of the interocular distance .105 to .13, of 4 % .07 to .095; enlarged from
+30 pixels between the pupils .125 to .155, from 10 at most .10."""
 CLOSED_EYES = 0.55
 """Blendshape of a blink; open eyes have at most .3, smiling ones too."""
 OPEN_MOUTH = 0.10
@@ -196,10 +196,10 @@ def _cropped(face: FaceLandmarks, rgb: np.ndarray) -> Iterator[Finding]:
 
 def _picture(rgb: np.ndarray, face: FaceLandmarks, sharp: float) -> Iterator[Finding]:
     if sharp < MIN_SHARPNESS:
-        text = f"the face is too blurred: sharpness {sharp:.3f}, {MIN_SHARPNESS:.3f} is the least and sharp images have 0.18; send one that is in focus"
+        text = f"the face is too blurred: sharpness {sharp:.3f}, {MIN_SHARPNESS:.3f} is the least and sharp images have 0.15; send one that is in focus"
         yield Finding(Severity.ERROR, "BLURRED", text)
     elif sharp < GOOD_SHARPNESS:
-        yield Finding(Severity.WARNING, "BLURRED", f"the face is a little blurred: sharpness {sharp:.2f}, sharp images have 0.18; a sharper one looks better")
+        yield Finding(Severity.WARNING, "BLURRED", f"the face is a little blurred: sharpness {sharp:.2f}, sharp images have 0.15; a sharper one looks better")
     luma = median_luma(rgb, face)
     if luma < DARK:
         yield Finding(Severity.WARNING, "LOW_LIGHT", f"the face is dark: median brightness {luma:.0f} of 255; a better lit one looks better")
@@ -218,27 +218,26 @@ def _expression(face: FaceLandmarks) -> Iterator[Finding]:
 
 
 def sharpness(rgb: np.ndarray, face: FaceLandmarks) -> float:
-    """Steepest edges of eyes and mouth over their contrast, per pixel, in the face scaled to 96 pixels between the pupils; the best of the three.
+    """Steepest edges of eyes and mouth over their contrast, per pixel, in the face scaled to 96 pixels between the pupils; the median of the three.
 
     Every face has edges there, smooth skin and smooth paintings or not, and the scale makes small and large faces comparable.
     """
     height, width = rgb.shape[:2]
-    margin = 0.12 * face.interocular
-    best = 0.0
+    scale, margin = _SHARPNESS_IOD / face.interocular, 0.12 * face.interocular
+    found = []
     for feature in _FEATURES:
         points = face.points[list(feature), :2]
         x0, y0 = np.clip(np.floor(points.min(0) - margin).astype(int), 0, (width - 1, height - 1))
         x1, y1 = np.clip(np.ceil(points.max(0) + margin).astype(int), 1, (width, height))
         if x1 - x0 < 4 or y1 - y0 < 4:
             continue
-        scale = _SHARPNESS_IOD / face.interocular
         grey = cv2.cvtColor(rgb[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY).astype(np.float32)
         scaled = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
         luma = cv2.GaussianBlur(scaled, (0, 0), 0.8)
         slope = np.hypot(cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)) / 8
         contrast = float(np.percentile(luma, 97) - np.percentile(luma, 3))
-        best = max(best, float(np.percentile(slope, 97)) / max(contrast, 8.0))
-    return best
+        found.append(float(np.percentile(slope, 97)) / max(contrast, 8.0))
+    return float(np.median(found)) if found else 0.0
 
 
 def median_luma(rgb: np.ndarray, face: FaceLandmarks) -> float:
