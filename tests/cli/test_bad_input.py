@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from tests.cli.command import CONSENT, EXECUTABLE, run
+from tests.cli.command import CONSENT, EXECUTABLE, run_here
 
 Present = Callable[..., subprocess.CompletedProcess[str]]
 """present(script, face, *options, to=...)"""
@@ -54,7 +54,7 @@ def present(gateway: str, tmp_path: Path) -> Present:
     def call(script: str, face: Path, *options: str, to: str = "en-US") -> subprocess.CompletedProcess[str]:
         path = tmp_path / "intro.md"
         path.write_text(script)
-        done = run(["present", path, "--face", face, "--to", to, "--out", tmp_path / "out", "--gateway", gateway, *CONSENT, *options])
+        done = run_here(["present", path, "--face", face, "--to", to, "--out", tmp_path / "out", "--gateway", gateway, *CONSENT, *options])
         assert not (tmp_path / "out").exists()
         assert "Traceback" not in done.stderr
         return done
@@ -110,7 +110,7 @@ def several_faces(portrait: Image.Image) -> Image.Image:
 
 def too_small(portrait: Image.Image) -> Image.Image:
     canvas = Image.new("RGB", (640, 640), "#8899aa")
-    canvas.paste(portrait.resize((110, 110)), (260, 260))
+    canvas.paste(portrait.resize((160, 160)), (240, 240))
     return canvas
 
 
@@ -119,7 +119,7 @@ def turned(portrait: Image.Image) -> Image.Image:
 
 
 def blurred(portrait: Image.Image) -> Image.Image:
-    return portrait.filter(ImageFilter.GaussianBlur(7))
+    return portrait.filter(ImageFilter.GaussianBlur(3))
 
 
 def animal(portrait: Image.Image) -> Image.Image:
@@ -133,9 +133,9 @@ def animal(portrait: Image.Image) -> Image.Image:
     [
         (no_face, ("no face was found", "send a portrait")),
         (several_faces, ("2 faces were found", "crop the image")),
-        (too_small, ("pixels", "send")),
+        (too_small, ("too small", "pixels between the pupils", "send a larger")),
         (turned, ("turned", "rotate the image")),
-        (blurred, ("blurred", "sharp")),
+        (blurred, ("too blurred", "in focus")),
         (animal, ("face",)),
     ],
 )
@@ -159,7 +159,7 @@ def corrupt(portrait: Image.Image) -> bytes:
 
 def enormous(portrait: Image.Image) -> bytes:
     data = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(data, "PNG")
+    Image.new("1", (10_000, 10_000)).save(data, "PNG")
     return data.getvalue()
 
 
@@ -175,7 +175,7 @@ def empty(portrait: Image.Image) -> bytes:
     ("make", "parts"),
     [
         (corrupt, ("image",)),
-        (enormous, ("400 megapixels", "scale it down")),
+        (enormous, ("100 megapixels", "scale it down")),
         (text, ("is not a PNG, JPEG or WebP image", "This is not a pic", "give")),
         (empty, ("is empty (0 bytes)", "give")),
     ],

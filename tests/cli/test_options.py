@@ -12,7 +12,7 @@ import pytest
 from locutor.cli.files import find_translations, read_glossary
 from locutor.cli.request import parse_background, parse_locales, parse_size, parse_voices
 from locutor.errors import InvalidInput
-from tests.cli.command import CONSENT, run
+from tests.cli.command import CONSENT, run, run_here
 
 
 def test_help_loads_no_engine_and_no_grpc() -> None:
@@ -51,7 +51,7 @@ def test_refused_before_anything_is_asked(script: Path, astronaut: Path, tmp_pat
     latin1 = tmp_path / "latin1.md"
     latin1.write_bytes("Café".encode("latin-1"))
     names = {"SCRIPT": str(script), "FACE": str(astronaut), "LATIN1": str(latin1)}
-    done = run(["present", *(names.get(argument, argument) for argument in arguments), *CONSENT])
+    done = run_here(["present", *(names.get(argument, argument) for argument in arguments), *CONSENT])
     assert done.returncode == 2, done.stderr
     for part in parts:
         assert part in done.stderr
@@ -59,7 +59,7 @@ def test_refused_before_anything_is_asked(script: Path, astronaut: Path, tmp_pat
 
 
 def test_consent_is_wanted(script: Path, astronaut: Path) -> None:
-    done = run(["present", script, "--face", astronaut, "--to", "es", "--consent", "I am the person shown"])
+    done = run_here(["present", script, "--face", astronaut, "--to", "es", "--consent", "I am the person shown"])
     assert done.returncode == 2
     assert "--consent-by: is not given" in done.stderr
 
@@ -102,9 +102,9 @@ def test_sizes_and_backgrounds() -> None:
 
 
 def test_models_are_listed_and_unknown_ones_refused() -> None:
-    rows = json.loads(run(["models", "list", "--json"]).stdout)
+    rows = json.loads(run_here(["models", "list", "--json"]).stdout)
     assert {row["name"] for row in rows if row["default"]} >= {"kokoro-v1.0-int8", "mediapipe-face-landmarker", "bergamot-en-pt"}
-    done = run(["models", "verify", "nothing"])
+    done = run_here(["models", "verify", "nothing"])
     assert done.returncode == 2
     assert "nothing is not in the manifest" in done.stderr
 
