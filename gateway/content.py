@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -19,19 +18,15 @@ _LIMIT = f"the limit is {MAX_PIXELS // 1_000_000} megapixels: scale it down"
 def image_type(path: Path, field: str) -> str:
     """The media type of an image file, read from its header alone.
 
-    Raises `InvalidInput` with `field` where it is no image, of another format, or of too many pixels.
+    Raises `InvalidInput` with `field` where it is no such image, or has too many pixels.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                name, (width, height) = image.format or "", image.size
-    except Image.DecompressionBombError as error:
+        with Image.open(path, formats=list(IMAGE_TYPES)) as image:
+            name, (width, height) = image.format or "", image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidInput.of(field, f"the image has too many pixels; {_LIMIT}", "TOO_LARGE") from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise InvalidInput.of(field, f"{_seen(path)}; give a PNG, JPEG or WebP image", "NOT_AN_IMAGE") from error
-    if name not in IMAGE_TYPES:
-        raise InvalidInput.of(field, f"the image is of the format {name}; give PNG, JPEG or WebP", "UNSUPPORTED_IMAGE")
     if width * height > MAX_PIXELS:
         raise InvalidInput.of(field, f"the image has {width}x{height} = {width * height / 1e6:.0f} megapixels; {_LIMIT}", "TOO_LARGE")
     return IMAGE_TYPES[name]
@@ -39,11 +34,18 @@ def image_type(path: Path, field: str) -> str:
 
 def _seen(path: Path) -> str:
     """What a file that is no image looks like, for its sender."""
-    head = path.open("rb").read(512) if path.stat().st_size else b""
+    with path.open("rb") as file:
+        head = file.read(512)
     if not head:
         return "the file is empty"
+    is_text = b"\0" not in head and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
+    return "the file is a text" if is_text and _is_utf8(head) else "the file is not an image that can be read"
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Whether bytes are UTF-8, but for a character that may be cut off at their end."""
     try:
-        text = head[:500].decode("utf-8", "strict" if len(head) < 500 else "ignore")
-    except UnicodeDecodeError:
-        return "the file is not an image that can be read"
-    return "the file is a text" if text.isprintable() or "\n" in text else "the file is not an image that can be read"
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4 and len(head) == 512
+    return True

@@ -1,0 +1,158 @@
+"""What a gateway does beside jobs: retention, owners, settings, tokens, its process."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+
+from gateway.artifacts import ArtifactStore
+from gateway.jobs import JobTable
+from gateway.owners import Owner
+from gateway.retention import Retention
+from gateway.settings import GatewaySettings
+from gateway.tokens import read_tokens
+from locutor.address import CHANNEL_OPTIONS
+from locutor.errors import InvalidInput, NotFound
+from locutor.gateway.v1 import job_pb2, job_pb2_grpc
+from tests.gateway.conftest import Client, make_spec, running_gateway
+from tests.gateway.fakes import Fakes
+
+
+async def test_what_has_expired_goes_and_nothing_else(client: Client, settings: GatewaySettings, spec: job_pb2.PresentSpec) -> None:
+    job = await client.ended((await client.create(spec)).id)
+    table, store = JobTable(settings.database), ArtifactStore(settings.store_url)
+    retention = Retention(settings, table, store)
+    kept = {output.media.uri.removeprefix("media/") for result in job.results for output in result.outputs} | {spec.face_uri.removeprefix("media/")}
+    end = job.end_time.ToDatetime(UTC)
+
+    await retention.sweep(end + settings.retention - timedelta(seconds=1))
+    assert (await table.get(job.id)).id == job.id
+    assert all([await store.has(digest) for digest in kept])
+
+    await retention.sweep(end + settings.retention + timedelta(hours=1))
+    with pytest.raises(NotFound):
+        await table.get(job.id)
+    assert not any([await store.has(digest) for digest in kept])
+    assert list((settings.data / "store" / "steps").iterdir()) == []
+    await table.close()
+
+
+async def test_steps_go_before_the_job_that_needs_its_outputs(client: Client, settings: GatewaySettings, spec: job_pb2.PresentSpec) -> None:
+    job = await client.ended((await client.create(spec)).id)
+    table, store = JobTable(settings.database), ArtifactStore(settings.store_url)
+    job.expire_time.FromDatetime(datetime(2999, 1, 1))
+    await table.save(job)
+    await Retention(settings, table, store).sweep(job.end_time.ToDatetime(UTC) + settings.retention + timedelta(hours=1))
+    left = {path.name for path in (settings.data / "store" / "media").iterdir()}
+    assert left == {output.media.uri.removeprefix("media/") for result in job.results for output in result.outputs} | {spec.face_uri.removeprefix("media/")}
+    await table.close()
+
+
+def test_an_owner_is_dead_when_its_process_is(tmp_path: Path) -> None:
+    one, other = Owner(tmp_path), Owner(tmp_path)
+    assert not one.is_dead(other.id) and not one.is_dead(one.id)
+    other.release()
+    assert one.is_dead(other.id)
+    left = tmp_path / "work" / "0123456789ab"
+    left.mkdir()
+    (left / "lock").touch()
+    one.bury_dead()
+    assert one.folder.exists() and not left.exists()
+    one.release()
+
+
+async def test_only_one_gateway_takes_a_job_over(tmp_path: Path) -> None:
+    tables = [JobTable(tmp_path / "jobs.sqlite") for _ in range(4)]
+    for number in range(8):
+        request = job_pb2.CreateJobRequest(request_id=f"r{number}")
+        await tables[0].add(job_pb2.Job(id=f"job{number}", state=job_pb2.STATE_RUNNING), request, "dead", 100)
+    taken = await asyncio.gather(*(table.take_over("dead", f"owner{number}") for number, table in enumerate(tables)))
+    assert sorted(len(jobs) for jobs in taken) == [0, 0, 0, 8]
+    assert [job.id for job in max(taken, key=len)] == [f"job{number}" for number in range(8)]
+    for table in tables:
+        await table.close()
+
+
+def test_settings_come_from_the_environment(tmp_path: Path) -> None:
+    settings = GatewaySettings.from_environment({"LOCUTOR_DATA": str(tmp_path), "LOCUTOR_TTS": "dns:///tts:50051", "LOCUTOR_JOBS": "3", "LOCUTOR_WEB": ""})
+    assert (settings.data, dict(settings.services), settings.jobs_at_once, settings.web) == (tmp_path, {"tts": "dns:///tts:50051"}, 3, "")
+    assert settings.store_url == (tmp_path / "store").as_uri()
+
+
+@pytest.mark.parametrize(("name", "value"), [("LOCUTOR_TTS", "tts"), ("LOCUTOR_JOBS", "0"), ("LOCUTOR_JOBS", "many"), ("LOCUTOR_RETENTION_DAYS", "-1")])
+def test_settings_that_are_wrong_are_named(name: str, value: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        GatewaySettings.from_environment({name: value})
+    assert caught.value.violations[0].field == name
+
+
+def test_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.toml"
+    digest = hashlib.sha256(b"secret").hexdigest()
+    path.write_text(f'acme = "{digest}"\n')
+    assert read_tokens(path, "LOCUTOR_TOKENS") == {"acme": digest}
+    for content in ("", 'acme = "secret"\n', "acme = 1\n", "[x"):
+        path.write_text(content)
+        with pytest.raises(InvalidInput):
+            read_tokens(path, "LOCUTOR_TOKENS")
+    with pytest.raises(InvalidInput):
+        read_tokens(tmp_path / "none", "LOCUTOR_TOKENS")
+
+
+async def started(environment: dict[str, str], *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway", *arguments, env={**os.environ, **environment}, stderr=asyncio.subprocess.PIPE)
+
+
+async def test_the_process_serves_and_ends_at_sigterm(fakes: Fakes, tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"secret").hexdigest()
+    (tmp_path / "tokens.toml").write_text(f'acme = "{digest}"\n')
+    services = {f"LOCUTOR_{name.upper()}": address for name, address in fakes.addresses.items()}
+    environment = {**services, "LOCUTOR_DATA": str(tmp_path / "data"), "LOCUTOR_WEB": "tcp://127.0.0.1:0", "LOCUTOR_TOKENS": str(tmp_path / "tokens.toml")}
+    process = await started(environment, "--listen", f"unix:{tmp_path}/process.sock")
+    assert process.stderr is not None
+    try:
+        lines: list[str] = []
+        async with asyncio.timeout(60):
+            while "ready" not in lines:
+                lines.append((await process.stderr.readline()).decode().strip())
+                assert lines[-1] or process.returncode is None, lines
+        assert any(line.startswith("web form on http://127.0.0.1:") for line in lines)
+        async with grpc.aio.insecure_channel(f"unix:{tmp_path}/process.sock", options=CHANNEL_OPTIONS) as channel:
+            jobs = job_pb2_grpc.JobServiceStub(channel)
+            assert not (await jobs.ListJobs(job_pb2.ListJobsRequest(), metadata=(("authorization", "Bearer secret"),))).jobs
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await jobs.ListJobs(job_pb2.ListJobsRequest())
+            assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await process.stderr.read()
+    assert list((tmp_path / "data" / "work").iterdir()) == []
+
+
+async def test_the_process_refuses_open_access(fakes: Fakes, tmp_path: Path) -> None:
+    services = {f"LOCUTOR_{name.upper()}": address for name, address in fakes.addresses.items()}
+    process = await started({**services, "LOCUTOR_DATA": str(tmp_path / "data")}, "--listen", "tcp://0.0.0.0:0")
+    _, stderr = await process.communicate()
+    assert process.returncode == 1 and b"0.0.0.0" in stderr and b"Traceback" not in stderr
+
+
+async def test_an_unreachable_service_is_named(settings: GatewaySettings, fakes: Fakes, tmp_path: Path, portrait: bytes) -> None:
+    fakes.addresses["translate"] = f"unix:{tmp_path}/nobody.sock"
+    async with running_gateway(settings, fakes, tmp_path) as client:
+        error = await client.refused(client.create(make_spec((await client.upload(portrait)).uri)))
+        assert error.reason == "SERVICE_LOST" and error.retryable
+        assert "the translate service at unix:" in error.message
