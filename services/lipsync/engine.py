@@ -82,7 +82,8 @@ class Piece:
 class PreparedPortrait(Protocol):
     """A portrait set into its frame, with all that is computed once for an image. Immutable; shared by threads."""
 
-    video: VideoFormat
+    @property
+    def video(self) -> VideoFormat: ...
 
 
 class LipsyncEngine(Protocol):

@@ -28,7 +28,7 @@ _EDGE_S = 0.4
 """Over this time at either end of a piece, what is the piece's own fades to rest."""
 
 # Standard deviations of the sway: radians and interpupillary distances.
-_YAW_SIGMA, _PITCH_SIGMA, _ROLL_SIGMA, _X_SIGMA, _Y_SIGMA = 0.030, 0.014, 0.011, 0.010, 0.005
+_YAW_SIGMA, _PITCH_SIGMA, _ROLL_SIGMA, _X_SIGMA, _Y_SIGMA = 0.034, 0.017, 0.015, 0.022, 0.010
 _NOD_RAD, _NOD_DROP, _BROW_RAISE = 0.018, 0.004, 0.022
 _QUIET_SHARE = 0.55
 """Sway in silence over sway in speech."""

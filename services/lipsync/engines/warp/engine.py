@@ -12,7 +12,7 @@ import numpy as np
 
 from locutor.errors import InvalidInput
 from services.engine import ModelInfo
-from services.lipsync.engine import Background, Piece, Speech, VideoFormat
+from services.lipsync.engine import Background, Piece, PreparedPortrait, Speech, VideoFormat
 from services.lipsync.engines.warp.articulation import articulate
 from services.lipsync.engines.warp.behaviour import move
 from services.lipsync.engines.warp.portrait import WarpPortrait, analyse
@@ -61,8 +61,10 @@ class WarpEngine:
             raise InvalidInput.of("portrait", "no face was found in the picture; use one with a face that looks into the camera", "NO_FACE")
         return analyse(frame_portrait(portrait, faces[0], video, background), video)
 
-    def animate(self, portrait: WarpPortrait, speech: Speech, piece: Piece) -> Iterator[np.ndarray]:
-        """See `LipsyncEngine.animate`."""
+    def animate(self, portrait: PreparedPortrait, speech: Speech, piece: Piece) -> Iterator[np.ndarray]:
+        """See `LipsyncEngine.animate`. Raises `TypeError` for a portrait that another engine prepared."""
+        if not isinstance(portrait, WarpPortrait):
+            raise TypeError(f"the warp engine animates what it has prepared, not {type(portrait).__name__}")
         rate = float(portrait.video.frame_rate)
         # A frame shows the middle of its time.
         mouth = articulate(speech, (np.arange(piece.frame_count) + 0.5) / rate, piece.performance.expression)

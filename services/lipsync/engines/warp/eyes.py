@@ -26,7 +26,7 @@ from services.lipsync.landmarks import (
 
 _SAMPLES = 41
 _OPEN_LEAST = 0.03
-"""Eyes less open than this, in interpupillary distances, are shut in the portrait and stay so."""
+"""Eyes less open than this, in interpupillary distances, are shut in the portrait and stay so; so do those beyond the picture's edge."""
 _EYEBALL = 0.19
 """Radius of the eyeball: 12 mm of 63 mm."""
 _GAZE_LARGEST = 0.09
@@ -83,7 +83,7 @@ def _find_eye(
     lower_s, lower_t = local(points[list(lower)])
     grid = np.linspace(lower_s[0], lower_s[-1], _SAMPLES)
     upper_line, lower_line = _line(grid, upper_s, upper_t), _line(grid, lower_s, lower_t)
-    if float((lower_line - upper_line).max()) < _OPEN_LEAST:
+    if float((lower_line - upper_line).max()) < _OPEN_LEAST or not (within.x0 < center[0] < within.x1 and within.y0 < center[1] < within.y1):
         return None
     brow_t = float(local(points[list(brow)])[1].max())  # the brow's lower edge
     rect = Rect.around(np.concatenate([points[list(upper + lower)], points[list(upper)] - down * 0.22 * unit]), 0.14 * unit, within)
