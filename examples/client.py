@@ -3,7 +3,7 @@
     locutor up                                  # in another terminal
     python examples/client.py face.png          # writes out/hello.en-US.mp4, out/hello.es.mp4, ...
 
-It needs the client side of Locutor alone: pip install locutor
+It needs the client side of Locutor alone: pip install . in a checkout, without extras.
 """
 
 from __future__ import annotations
