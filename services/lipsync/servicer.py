@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager, suppress
 from fractions import Fraction
 
 import grpc.aio
 import numpy as np
+from google.protobuf.message import Message
 
 from locutor.common.v1 import audio_pb2, timeline_pb2, video_pb2
-from locutor.errors import FieldViolation, InvalidInput, Overloaded
+from locutor.errors import FieldViolation, InvalidInput, LocutorError, Overloaded
 from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
 from services.lipsync.engine import ENGINES, Background, LipsyncEngine, Performance, PhonemeSpan, Piece, Speech, VideoFormat
 from services.lipsync.image import MAX_BYTES
@@ -35,6 +36,7 @@ MOST_PHONEMES = 50_000
 LONGEST_SYMBOL = 16
 _PROGRESS_EVERY = 10
 """Frames."""
+_DRAINED_BYTES, _DRAINED_S = 256 << 20, 10.0
 
 
 class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
@@ -64,7 +66,7 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
     async def Animate(
         self, requests: AsyncIterator[lipsync_pb2.AnimateRequest], context: grpc.aio.ServicerContext
     ) -> AsyncIterator[lipsync_pb2.AnimateResponse]:
-        with self._admitted():
+        async with _drained(requests), self._admitted():
             order, speech, piece, engine_name = await _animation(requests)
             engine, portraits = await self._shelf.get(engine_name), await self._load_portraits()
             frames = 0
@@ -83,16 +85,16 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
             yield lipsync_pb2.AnimateResponse(summary=lipsync_pb2.AnimateSummary(frame_count=frames))
 
     async def Inspect(self, requests: AsyncIterator[lipsync_pb2.InspectRequest], context: grpc.aio.ServicerContext) -> lipsync_pb2.InspectResponse:
-        with self._admitted():
-            portrait = _Upload("portrait", MAX_BYTES)
-            try:
+        portrait = _Upload("portrait", MAX_BYTES)
+        try:
+            async with _drained(requests), self._admitted():
                 async for request in requests:
                     portrait.add(request.portrait)
                 inspection = await self._pool.run((await self._load_portraits()).inspect, portrait.data())
-            except InvalidInput as error:
-                # To say what is wrong with an image is this call's answer, not its failure.
-                errors = [lipsync_pb2.Finding(severity=lipsync_pb2.SEVERITY_ERROR, reason=v.reason, message=f"the file {v.message}") for v in error.violations]
-                return lipsync_pb2.InspectResponse(usable=False, findings=errors)
+        except InvalidInput as error:
+            # To say what is wrong with an image is this call's answer, not its failure.
+            errors = [lipsync_pb2.Finding(severity=lipsync_pb2.SEVERITY_ERROR, reason=v.reason, message=f"the file {v.message}") for v in error.violations]
+            return lipsync_pb2.InspectResponse(usable=False, findings=errors)
         return _inspection(inspection)
 
     async def ListModels(self, request: lipsync_pb2.ListModelsRequest, context: grpc.aio.ServicerContext) -> lipsync_pb2.ListModelsResponse:
@@ -103,8 +105,8 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
             self._portraits = asyncio.create_task(asyncio.to_thread(Portraits, self._store))
         return await asyncio.shield(self._portraits)
 
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def _admitted(self) -> AsyncIterator[None]:
         if self._uploads >= self._most_uploads:
             raise Overloaded(f"{self._uploads} portraits are at work or waiting, which is the limit; try again", retry_after_s=2.0)
         self._uploads += 1
@@ -112,6 +114,22 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
             yield
         finally:
             self._uploads -= 1
+
+
+@asynccontextmanager
+async def _drained(requests: AsyncIterator[Message]) -> AsyncIterator[None]:
+    """Where a request is refused, read what its sender has still under way: a client whose write fails shows that failure, not our reasons."""
+    try:
+        yield
+    except LocutorError:
+        left = _DRAINED_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAINED_S):
+                async for request in requests:
+                    left -= request.ByteSize()
+                    if left < 0:
+                        break
+        raise
 
 
 class _Upload:
