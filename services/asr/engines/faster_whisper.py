@@ -11,7 +11,7 @@ from faster_whisper.tokenizer import _LANGUAGE_CODES
 from services.asr.engine import SAMPLE_RATE, LanguageDetection, RecognitionOptions, Segment
 from services.asr.engines.placement import placed
 from services.asr.engines.silero import SpeechProbability
-from services.asr.engines.whisper_languages import bcp47, whisper_language
+from services.asr.engines.whisper_languages import bcp47, script_prompt, whisper_language
 from services.asr.engines.whisper_window import WindowWhisper, detect_language, transcribe
 from services.asr.pauses import FRAME, PauseFinder, Region
 from services.asr.windows import Window, WindowPacker
@@ -116,7 +116,7 @@ class WhisperStream:
             return
         audio = window.audio
         language, probability = (self._language, 1.0) if self._language else detect_language(self._model, audio)
-        segments = list(placed(transcribe(self._model, audio, language, self._options.hint), window, self._options.words))
+        segments = list(placed(transcribe(self._model, audio, language, self._prompt(language)), window, self._options.words))
         if not segments:
             # What was no speech after all tells nothing of the language either.
             return
@@ -125,3 +125,6 @@ class WhisperStream:
             self._told_language = True
             yield LanguageDetection(bcp47(language), probability)
         yield from segments
+
+    def _prompt(self, language: str) -> str:
+        return f"{script_prompt(self._options.locale or bcp47(language))} {self._options.hint}".strip()

@@ -11,6 +11,21 @@ from locutor.errors import InvalidInput
 _ONE_LANGUAGE = 10
 """Largest distance (CLDR's) at which speakers are understood: "nb" is 1 from "no", "gsw" 8 from "de", "arz" 10 from "ar", while "ca" is 20 from "es"."""
 
+_SCRIPT_PROMPTS = {
+    ("hi", "Deva"): "नमस्ते, आप कैसे हैं?",
+    ("zh", "Hans"): "简体中文。",
+    ("zh", "Hant"): "繁體中文。",
+    ("ja", "Jpan"): "こんにちは。",
+}
+"""What the model is shown before the speech, so that it writes in the script, and with the punctuation, of what it was shown:
+small models else write Hindi in Arabic letters, Chinese in either script, and Japanese without full stops."""
+
+
+def script_prompt(locale: str) -> str:
+    """A few words in the script of a locale, where Whisper needs to be told; else empty."""
+    full = langcodes.Language.get(locale).maximize()
+    return _SCRIPT_PROMPTS.get((full.language or "", full.script or ""), "")
+
 
 def bcp47(token: str) -> str:
     """The BCP 47 tag of a Whisper language: "jw" is "jv", "no" stays "no"."""

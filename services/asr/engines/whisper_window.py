@@ -60,19 +60,19 @@ def detect_language(model: WindowWhisper, audio: np.ndarray) -> tuple[str, float
     return language, float(probability)
 
 
-def transcribe(model: WindowWhisper, audio: np.ndarray, language: str, hint: str) -> tuple[WhisperSegment, ...]:
-    """The segments of a window with their words, times in seconds from its beginning; without those that are not to be believed.
+def transcribe(model: WindowWhisper, audio: np.ndarray, language: str, prompt: str) -> tuple[WhisperSegment, ...]:
+    """The segments of a window with their words, as if they followed on `prompt`; those that are not to be believed are left out.
 
-    Whisper's own way out of a failed decoding is to sample at random; here it decodes once more with repetition
+    Times are seconds from the window's beginning. Whisper's own way out of a failed decoding is to sample at random; here it decodes once more with repetition
     forbidden, so that equal sound gives equal text.
     """
-    heard = _decode(model, audio, language, hint)
+    heard = _decode(model, audio, language, prompt)
     if heard.failed:
-        heard = max(heard, _decode(model, audio, language, hint, no_repeat_ngram_size=3, repetition_penalty=1.1), key=lambda h: h.score)
+        heard = max(heard, _decode(model, audio, language, prompt, no_repeat_ngram_size=3, repetition_penalty=1.1), key=lambda h: h.score)
     return tuple(segment for segment in heard.segments if _believable(segment))
 
 
-def _decode(model: WindowWhisper, audio: np.ndarray, language: str, hint: str, **parameters: Any) -> Heard:
+def _decode(model: WindowWhisper, audio: np.ndarray, language: str, prompt: str, **parameters: Any) -> Heard:
     length_s = len(audio) / SAMPLE_RATE
     segments, _ = model.transcribe(
         audio,
@@ -81,7 +81,7 @@ def _decode(model: WindowWhisper, audio: np.ndarray, language: str, hint: str, *
         condition_on_previous_text=False,
         no_speech_threshold=_NO_SPEECH,
         word_timestamps=True,
-        hotwords=hint or None,
+        hotwords=prompt or None,
         **parameters,
     )
     found: list[WhisperSegment] = []
