@@ -64,9 +64,7 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
                 pcm = _pcm(event.audio)
                 for position in range(0, len(pcm), _CHUNK_BYTES):
                     yield tts_pb2.SynthesizeResponse(audio=pcm[position : position + _CHUNK_BYTES])
-        yield tts_pb2.SynthesizeResponse(
-            summary=tts_pb2.SynthesizeSummary(duration=duration(samples / engine.sample_rate), sample_count=samples, rate=rate)
-        )
+        yield tts_pb2.SynthesizeResponse(summary=tts_pb2.SynthesizeSummary(duration=duration(samples / engine.sample_rate), sample_count=samples, rate=rate))
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListVoicesResponse:
         voices: list[Voice] = []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-Reading = Callable[[re.Match[str]], str | None]
+Match = Any
+"""A match of the `regex` library, which has no types of its own."""
+
+Reading = Callable[[Match], str | None]
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Fragment:
 class Rule:
     """What a pattern is read as. A reading of None leaves the match as it stands."""
 
-    pattern: re.Pattern[str]
+    pattern: Any
+    """Compiled by `regex`."""
     read: Reading
 
 

@@ -7,6 +7,21 @@ from dataclasses import dataclass
 from functools import cache
 
 from services.tts.normalize.fragments import Rule, SpokenText, write_out
+from services.tts.normalize.grammar import Grammar
+from services.tts.normalize.languages.english import AmericanEnglish, BritishEnglish
+from services.tts.normalize.languages.french import French
+from services.tts.normalize.languages.hindi import Hindi
+from services.tts.normalize.languages.italian import Italian
+from services.tts.normalize.languages.japanese import Japanese
+from services.tts.normalize.languages.mandarin import Mandarin
+from services.tts.normalize.languages.portuguese import BrazilianPortuguese
+from services.tts.normalize.languages.spanish import Spanish
+from services.tts.normalize.numerals import NumeralPattern
+from services.tts.normalize.rules import clock, dates, digits, measures, money, numbers, ordinals, web, words
+
+_GRAMMARS: dict[str, type[Grammar]] = {
+    grammar.locale: grammar for grammar in (AmericanEnglish, BritishEnglish, Spanish, French, Hindi, Italian, Japanese, BrazilianPortuguese, Mandarin)
+}
 
 
 @dataclass(frozen=True)
@@ -16,16 +31,38 @@ class Reader:
     rules: Sequence[Rule]
     abbreviations: frozenset[str]
     """With their full stop: "Dr."."""
-    spaces: bool = True
+    spaces: bool
     """The language puts spaces between words."""
 
     def read(self, text: str) -> SpokenText:
+        """The text as a native reads it aloud."""
         return write_out(text, self.rules, spaces=self.spaces)
 
     def is_abbreviation(self, word: str) -> bool:
-        return word in self.abbreviations
+        """Whether a word with its full stop does not end a sentence."""
+        return word in self.abbreviations or (len(word) == 2 and word[0].isupper() and word[0].isascii())
 
 
 @cache
 def reader_of(locale: str) -> Reader:
-    return Reader((), frozenset())
+    """Raises `KeyError` for a locale without a grammar."""
+    grammar = _GRAMMARS[locale]()
+    numerals = NumeralPattern(grammar)
+    # From the most special form to the most general: what one rule has written out, no later one sees.
+    rules = [
+        *words.emoji_rules(),
+        *web.rules(grammar),
+        *words.abbreviation_rules(grammar),
+        *dates.rules(grammar),
+        *clock.rules(grammar),
+        *money.rules(grammar, numerals),
+        *ordinals.rules(grammar),
+        *numbers.decade_rules(grammar),
+        *measures.rules(grammar, numerals),
+        *digits.rules(grammar),
+        *numbers.rules(grammar, numerals),
+        *words.initialism_rules(grammar),
+        *words.sign_rules(grammar),
+    ]
+    dotted = {part for name in grammar.abbreviations for part in (name, *name.split()) if part.endswith(".")}
+    return Reader(rules, frozenset(dotted - {"etc.", "ecc."}), grammar.spaces)

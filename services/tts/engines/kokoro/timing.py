@@ -94,4 +94,3 @@ def sounds_of(symbols: str, frames: Sequence[int]) -> list[Sound]:
         index += 1
     add("", float(ends[-2]), float(ends[-1]), False, len(symbols))
     return sounds
-

@@ -43,7 +43,9 @@ def _table() -> dict[str, str]:
         for small, vowel in {"ャ": "a", "ュ": "ɨ", "ョ": "o", "ェ": "e"}.items():
             table[kana[1] + small] = palatal + vowel
     # Foreign sounds: f, ts and v before vowels, k and g rounded.
-    for (first, onset), (small, vowel) in product({"フ": "ɸ", "ツ": "ʦ", "ヴ": "v", "ク": "kᵝ", "グ": "ɡᵝ"}.items(), {"ァ": "a", "ィ": "i", "ェ": "e", "ォ": "o"}.items()):
+    for (first, onset), (small, vowel) in product(
+        {"フ": "ɸ", "ツ": "ʦ", "ヴ": "v", "ク": "kᵝ", "グ": "ɡᵝ"}.items(), {"ァ": "a", "ィ": "i", "ェ": "e", "ォ": "o"}.items()
+    ):
         table[first + small] = onset + vowel
     return table | _SINGLES
 

@@ -1,0 +1,1 @@
+"""What is written out, a file each. The order in which they apply is the reader's."""
