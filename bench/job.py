@@ -41,7 +41,7 @@ def job(work: Path) -> Iterator[Figure]:
     """In turns: gateway, loop, loop, gateway, so that a machine that slows down slows both."""
     os.environ["LOCUTOR_DATA"] = str(work / "data")
     os.environ["LOCUTOR_WEB"] = ""
-    with embedded_gateway() as address, LocutorClient(address) as client:
+    with embedded_gateway(works=True) as address, LocutorClient(address) as client:
         face = client.upload(face_png())
         _through_gateway(client, face, "Hello, this is a short test.", 1.0, work)
         first = _through_gateway(client, face, script(), 1.0, work)

@@ -7,10 +7,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, Colorspace
 from scipy.signal import correlate, lfilter
 
 from locutor.errors import InvalidInput
 from media.clock import frame_to_sample
+from media.fragments import FragmentEncoder
 from media.mux import mux_program
 from media.probe import probe
 from tests.media.pieces import encode_piece, grey_of
@@ -141,3 +143,18 @@ def test_memory_does_not_grow_with_the_programme(tmp_path: Path) -> None:
 
     peak(1)  # what is allocated once
     assert peak(60) < 1.5 * peak(6) + 100_000
+
+
+def test_what_the_fragment_encoder_makes_apart_joins(tmp_path: Path) -> None:
+    """Decoded, the joined video is the pieces' own pictures one after the other, with their colours' meaning kept."""
+    pieces = []
+    for first in (0, 40):
+        encoder = FragmentEncoder(160, 96, Fraction(30_000, 1001))
+        parts = [part for number in range(40) for part in encoder.add(np.full((144, 160), grey_of(first + number), np.uint8))]
+        pieces.append(b"".join([*parts, *encoder.finish()]))
+    done = mux_program(tmp_path / "out.mp4", pieces, np.zeros(0, np.float32), frame_rate=Fraction(30_000, 1001))
+    with av.open(str(done.path)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.colorspace, context.color_range) == (Colorspace.ITU709, ColorRange.MPEG)
+        greys = [float(frame.to_ndarray()[:96].mean()) for frame in container.decode(video=0)]
+    assert np.allclose(greys, [grey_of(number) for number in range(80)], atol=3)
