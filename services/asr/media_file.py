@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ _BLOCK_BYTES = SAMPLE_RATE * 4
 _DECODER = Path(__file__).with_name("media_decoder.py")
 
 
-def sound_of(path: Path) -> Iterator[np.ndarray]:
+def sound_of(path: Path) -> Generator[np.ndarray, None, None]:
     """(n,) float32 mono at 16 kHz, a second at a time, of the file's first audio track; decoded by a process of its own while it is read.
 
     Raises `InvalidInput` (field "audio") for what is no media file, has no sound, is damaged or lasts too long.

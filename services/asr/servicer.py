@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,11 @@ Turn = Callable[[], Iterator[LanguageDetection | Segment]]
 
 
 class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
-    """Streams of audio take turns in the engine's pool, a chunk at a time: a slow sender occupies no worker while he is awaited."""
+    """Streams of audio take turns in the engine's pool, a chunk at a time: a slow sender occupies no worker while he is awaited.
+
+    How raw audio is cut into windows depends on the sender's pace, and the text, in small things, on the windows. A file
+    is always cut the same way.
+    """
 
     full_name = "locutor.asr.v1.AsrService"
 
@@ -63,8 +68,9 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             config = await _config(requests)
             is_file = config.format.encoding == audio_pb2.AUDIO_ENCODING_FILE
             pcm = None if is_file else _pcm_reader(config.format)
-            engine = await self._shelf.get(config.engine)
-            stream = engine.open(RecognitionOptions(locale=config.locale, words=not config.omit_words, hint=config.hint))
+            with _fields_of("config"):
+                engine = await self._shelf.get(config.engine)
+                stream = engine.open(RecognitionOptions(locale=config.locale, words=not config.omit_words, hint=config.hint))
             turns = _turns_of_pcm(requests, pcm, stream) if pcm else self._turns_of_file(requests, stream)
             async with aclosing(turns):
                 async for turn in turns:
@@ -81,9 +87,9 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         with tempfile.TemporaryDirectory(prefix="locutor-asr-") as folder:
             path = Path(folder) / "media"
             await _receive(requests, path)
-            blocks = sound_of(path)
-            while (samples := await self._pool.run(next, blocks, None)) is not None:
-                yield partial(stream.accept, samples, caught_up=False)
+            with closing(sound_of(path)) as blocks:
+                while (samples := await self._pool.run(next, blocks, None)) is not None:
+                    yield partial(stream.accept, samples, caught_up=False)
         yield stream.finish
 
     @contextmanager
@@ -104,6 +110,15 @@ async def _config(requests: AsyncIterator[asr_pb2.RecognizeRequest]) -> asr_pb2.
     if len(first.config.hint) > LONGEST_HINT:
         raise InvalidInput.of("config.hint", f"found {len(first.config.hint)} code points; give at most {LONGEST_HINT}", "HINT_TOO_LONG")
     return first.config
+
+
+@contextmanager
+def _fields_of(message: str) -> Iterator[None]:
+    """Fields that an engine finds fault with are named by their path in the request."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput([replace(v, field=f"{message}.{v.field}") for v in error.violations]) from error
 
 
 def _found(request: asr_pb2.RecognizeRequest | None) -> str:

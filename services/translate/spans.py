@@ -62,7 +62,11 @@ def find_spans(text: str, glossary: Sequence[GlossaryTerm]) -> list[Span]:
 
 def occurrences(phrase: str, text: str, case_sensitive: bool) -> Iterator[tuple[int, int]]:
     """Where a phrase stands in a text as whole words; white space in it matches any."""
-    pattern = r"\s+".join(map(re.escape, phrase.split()))
+    words = phrase.split()
+    if words[0].casefold() not in text.casefold():
+        # Most terms of a glossary are not in most texts: compiling a pattern for each would cost more than the translation.
+        return
+    pattern = r"\s+".join(map(re.escape, words))
     for match in re.finditer(pattern, text, 0 if case_sensitive else re.IGNORECASE):
         begin, end = match.span()
         if not (begin > 0 and _one_word(text[begin - 1], text[begin])) and not (end < len(text) and _one_word(text[end - 1], text[end])):

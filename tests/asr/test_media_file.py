@@ -109,5 +109,5 @@ def test_a_reader_who_stops_leaves_no_process(tmp_path: Path) -> None:
     before = set(psutil.Process().children())
     blocks = sound_of(write(tmp_path / "a.wav", "pcm_s16le"))
     next(blocks)
-    blocks.close()  # type: ignore[attr-defined]
+    blocks.close()
     assert set(psutil.Process().children()) <= before

@@ -145,9 +145,9 @@ REFUSED: dict[str, tuple[Callable[[], list[asr_pb2.RecognizeRequest]], str, str]
     "an empty file": (lambda: [config(FILE)], "audio", "EMPTY_AUDIO"),
     "a text file": (lambda: [config(FILE), *chunks(b"this is no sound\n" * 100)], "audio", "NOT_MEDIA"),
     "a long hint": (lambda: [config(hint="x" * 201), *chunks(SECOND)], "config.hint", "HINT_TOO_LONG"),
-    "no tag": (lambda: [config(locale="not a locale"), *chunks(SECOND)], "locale", "MALFORMED_LOCALE"),
-    "another language": (lambda: [config(locale="pt-BR"), *chunks(SECOND)], "locale", "UNKNOWN_LOCALE"),
-    "another engine": (lambda: [config(engine="riva"), *chunks(SECOND)], "engine", "UNKNOWN_ENGINE"),
+    "no tag": (lambda: [config(locale="not a locale"), *chunks(SECOND)], "config.locale", "MALFORMED_LOCALE"),
+    "another language": (lambda: [config(locale="pt-BR"), *chunks(SECOND)], "config.locale", "UNKNOWN_LOCALE"),
+    "another engine": (lambda: [config(engine="riva"), *chunks(SECOND)], "config.engine", "UNKNOWN_ENGINE"),
 }
 
 

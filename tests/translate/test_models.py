@@ -94,3 +94,10 @@ def test_the_publisher_is_asked_only_by_setting_and_not_offline(models: Path, mo
     monkeypatch.setenv(FETCH_VARIABLE, "german")
     with pytest.raises(InvalidInput, match="'german' is not a pair"):
         BergamotEngine(ModelStore(offline=True))
+
+
+def test_a_publisher_that_does_not_answer(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FXTRANSLATE_RECORDS_URL", "http://127.0.0.1:9/records")
+    monkeypatch.setenv(FETCH_VARIABLE, "en-de")
+    with pytest.raises(MissingWeights, match="en-de cannot be fetched from its publisher"):
+        BergamotEngine(ModelStore(offline=False))
