@@ -46,10 +46,12 @@ def complaint(module: str, item: Import) -> str:
                 return "a service knows no other service and no gateway"
         elif within(name, (*WIRE, *STUBS)):
             return "only servicer.py knows gRPC and protobuf"
-        elif ours and not within(name, ("locutor.errors", "services.engine", "services.weights", own)):
-            return "an engine knows its service's dataclasses, services.engine, services.weights and locutor.errors"
         elif within(name, (f"{own}.servicer", f"{own}.__main__")):
-            return "an engine does not know its servicer"
+            return "only the process knows the servicer"
+        elif ours and not within(name, ("locutor.errors", "services.engine", "services.weights", own, "media")):
+            return "a service's parts know each other, media, services.engine, services.weights and locutor.errors"
+        elif within(name, ["media"]) and parts[2] in ("engine", "engines"):
+            return "an engine knows no media: it takes and gives arrays"
     elif within(name, (*WIRE, *STUBS)) or (ours and not within(name, ("locutor.errors", "services.weights"))):
         return "what all services share knows locutor.errors alone"
     return ""
@@ -104,6 +106,7 @@ def test_the_rules_refuse(module: str, source: str) -> None:
     [
         ("services.tts.engines.kokoro", "import numpy\nfrom services.weights import ModelStore\nfrom ..engine import Speech"),
         ("services.tts.servicer", "import grpc\nfrom locutor.tts.v1 import tts_pb2\nfrom services.serving import serve"),
+        ("services.lipsync.rendering", "from media.fragments import FragmentEncoder"),
         ("gateway.embedded", "from services.tts.servicer import TtsServicer"),
         ("gateway.present.speak", "from locutor.tts.v1 import tts_pb2\nimport services.serving\nfrom media import mux"),
         ("locutor.cli.models", "if TYPE_CHECKING:\n    from services.weights import ModelStore\ndef f():\n    import gateway.embedded"),
