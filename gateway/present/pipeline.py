@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from functools import partial
 
 from gateway.artifacts import digest_of
 from gateway.failures import job_error
@@ -41,16 +42,17 @@ class PresentPipeline:
         """
         spec = tracker.job.present
         services = self._services
-        voices, pairs = await retried(services.voices), await retried(services.pairs)
-        plan = make_plan(spec, voices, pairs)
-        models = Models(await retried(lambda: services.models("tts")), await retried(lambda: services.models("translate")))
-        lipsync = default_model(await retried(lambda: services.models("lipsync")), "lipsync")
         face = digest_of(spec.face_uri)
-        scene = Scene(face, digest_of(spec.background_uri) if spec.background.image else "", plan.video, spec.background, spec.performance, lipsync)
-        inspection = await retried(lambda: services.inspect(flow.store.stream(face)))
+        voices, pairs, inspection = await asyncio.gather(
+            retried(services.voices), retried(services.pairs), retried(lambda: services.inspect(flow.store.stream(face)))
+        )
+        tts, translate, lipsync = await asyncio.gather(*(retried(partial(services.models, name)) for name in ("tts", "translate", "lipsync")))
+        plan = make_plan(spec, voices, pairs)
+        background = digest_of(spec.background_uri) if spec.background.image else ""
+        scene = Scene(face, background, plan.video, spec.background, spec.performance, default_model(lipsync, "lipsync"))
         doubts = [f"face: {finding.message}" for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_WARNING]
         locales_gate = asyncio.Semaphore(self._settings.locales_at_once)
-        parts = JobParts(flow, tracker, services, plan, scene, models, self._signing_key, asyncio.Semaphore(self._settings.pieces_at_once))
+        parts = JobParts(flow, tracker, services, plan, scene, Models(tts, translate), self._signing_key, asyncio.Semaphore(self._settings.pieces_at_once))
 
         async def one(own: LocalePlan) -> None:
             async with locales_gate:
