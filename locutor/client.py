@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 import grpc
+from grpc_status import rpc_status
 
 from locutor import transfer
 from locutor.channel import TlsFiles, open_channel
@@ -35,14 +36,6 @@ _CALL_TIMEOUT_S = 120.0
 
 _WATCH_ATTEMPTS = 5
 """How often in a row a watch is taken up again after the connection was lost, waiting 1, 2, 4, ... seconds."""
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except grpc.RpcError as error:
-        raise from_rpc_error(error) from error
 
 
 class LocutorClient:
@@ -69,6 +62,17 @@ class LocutorClient:
         """End the connection; calls that still run are cancelled."""
         self._channel.close()
 
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except grpc.RpcError as error:
+            found = from_rpc_error(error)
+            # Without details it is the network that speaks, not the gateway.
+            if isinstance(found, ServiceLost) and rpc_status.from_call(error) is None:
+                raise ServiceLost(f"the gateway at {self.address} does not answer: {found.message}") from error
+            raise found from error
+
     def upload(self, source: Path | str | bytes) -> str:
         """Store a file, or bytes; returns its URI ("media/..."). The same bytes always get the same URI."""
         if isinstance(source, bytes):
@@ -78,13 +82,13 @@ class LocutorClient:
             return self._upload(file, path.name)
 
     def _upload(self, source: io.BytesIO | io.BufferedReader, file_name: str) -> str:
-        with _errors():
+        with self._errors():
             response: media_pb2.UploadMediaResponse = self._media.UploadMedia(transfer.upload_requests(source, file_name))
         return response.media.uri
 
     def download(self, uri: str, path: Path | str) -> media_pb2.Media:
         """Write a media or an output to `path`, which appears only once it is whole. Called again after it broke off, it goes on."""
-        with _errors():
+        with self._errors():
             return transfer.download(self._media, uri, Path(path))
 
     def create_present_job(self, spec: job_pb2.PresentSpec, *, request_id: str = "") -> job_pb2.Job:
@@ -92,7 +96,7 @@ class LocutorClient:
 
         With a `request_id` the call may be repeated: it then returns the job that it made the first time.
         """
-        with _errors():
+        with self._errors():
             return self._jobs.CreateJob(job_pb2.CreateJobRequest(present=spec, request_id=request_id), timeout=_CALL_TIMEOUT_S).job
 
     def watch(self, job_id: str) -> Iterator[job_pb2.Job]:
@@ -100,7 +104,7 @@ class LocutorClient:
         failures = 0
         while True:
             try:
-                with _errors():
+                with self._errors():
                     for response in self._jobs.WatchJob(job_pb2.WatchJobRequest(id=job_id)):
                         failures = 0
                         yield response.job
@@ -115,14 +119,14 @@ class LocutorClient:
 
     def job(self, job_id: str) -> job_pb2.Job:
         """A job as it is now."""
-        with _errors():
+        with self._errors():
             return self._jobs.GetJob(job_pb2.GetJobRequest(id=job_id), timeout=_CALL_TIMEOUT_S).job
 
     def jobs(self) -> Iterator[job_pb2.Job]:
         """All jobs that the gateway still keeps, newest first, fetched page by page."""
         token = ""
         while True:
-            with _errors():
+            with self._errors():
                 page = self._jobs.ListJobs(job_pb2.ListJobsRequest(page_token=token), timeout=_CALL_TIMEOUT_S)
             yield from page.jobs
             token = page.next_page_token
@@ -131,20 +135,20 @@ class LocutorClient:
 
     def cancel(self, job_id: str) -> job_pb2.Job:
         """Ask a job to stop; what was finished stays. The answer may still be a running job: watch it."""
-        with _errors():
+        with self._errors():
             return self._jobs.CancelJob(job_pb2.CancelJobRequest(id=job_id), timeout=_CALL_TIMEOUT_S).job
 
     def delete(self, job_id: str) -> None:
         """Remove an ended job."""
-        with _errors():
+        with self._errors():
             self._jobs.DeleteJob(job_pb2.DeleteJobRequest(id=job_id), timeout=_CALL_TIMEOUT_S)
 
     def catalog(self) -> catalog_pb2.GetCatalogResponse:
         """Voices, translation pairs and models of the services behind the gateway."""
-        with _errors():
+        with self._errors():
             return self._catalog.GetCatalog(catalog_pb2.GetCatalogRequest(), timeout=_CALL_TIMEOUT_S)
 
     def inspect_face(self, uri: str) -> lipsync_pb2.InspectResponse:
         """Whether an uploaded image will do as a face, and what is wrong with it."""
-        with _errors():
+        with self._errors():
             return self._catalog.InspectFace(catalog_pb2.InspectFaceRequest(face_uri=uri), timeout=_CALL_TIMEOUT_S).inspection

@@ -18,7 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("present")(present.present)
-app.command("up")(up.up)
+app.command("up", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(up.up)
 app.add_typer(jobs.app, name="jobs")
 app.command("voices")(voices.voices)
 app.add_typer(models.app, name="models")

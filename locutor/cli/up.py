@@ -7,26 +7,33 @@ from typing import Annotated
 
 import typer
 
+_OPTIONS = {"listen": "--listen", "address": "--listen", "web": "--web", "tls": "--tls-certificate", "workers": "--workers"}
+
 
 def up(
+    context: typer.Context,
     listen: Annotated[
         str, typer.Option("--listen", metavar="ADDRESS", envvar="LOCUTOR_LISTEN", help="Where clients call: tcp://host:port or unix:/path.")
     ] = "tcp://127.0.0.1:50050",
     web: Annotated[
         str | None,
         typer.Option(
-            "--web", metavar="ADDRESS", help="Where the web form is: tcp://host:port, or an empty text for none. [env var: LOCUTOR_WEB]", show_default=False
+            "--web",
+            metavar="ADDRESS",
+            help="Where the web form is: tcp://host:port, or an empty text for none. Default: LOCUTOR_WEB, else tcp://127.0.0.1:8080.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
     """Run the gateway with its services and the web form, until Ctrl-C or SIGTERM.
 
-    Everything else (services elsewhere, TLS, tokens, folders, limits) is set in the environment: see docs/operators.md.
+    It also takes the options of `python -m gateway`, such as --tls-certificate, --tls-key and --trust-network. Services elsewhere, tokens and folders
+    are set in the environment: see docs/operators.md.
     """
     import asyncio
 
     from locutor.cli.embedded import bring_weights
-    from locutor.errors import MissingExtra
+    from locutor.errors import FieldViolation, InvalidInput, MissingExtra
 
     try:
         from gateway.__main__ import serve
@@ -38,6 +45,9 @@ def up(
     settings = GatewaySettings.from_environment()
     if web is not None:
         settings = replace(settings, web=web)
-    serving = ServingSettings.from_arguments("locutor up", listen, ["--listen", listen])
-    bring_weights(settings.services)
-    asyncio.run(serve(settings, serving))
+    try:
+        serving = ServingSettings.from_arguments("locutor up", listen, ["--listen", listen, *context.args])
+        bring_weights(settings.services)
+        asyncio.run(serve(settings, serving))
+    except InvalidInput as error:
+        raise InvalidInput([FieldViolation(_OPTIONS.get(v.field, v.field), v.message, v.reason) for v in error.violations]) from error

@@ -58,6 +58,16 @@ def test_refused_before_anything_is_asked(script: Path, astronaut: Path, tmp_pat
     assert "Traceback" not in done.stderr
 
 
+def test_up_refuses_to_be_open_to_the_world(tmp_path: Path) -> None:
+    data = {"LOCUTOR_DATA": str(tmp_path)}
+    plain = run(["up", "--listen", "tcp://0.0.0.0:0"], data)
+    assert plain.returncode == 2 and "--listen: tcp://0.0.0.0:0 is reachable from other machines" in plain.stderr and "--tls-certificate" in plain.stderr
+    half = run(["up", "--tls-key", "key.pem"], data)
+    assert half.returncode == 2 and "a certificate and a key go together" in half.stderr
+    unknown = run(["up", "--no-such-option"], data)
+    assert unknown.returncode == 2 and "--no-such-option" in unknown.stderr
+
+
 def test_consent_is_wanted(script: Path, astronaut: Path) -> None:
     done = run_here(["present", script, "--face", astronaut, "--to", "es", "--consent", "I am the person shown"])
     assert done.returncode == 2
