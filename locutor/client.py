@@ -69,7 +69,7 @@ class LocutorClient:
         except grpc.RpcError as error:
             found = from_rpc_error(error)
             # Without details it is the network that speaks, not the gateway.
-            if isinstance(found, ServiceLost) and rpc_status.from_call(error) is None:
+            if isinstance(found, ServiceLost) and rpc_status.from_call(error) is None:  # type: ignore[arg-type]
                 raise ServiceLost(f"the gateway at {self.address} does not answer: {found.message}") from error
             raise found from error
 
