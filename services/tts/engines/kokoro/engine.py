@@ -112,7 +112,7 @@ class KokoroSpeech:
                 chunk.spoken,
                 audio,
                 start_s,
-                _timeline(self.text, chunk, timed(sounds_of(chunk.symbols, frames), audio), start_s),
+                _timeline(self.text, chunk, timed(sounds_of(chunk.symbols, frames.tolist()), audio), start_s),
             )
             spoken_samples += len(audio)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from services.tts.normalize.grammar import Currency, Grammar
 
 _CLOCK_HALVES = {"am": "a m", "pm": "p m"}
@@ -23,21 +26,14 @@ class AmericanEnglish(Grammar):
     at = "at"
     over = "over"
     clock_words = "o'clock|hours"
-    signs = {"&": "and", "+": "plus", "=": "equals", "@": "at", "#": "hash", "×": "times", "÷": "divided by", "±": "plus or minus", "<": "less than",
-             ">": "greater than", "≤": "at most", "≥": "at least", "≈": "about", "°": "degrees", "§": "section", "№": "number", "→": "to", "%": "percent"}  # fmt: skip
-    address_signs = {
-        "/": "slash",
-        "-": "dash",
-        "_": "underscore",
-        "+": "plus",
-        "?": "question mark",
-        "=": "equals",
-        "&": "and",
-        "#": "hash",
-        "~": "tilde",
-        ":": "colon",
-    }
-    abbreviations = {
+    signs: ClassVar[Mapping[str, str]] = {
+        "&": "and", "+": "plus", "=": "equals", "@": "at", "#": "hash", "×": "times", "÷": "divided by", "±": "plus or minus", "<": "less than",
+        ">": "greater than", "≤": "at most", "≥": "at least", "≈": "about", "°": "degrees", "§": "section", "№": "number", "→": "to", "%": "percent",
+    }  # fmt: skip
+    address_signs: ClassVar[Mapping[str, str]] = {
+        "/": "slash", "-": "dash", "_": "underscore", "+": "plus", "?": "question mark", "=": "equals", "&": "and", "#": "hash", "~": "tilde", ":": "colon",
+    }  # fmt: skip
+    abbreviations: ClassVar[Mapping[str, str]] = {
         "Dr.": "Doctor", "Mr.": "Mister", "Mrs.": "Missus", "Ms.": "Miz", "Prof.": "Professor", "St.": "Saint", "Jr.": "Junior", "Sr.": "Senior",
         "Gov.": "Governor", "Sen.": "Senator", "Rep.": "Representative", "Gen.": "General", "Col.": "Colonel", "Capt.": "Captain", "Lt.": "Lieutenant",
         "Sgt.": "Sergeant", "Rev.": "Reverend", "Hon.": "Honorable", "e.g.": "for example", "i.e.": "that is", "etc.": "et cetera", "vs.": "versus",
@@ -46,7 +42,7 @@ class AmericanEnglish(Grammar):
         "p.": "page", "pp.": "pages", "Ave.": "Avenue", "Blvd.": "Boulevard", "Rd.": "Road", "a.m.": "a m", "p.m.": "p m", "A.M.": "a m", "P.M.": "p m",
         "U.S.": "U S", "U.S.A.": "U S A", "U.K.": "U K", "E.U.": "E U", "D.C.": "D C", "Ph.D.": "P H D", "w/o": "without", "w/": "with",
     }  # fmt: skip
-    currencies = {
+    currencies: ClassVar[Mapping[str, Currency]] = {
         "$": Currency("dollar", "dollars", "cent", "cents"), "US$": Currency("US dollar", "US dollars", "cent", "cents"),
         "€": Currency("euro", "euros", "cent", "cents"), "£": Currency("pound", "pounds", "penny", "pence"), "¥": Currency("yen", "yen"),
         "R$": Currency("real", "reais", "centavo", "centavos"), "₹": Currency("rupee", "rupees", "paisa", "paise"),
@@ -55,14 +51,20 @@ class AmericanEnglish(Grammar):
         "BRL": Currency("real", "reais", "centavo", "centavos"), "INR": Currency("rupee", "rupees", "paisa", "paise"),
         "CHF": Currency("Swiss franc", "Swiss francs", "centime", "centimes"),
     }  # fmt: skip
-    magnitudes = {"k": "thousand", "K": "thousand", "M": "million", "m": "million", "mn": "million", "B": "billion", "bn": "billion", "T": "trillion",
-                  "thousand": "thousand", "million": "million", "billion": "billion", "trillion": "trillion"}  # fmt: skip
-    fractions = {"1/2": "one half", "1/3": "one third", "2/3": "two thirds", "1/4": "one quarter", "3/4": "three quarters", "1/5": "one fifth", "1/8": "one eighth",
-                 "½": "a half", "⅓": "a third", "⅔": "two thirds", "¼": "a quarter", "¾": "three quarters", "24/7": "twenty-four seven"}  # fmt: skip
-    units = {"dB": ("{0} decibel", "{0} decibels"), "fps": ("{0} frame per second", "{0} frames per second"), "rpm": ("{0} R P M", "{0} R P M"),
-             "Mbps": ("{0} megabit per second", "{0} megabits per second"), "Gbps": ("{0} gigabit per second", "{0} gigabits per second"),
-             "MB/s": ("{0} megabyte per second", "{0} megabytes per second"), "mi": ("{0} mile", "{0} miles"), "pt": ("{0} point", "{0} points"),
-             "kWh": ("{0} kilowatt hour", "{0} kilowatt hours"), "MP": ("{0} megapixel", "{0} megapixels")}  # fmt: skip
+    magnitudes: ClassVar[Mapping[str, str]] = {
+        "k": "thousand", "K": "thousand", "M": "million", "m": "million", "mn": "million", "B": "billion", "bn": "billion", "T": "trillion",
+        "thousand": "thousand", "million": "million", "billion": "billion", "trillion": "trillion",
+    }  # fmt: skip
+    fractions: ClassVar[Mapping[str, str]] = {
+        "1/2": "one half", "1/3": "one third", "2/3": "two thirds", "1/4": "one quarter", "3/4": "three quarters", "1/5": "one fifth", "1/8": "one eighth",
+        "½": "a half", "⅓": "a third", "⅔": "two thirds", "¼": "a quarter", "¾": "three quarters", "24/7": "twenty-four seven",
+    }  # fmt: skip
+    units: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dB": ("{0} decibel", "{0} decibels"), "fps": ("{0} frame per second", "{0} frames per second"), "rpm": ("{0} R P M", "{0} R P M"),
+        "Mbps": ("{0} megabit per second", "{0} megabits per second"), "Gbps": ("{0} gigabit per second", "{0} gigabits per second"),
+        "MB/s": ("{0} megabyte per second", "{0} megabytes per second"), "mi": ("{0} mile", "{0} miles"), "pt": ("{0} point", "{0} points"),
+        "kWh": ("{0} kilowatt hour", "{0} kilowatt hours"), "MP": ("{0} megapixel", "{0} megapixels"),
+    }  # fmt: skip
 
     def cardinal(self, number: int, noun: str = "") -> str:
         return super().cardinal(number).replace(" and ", " ").replace(",", "")

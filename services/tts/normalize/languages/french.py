@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from services.tts.normalize.grammar import Currency
 from services.tts.normalize.languages.romance import Romance
 
@@ -112,44 +115,47 @@ class French(Romance):
             "calories",
         ]
     )
-    signs = {"&": "et", "+": "plus", "=": "égale", "@": "arobase", "#": "dièse", "×": "fois", "÷": "divisé par", "±": "plus ou moins", "<": "inférieur à",
-             ">": "supérieur à", "≤": "inférieur ou égal à", "≥": "supérieur ou égal à", "≈": "environ", "°": "degrés", "§": "paragraphe", "№": "numéro", "%": "pour cent"}  # fmt: skip
-    address_signs = {
-        "/": "slash",
-        "-": "tiret",
-        "_": "tiret bas",
-        "+": "plus",
-        "?": "point d'interrogation",
-        "=": "égale",
-        "&": "et",
-        "#": "dièse",
-        "~": "tilde",
-        ":": "deux points",
-    }
-    abbreviations = {
-        "M.": "monsieur", "MM.": "messieurs", "Mme": "madame", "Mmes": "mesdames", "Mlle": "mademoiselle", "Dr": "docteur", "Dr.": "docteur", "Pr": "professeur",
-        "Me": "maître", "St": "saint", "Ste": "sainte", "etc.": "et cetera", "p. ex.": "par exemple", "p.ex.": "par exemple", "ex.": "exemple",
-        "c.-à-d.": "c'est-à-dire", "av. J.-C.": "avant Jésus-Christ", "apr. J.-C.": "après Jésus-Christ", "n°": "numéro", "N°": "numéro", "no.": "numéro",
-        "p.": "page", "pp.": "pages", "tél.": "téléphone", "Tél.": "téléphone", "bd": "boulevard", "Bd": "boulevard", "av.": "avenue", "env.": "environ",
-        "vol.": "volume", "chap.": "chapitre", "art.": "article", "vs": "versus", "vs.": "versus", "hab.": "habitants", "max.": "maximum", "min.": "minimum",
+    signs: ClassVar[Mapping[str, str]] = {
+        "&": "et", "+": "plus", "=": "égale", "@": "arobase", "#": "dièse", "×": "fois", "÷": "divisé par", "±": "plus ou moins", "<": "inférieur à",
+        ">": "supérieur à", "≤": "inférieur ou égal à", "≥": "supérieur ou égal à", "≈": "environ", "°": "degrés", "§": "paragraphe", "№": "numéro",
+        "%": "pour cent",
     }  # fmt: skip
-    currencies = {
+    address_signs: ClassVar[Mapping[str, str]] = {
+        "/": "slash", "-": "tiret", "_": "tiret bas", "+": "plus", "?": "point d'interrogation", "=": "égale", "&": "et", "#": "dièse", "~": "tilde",
+        ":": "deux points",
+    }  # fmt: skip
+    abbreviations: ClassVar[Mapping[str, str]] = {
+        "M.": "monsieur", "MM.": "messieurs", "Mme": "madame", "Mmes": "mesdames", "Mlle": "mademoiselle", "Dr": "docteur", "Dr.": "docteur",
+        "Pr": "professeur", "Me": "maître", "St": "saint", "Ste": "sainte", "etc.": "et cetera", "p. ex.": "par exemple", "p.ex.": "par exemple",
+        "ex.": "exemple", "c.-à-d.": "c'est-à-dire", "av. J.-C.": "avant Jésus-Christ", "apr. J.-C.": "après Jésus-Christ", "n°": "numéro", "N°": "numéro",
+        "no.": "numéro", "p.": "page", "pp.": "pages", "tél.": "téléphone", "Tél.": "téléphone", "bd": "boulevard", "Bd": "boulevard", "av.": "avenue",
+        "env.": "environ", "vol.": "volume", "chap.": "chapitre", "art.": "article", "vs": "versus", "vs.": "versus", "hab.": "habitants", "max.": "maximum",
+        "min.": "minimum",
+    }  # fmt: skip
+    currencies: ClassVar[Mapping[str, Currency]] = {
         "$": Currency("dollar", "dollars", "cent", "cents"), "US$": Currency("dollar", "dollars", "cent", "cents"),
-        "€": Currency("euro", "euros", "centime", "centimes"), "£": Currency("livre sterling", "livres sterling", "penny", "pence"), "¥": Currency("yen", "yens"),
-        "R$": Currency("réal", "réaux", "centavo", "centavos"), "₹": Currency("roupie", "roupies", "paisa", "paisas"),
+        "€": Currency("euro", "euros", "centime", "centimes"), "£": Currency("livre sterling", "livres sterling", "penny", "pence"),
+        "¥": Currency("yen", "yens"), "R$": Currency("réal", "réaux", "centavo", "centavos"), "₹": Currency("roupie", "roupies", "paisa", "paisas"),
         "USD": Currency("dollar", "dollars", "cent", "cents"), "EUR": Currency("euro", "euros", "centime", "centimes"),
         "GBP": Currency("livre sterling", "livres sterling", "penny", "pence"), "JPY": Currency("yen", "yens"), "CNY": Currency("yuan", "yuans"),
         "BRL": Currency("réal", "réaux", "centavo", "centavos"), "INR": Currency("roupie", "roupies", "paisa", "paisas"),
         "CHF": Currency("franc suisse", "francs suisses", "centime", "centimes"),
     }  # fmt: skip
-    magnitudes = {"k": "mille", "K": "mille", "M": "million/millions", "Md": "milliard/milliards", "Mds": "milliard/milliards", "mille": "mille",
-                  "million": "million/millions", "millions": "million/millions", "milliard": "milliard/milliards", "milliards": "milliard/milliards"}  # fmt: skip
+    magnitudes: ClassVar[Mapping[str, str]] = {
+        "k": "mille", "K": "mille", "M": "million/millions", "Md": "milliard/milliards", "Mds": "milliard/milliards", "mille": "mille",
+        "million": "million/millions", "millions": "million/millions", "milliard": "milliard/milliards", "milliards": "milliard/milliards",
+    }  # fmt: skip
     magnitude_link = " de "
-    fractions = {"1/2": "un demi", "1/3": "un tiers", "2/3": "deux tiers", "1/4": "un quart", "3/4": "trois quarts", "½": "un demi", "¼": "un quart", "¾": "trois quarts",
-                 "24/7": "vingt-quatre sept"}  # fmt: skip
-    units = {"dB": ("{0} décibel", "{0} décibels"), "t": ("{0} tonne", "{0} tonnes"), "Go": ("{0} gigaoctet", "{0} gigaoctets"), "Mo": ("{0} mégaoctet", "{0} mégaoctets"),
-             "To": ("{0} téraoctet", "{0} téraoctets"), "ko": ("{0} kilooctet", "{0} kilooctets"), "Mbps": ("{0} mégabit par seconde", "{0} mégabits par seconde"),
-             "kWh": ("{0} kilowattheure", "{0} kilowattheures"), "°C": ("{0} degré", "{0} degrés")}  # fmt: skip
+    fractions: ClassVar[Mapping[str, str]] = {
+        "1/2": "un demi", "1/3": "un tiers", "2/3": "deux tiers", "1/4": "un quart", "3/4": "trois quarts", "½": "un demi", "¼": "un quart",
+        "¾": "trois quarts", "24/7": "vingt-quatre sept",
+    }  # fmt: skip
+    units: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dB": ("{0} décibel", "{0} décibels"), "t": ("{0} tonne", "{0} tonnes"), "Go": ("{0} gigaoctet", "{0} gigaoctets"),
+        "Mo": ("{0} mégaoctet", "{0} mégaoctets"), "To": ("{0} téraoctet", "{0} téraoctets"), "ko": ("{0} kilooctet", "{0} kilooctets"),
+        "Mbps": ("{0} mégabit par seconde", "{0} mégabits par seconde"), "kWh": ("{0} kilowattheure", "{0} kilowattheures"),
+        "°C": ("{0} degré", "{0} degrés"),
+    }  # fmt: skip
 
     def feminine(self, noun: str) -> bool:
         return (noun.startswith("livre") and "sterling" in noun) or super().feminine(noun)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from services.tts.normalize.grammar import Currency
 from services.tts.normalize.languages.romance import Romance
 
@@ -24,29 +27,25 @@ class Italian(Romance):
     feminine_endings = ("a", "zione", "sione", "tà", "trice")
     masculine_nouns = frozenset(["problema", "programma", "sistema", "tema", "clima"])
     feminine_nouns = frozenset(["volta", "ora", "persona", "mano", "notte", "parte"])
-    signs = {"&": "e", "+": "più", "=": "uguale", "@": "chiocciola", "#": "cancelletto", "×": "per", "÷": "diviso", "±": "più o meno", "<": "minore di",
-             ">": "maggiore di", "≤": "minore o uguale a", "≥": "maggiore o uguale a", "≈": "circa", "°": "gradi", "§": "paragrafo", "№": "numero", "%": "per cento"}  # fmt: skip
-    address_signs = {
-        "/": "barra",
-        "-": "trattino",
-        "_": "trattino basso",
-        "+": "più",
-        "?": "punto interrogativo",
-        "=": "uguale",
-        "&": "e",
-        "#": "cancelletto",
-        "~": "tilde",
-        ":": "due punti",
-    }
-    abbreviations = {
+    signs: ClassVar[Mapping[str, str]] = {
+        "&": "e", "+": "più", "=": "uguale", "@": "chiocciola", "#": "cancelletto", "×": "per", "÷": "diviso", "±": "più o meno", "<": "minore di",
+        ">": "maggiore di", "≤": "minore o uguale a", "≥": "maggiore o uguale a", "≈": "circa", "°": "gradi", "§": "paragrafo", "№": "numero",
+        "%": "per cento",
+    }  # fmt: skip
+    address_signs: ClassVar[Mapping[str, str]] = {
+        "/": "barra", "-": "trattino", "_": "trattino basso", "+": "più", "?": "punto interrogativo", "=": "uguale", "&": "e", "#": "cancelletto",
+        "~": "tilde", ":": "due punti",
+    }  # fmt: skip
+    abbreviations: ClassVar[Mapping[str, str]] = {
         "Sig.": "signor", "Sig.ra": "signora", "Sig.na": "signorina", "Sigg.": "signori", "sig.": "signor", "sig.ra": "signora", "Dott.": "dottor",
         "Dott.ssa": "dottoressa", "dott.": "dottor", "dott.ssa": "dottoressa", "Dr.": "dottor", "Prof.": "professor", "Prof.ssa": "professoressa",
         "prof.": "professor", "Ing.": "ingegner", "ing.": "ingegner", "Avv.": "avvocato", "avv.": "avvocato", "Geom.": "geometra", "Egr.": "egregio",
         "ecc.": "eccetera", "es.": "esempio", "p. es.": "per esempio", "p.es.": "per esempio", "pag.": "pagina", "pagg.": "pagine", "n.": "numero",
-        "N.": "numero", "tel.": "telefono", "Tel.": "telefono", "ca.": "circa", "a.C.": "avanti Cristo", "d.C.": "dopo Cristo", "S.p.A.": "società per azioni",
-        "S.r.l.": "società a responsabilità limitata", "vs.": "contro", "art.": "articolo", "cap.": "capitolo", "fig.": "figura", "vol.": "volume",
+        "N.": "numero", "tel.": "telefono", "Tel.": "telefono", "ca.": "circa", "a.C.": "avanti Cristo", "d.C.": "dopo Cristo",
+        "S.p.A.": "società per azioni", "S.r.l.": "società a responsabilità limitata", "vs.": "contro", "art.": "articolo", "cap.": "capitolo",
+        "fig.": "figura", "vol.": "volume",
     }  # fmt: skip
-    currencies = {
+    currencies: ClassVar[Mapping[str, Currency]] = {
         "$": Currency("dollaro", "dollari", "centesimo", "centesimi"), "US$": Currency("dollaro", "dollari", "centesimo", "centesimi"),
         "€": Currency("euro", "euro", "centesimo", "centesimi"), "£": Currency("sterlina", "sterline", "penny", "pence"), "¥": Currency("yen", "yen"),
         "R$": Currency("real", "real", "centavo", "centavos"), "₹": Currency("rupia", "rupie", "paisa", "paise"),
@@ -55,14 +54,20 @@ class Italian(Romance):
         "BRL": Currency("real", "real", "centavo", "centavos"), "INR": Currency("rupia", "rupie", "paisa", "paise"),
         "CHF": Currency("franco svizzero", "franchi svizzeri", "centesimo", "centesimi"),
     }  # fmt: skip
-    magnitudes = {"k": "mila", "K": "mila", "M": "milione/milioni", "mln": "milione/milioni", "mld": "miliardo/miliardi", "Mld": "miliardo/miliardi",
-                  "milione": "milione/milioni", "milioni": "milione/milioni", "miliardo": "miliardo/miliardi", "miliardi": "miliardo/miliardi", "mila": "mila"}  # fmt: skip
+    magnitudes: ClassVar[Mapping[str, str]] = {
+        "k": "mila", "K": "mila", "M": "milione/milioni", "mln": "milione/milioni", "mld": "miliardo/miliardi", "Mld": "miliardo/miliardi",
+        "milione": "milione/milioni", "milioni": "milione/milioni", "miliardo": "miliardo/miliardi", "miliardi": "miliardo/miliardi", "mila": "mila",
+    }  # fmt: skip
     magnitude_link = " di "
-    fractions = {"1/2": "un mezzo", "1/3": "un terzo", "2/3": "due terzi", "1/4": "un quarto", "3/4": "tre quarti", "½": "mezzo", "¼": "un quarto", "¾": "tre quarti",
-                 "24/7": "ventiquattro sette"}  # fmt: skip
-    units = {"dB": ("{0} decibel", "{0} decibel"), "t": ("{0} tonnellata", "{0} tonnellate"), "Mbps": ("{0} megabit al secondo", "{0} megabit al secondo"),
-             "kWh": ("{0} chilowattora", "{0} chilowattora"), "mq": ("{0} metro quadrato", "{0} metri quadrati"), "°C": ("{0} grado", "{0} gradi")}  # fmt: skip
-    letters = dict(
+    fractions: ClassVar[Mapping[str, str]] = {
+        "1/2": "un mezzo", "1/3": "un terzo", "2/3": "due terzi", "1/4": "un quarto", "3/4": "tre quarti", "½": "mezzo", "¼": "un quarto", "¾": "tre quarti",
+        "24/7": "ventiquattro sette",
+    }  # fmt: skip
+    units: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dB": ("{0} decibel", "{0} decibel"), "t": ("{0} tonnellata", "{0} tonnellate"), "Mbps": ("{0} megabit al secondo", "{0} megabit al secondo"),
+        "kWh": ("{0} chilowattora", "{0} chilowattora"), "mq": ("{0} metro quadrato", "{0} metri quadrati"), "°C": ("{0} grado", "{0} gradi"),
+    }  # fmt: skip
+    letters: ClassVar[Mapping[str, str]] = dict(
         zip(
             "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
             [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from services.tts.normalize.grammar import Currency, Grammar, Number
 
 _DIGIT_NAMES = ("ゼロ", "いち", "に", "さん", "よん", "ご", "ろく", "なな", "はち", "きゅう")
@@ -21,38 +24,36 @@ class Japanese(Grammar):
     percent = "パーセント"
     range_pattern = "{0}から{1}"
     at = "アットマーク"
-    signs = {"&": "アンド", "+": "プラス", "=": "イコール", "@": "アットマーク", "#": "シャープ", "×": "かける", "÷": "わる", "±": "プラスマイナス", "<": "小なり", ">": "大なり",
-             "≈": "約", "°": "度", "№": "ナンバー", "〒": "郵便番号"}  # fmt: skip
-    address_signs = {
-        "/": "スラッシュ",
-        "-": "ハイフン",
-        "_": "アンダーバー",
-        "+": "プラス",
-        "?": "クエスチョンマーク",
-        "=": "イコール",
-        "&": "アンド",
-        "#": "シャープ",
-        "~": "チルダ",
-        ":": "コロン",
-    }
-    abbreviations = {"Dr.": "ドクター", "Mr.": "ミスター", "Mrs.": "ミセス", "No.": "ナンバー", "vs.": "対", "vs": "対", "(株)": "株式会社", "㈱": "株式会社"}
-    currencies = {
-        "$": Currency("ドル", "ドル", "セント", "セント"), "US$": Currency("米ドル", "米ドル", "セント", "セント"), "€": Currency("ユーロ", "ユーロ", "セント", "セント"),
-        "£": Currency("ポンド", "ポンド", "ペンス", "ペンス"), "¥": Currency("円", "円"), "￥": Currency("円", "円"), "R$": Currency("レアル", "レアル", "センタボ", "センタボ"),
-        "₹": Currency("ルピー", "ルピー", "パイサ", "パイサ"), "USD": Currency("ドル", "ドル", "セント", "セント"), "EUR": Currency("ユーロ", "ユーロ", "セント", "セント"),
-        "GBP": Currency("ポンド", "ポンド", "ペンス", "ペンス"), "JPY": Currency("円", "円"), "CNY": Currency("元", "元"), "BRL": Currency("レアル", "レアル"),
-        "INR": Currency("ルピー", "ルピー"),
+    signs: ClassVar[Mapping[str, str]] = {
+        "&": "アンド", "+": "プラス", "=": "イコール", "@": "アットマーク", "#": "シャープ", "×": "かける", "÷": "わる", "±": "プラスマイナス",
+        "<": "小なり", ">": "大なり", "≈": "約", "°": "度", "№": "ナンバー", "〒": "郵便番号",
     }  # fmt: skip
-    magnitudes = {"万": "万", "億": "億", "兆": "兆", "百万": "百万", "千": "千"}
+    address_signs: ClassVar[Mapping[str, str]] = {
+        "/": "スラッシュ", "-": "ハイフン", "_": "アンダーバー", "+": "プラス", "?": "クエスチョンマーク", "=": "イコール", "&": "アンド", "#": "シャープ",
+        "~": "チルダ", ":": "コロン",
+    }  # fmt: skip
+    abbreviations: ClassVar[Mapping[str, str]] = {
+        "Dr.": "ドクター", "Mr.": "ミスター", "Mrs.": "ミセス", "No.": "ナンバー", "vs.": "対", "vs": "対", "(株)": "株式会社", "㈱": "株式会社",
+    }  # fmt: skip
+    currencies: ClassVar[Mapping[str, Currency]] = {
+        "$": Currency("ドル", "ドル", "セント", "セント"), "US$": Currency("米ドル", "米ドル", "セント", "セント"),
+        "€": Currency("ユーロ", "ユーロ", "セント", "セント"), "£": Currency("ポンド", "ポンド", "ペンス", "ペンス"), "¥": Currency("円", "円"),
+        "￥": Currency("円", "円"), "R$": Currency("レアル", "レアル", "センタボ", "センタボ"), "₹": Currency("ルピー", "ルピー", "パイサ", "パイサ"),
+        "USD": Currency("ドル", "ドル", "セント", "セント"), "EUR": Currency("ユーロ", "ユーロ", "セント", "セント"),
+        "GBP": Currency("ポンド", "ポンド", "ペンス", "ペンス"), "JPY": Currency("円", "円"), "CNY": Currency("元", "元"),
+        "BRL": Currency("レアル", "レアル"), "INR": Currency("ルピー", "ルピー"),
+    }  # fmt: skip
+    magnitudes: ClassVar[Mapping[str, str]] = {
+        "万": "万", "億": "億", "兆": "兆", "百万": "百万", "千": "千",
+    }  # fmt: skip
     magnitude_link = ""
-    fractions = {"½": "二分の一", "¼": "四分の一", "¾": "四分の三", "24/7": "二十四時間年中無休"}
-    units = {
-        "dB": ("{0}デシベル", "{0}デシベル"),
-        "°C": ("{0}度", "{0}度"),
-        "℃": ("{0}度", "{0}度"),
-        "kg": ("{0}キログラム", "{0}キログラム"),
+    fractions: ClassVar[Mapping[str, str]] = {
+        "½": "二分の一", "¼": "四分の一", "¾": "四分の三", "24/7": "二十四時間年中無休",
+    }  # fmt: skip
+    units: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dB": ("{0}デシベル", "{0}デシベル"), "°C": ("{0}度", "{0}度"), "℃": ("{0}度", "{0}度"), "kg": ("{0}キログラム", "{0}キログラム"),
         "t": ("{0}トン", "{0}トン"),
-    }
+    }  # fmt: skip
 
     def cardinal(self, number: int, noun: str = "") -> str:
         return super().cardinal(number) if number else "ゼロ"

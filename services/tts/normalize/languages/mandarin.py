@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from services.tts.normalize.grammar import Currency, Grammar, Number
 
 _DIGITS = "零一二三四五六七八九"
@@ -39,21 +42,33 @@ class Mandarin(Grammar):
     percent = "百分之"
     range_pattern = "{0}到{1}"
     at = "艾特"
-    signs = {"&": "和", "+": "加", "=": "等于", "@": "艾特", "#": "井号", "×": "乘", "÷": "除以", "±": "正负", "<": "小于", ">": "大于", "≤": "小于等于", "≥": "大于等于",
-             "≈": "约等于", "°": "度", "№": "号", "~": "到", "～": "到"}  # fmt: skip
-    address_signs = {"/": "斜杠", "-": "横杠", "_": "下划线", "+": "加", "?": "问号", "=": "等于", "&": "和", "#": "井号", "~": "波浪号", ":": "冒号"}
-    abbreviations = {"Dr.": "博士", "Mr.": "先生", "Mrs.": "女士", "No.": "第", "vs.": "对", "vs": "对"}
-    currencies = {
-        "$": Currency("美元", "美元"), "US$": Currency("美元", "美元"), "€": Currency("欧元", "欧元"), "£": Currency("英镑", "英镑"), "¥": Currency("元", "元"),
-        "￥": Currency("元", "元"), "R$": Currency("雷亚尔", "雷亚尔"), "₹": Currency("卢比", "卢比"), "USD": Currency("美元", "美元"), "EUR": Currency("欧元", "欧元"),
-        "GBP": Currency("英镑", "英镑"), "JPY": Currency("日元", "日元"), "CNY": Currency("元", "元"), "RMB": Currency("人民币", "人民币"),
-        "BRL": Currency("雷亚尔", "雷亚尔"), "INR": Currency("卢比", "卢比"),
+    signs: ClassVar[Mapping[str, str]] = {
+        "&": "和", "+": "加", "=": "等于", "@": "艾特", "#": "井号", "×": "乘", "÷": "除以", "±": "正负", "<": "小于", ">": "大于", "≤": "小于等于",
+        "≥": "大于等于", "≈": "约等于", "°": "度", "№": "号", "~": "到", "～": "到",
     }  # fmt: skip
-    magnitudes = {"万": "万", "亿": "亿", "万亿": "万亿", "百万": "百万", "千": "千"}
+    address_signs: ClassVar[Mapping[str, str]] = {
+        "/": "斜杠", "-": "横杠", "_": "下划线", "+": "加", "?": "问号", "=": "等于", "&": "和", "#": "井号", "~": "波浪号", ":": "冒号",
+    }  # fmt: skip
+    abbreviations: ClassVar[Mapping[str, str]] = {
+        "Dr.": "博士", "Mr.": "先生", "Mrs.": "女士", "No.": "第", "vs.": "对", "vs": "对",
+    }  # fmt: skip
+    currencies: ClassVar[Mapping[str, Currency]] = {
+        "$": Currency("美元", "美元"), "US$": Currency("美元", "美元"), "€": Currency("欧元", "欧元"), "£": Currency("英镑", "英镑"),
+        "¥": Currency("元", "元"), "￥": Currency("元", "元"), "R$": Currency("雷亚尔", "雷亚尔"), "₹": Currency("卢比", "卢比"),
+        "USD": Currency("美元", "美元"), "EUR": Currency("欧元", "欧元"), "GBP": Currency("英镑", "英镑"), "JPY": Currency("日元", "日元"),
+        "CNY": Currency("元", "元"), "RMB": Currency("人民币", "人民币"), "BRL": Currency("雷亚尔", "雷亚尔"), "INR": Currency("卢比", "卢比"),
+    }  # fmt: skip
+    magnitudes: ClassVar[Mapping[str, str]] = {
+        "万": "万", "亿": "亿", "万亿": "万亿", "百万": "百万", "千": "千",
+    }  # fmt: skip
     magnitude_link = ""
-    fractions = {"½": "二分之一", "¼": "四分之一", "¾": "四分之三", "24/7": "全天候"}
-    units = {"dB": ("{0}分贝", "{0}分贝"), "GB": ("{0} G B", "{0} G B"), "MB": ("{0}兆", "{0}兆"), "TB": ("{0} T B", "{0} T B"), "KB": ("{0} K B", "{0} K B"),
-             "kg": ("{0}公斤", "{0}公斤"), "t": ("{0}吨", "{0}吨"), "kWh": ("{0}千瓦时", "{0}千瓦时"), "h": ("{0}小时", "{0}小时"), "px": ("{0}像素", "{0}像素")}  # fmt: skip
+    fractions: ClassVar[Mapping[str, str]] = {
+        "½": "二分之一", "¼": "四分之一", "¾": "四分之三", "24/7": "全天候",
+    }  # fmt: skip
+    units: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dB": ("{0}分贝", "{0}分贝"), "GB": ("{0} G B", "{0} G B"), "MB": ("{0}兆", "{0}兆"), "TB": ("{0} T B", "{0} T B"), "KB": ("{0} K B", "{0} K B"),
+        "kg": ("{0}公斤", "{0}公斤"), "t": ("{0}吨", "{0}吨"), "kWh": ("{0}千瓦时", "{0}千瓦时"), "h": ("{0}小时", "{0}小时"), "px": ("{0}像素", "{0}像素"),
+    }  # fmt: skip
 
     def cardinal(self, number: int, noun: str = "") -> str:
         if number == 0:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from services.tts.normalize.grammar import Currency
 from services.tts.normalize.languages.romance import Romance
 
@@ -47,28 +50,23 @@ class BrazilianPortuguese(Romance):
     feminine_nouns = frozenset(
         ["mulher", "mulheres", "vez", "vezes", "parte", "partes", "noite", "noites", "tarde", "tardes", "mão", "mãos", "libra", "libras"]
     )
-    signs = {"&": "e", "+": "mais", "=": "igual a", "@": "arroba", "#": "jogo da velha", "×": "vezes", "÷": "dividido por", "±": "mais ou menos", "<": "menor que",
-             ">": "maior que", "≤": "menor ou igual a", "≥": "maior ou igual a", "≈": "aproximadamente", "°": "graus", "§": "parágrafo", "№": "número", "%": "por cento"}  # fmt: skip
-    address_signs = {
-        "/": "barra",
-        "-": "hífen",
-        "_": "sublinhado",
-        "+": "mais",
-        "?": "interrogação",
-        "=": "igual",
-        "&": "e",
-        "#": "jogo da velha",
-        "~": "til",
+    signs: ClassVar[Mapping[str, str]] = {
+        "&": "e", "+": "mais", "=": "igual a", "@": "arroba", "#": "jogo da velha", "×": "vezes", "÷": "dividido por", "±": "mais ou menos",
+        "<": "menor que", ">": "maior que", "≤": "menor ou igual a", "≥": "maior ou igual a", "≈": "aproximadamente", "°": "graus", "§": "parágrafo",
+        "№": "número", "%": "por cento",
+    }  # fmt: skip
+    address_signs: ClassVar[Mapping[str, str]] = {
+        "/": "barra", "-": "hífen", "_": "sublinhado", "+": "mais", "?": "interrogação", "=": "igual", "&": "e", "#": "jogo da velha", "~": "til",
         ":": "dois pontos",
-    }
-    abbreviations = {
+    }  # fmt: skip
+    abbreviations: ClassVar[Mapping[str, str]] = {
         "Sr.": "senhor", "Sra.": "senhora", "Srta.": "senhorita", "Srs.": "senhores", "Dr.": "doutor", "Dra.": "doutora", "Prof.": "professor",
         "Profa.": "professora", "Exmo.": "excelentíssimo", "V. Exa.": "vossa excelência", "Av.": "avenida", "av.": "avenida", "R.": "rua", "pág.": "página",
         "p. ex.": "por exemplo", "p.ex.": "por exemplo", "ex.": "exemplo", "etc.": "et cétera", "nº": "número", "Nº": "número", "n.º": "número",
-        "tel.": "telefone", "Tel.": "telefone", "Ltda.": "limitada", "S.A.": "S A", "a.C.": "antes de Cristo", "d.C.": "depois de Cristo", "aprox.": "aproximadamente",
-        "vs.": "versus", "art.": "artigo", "cap.": "capítulo", "vol.": "volume", "hab.": "habitantes", "EUA": "Estados Unidos",
+        "tel.": "telefone", "Tel.": "telefone", "Ltda.": "limitada", "S.A.": "S A", "a.C.": "antes de Cristo", "d.C.": "depois de Cristo",
+        "aprox.": "aproximadamente", "vs.": "versus", "art.": "artigo", "cap.": "capítulo", "vol.": "volume", "hab.": "habitantes", "EUA": "Estados Unidos",
     }  # fmt: skip
-    currencies = {
+    currencies: ClassVar[Mapping[str, Currency]] = {
         "$": Currency("dólar", "dólares", "centavo", "centavos"), "US$": Currency("dólar", "dólares", "centavo", "centavos"),
         "€": Currency("euro", "euros", "centavo", "centavos"), "£": Currency("libra", "libras", "pêni", "pence"), "¥": Currency("iene", "ienes"),
         "R$": Currency("real", "reais", "centavo", "centavos"), "₹": Currency("rupia", "rupias", "paisa", "paisas"),
@@ -77,14 +75,21 @@ class BrazilianPortuguese(Romance):
         "BRL": Currency("real", "reais", "centavo", "centavos"), "INR": Currency("rupia", "rupias", "paisa", "paisas"),
         "CHF": Currency("franco suíço", "francos suíços", "centavo", "centavos"),
     }  # fmt: skip
-    magnitudes = {"k": "mil", "K": "mil", "mil": "mil", "mi": "milhão/milhões", "M": "milhão/milhões", "bi": "bilhão/bilhões", "milhão": "milhão/milhões",
-                  "milhões": "milhão/milhões", "bilhão": "bilhão/bilhões", "bilhões": "bilhão/bilhões", "trilhões": "trilhão/trilhões"}  # fmt: skip
+    magnitudes: ClassVar[Mapping[str, str]] = {
+        "k": "mil", "K": "mil", "mil": "mil", "mi": "milhão/milhões", "M": "milhão/milhões", "bi": "bilhão/bilhões", "milhão": "milhão/milhões",
+        "milhões": "milhão/milhões", "bilhão": "bilhão/bilhões", "bilhões": "bilhão/bilhões", "trilhões": "trilhão/trilhões",
+    }  # fmt: skip
     magnitude_link = " de "
-    fractions = {"1/2": "um meio", "1/3": "um terço", "2/3": "dois terços", "1/4": "um quarto", "3/4": "três quartos", "½": "meio", "¼": "um quarto", "¾": "três quartos",
-                 "24/7": "vinte e quatro por sete"}  # fmt: skip
-    units = {"dB": ("{0} decibel", "{0} decibéis"), "t": ("{0} tonelada", "{0} toneladas"), "kg": ("{0} quilo", "{0} quilos"), "mm": ("{0} milímetro", "{0} milímetros"),
-             "Mbps": ("{0} megabit por segundo", "{0} megabits por segundo"), "°C": ("{0} grau Celsius", "{0} graus Celsius")}  # fmt: skip
-    letters = dict(
+    fractions: ClassVar[Mapping[str, str]] = {
+        "1/2": "um meio", "1/3": "um terço", "2/3": "dois terços", "1/4": "um quarto", "3/4": "três quartos", "½": "meio", "¼": "um quarto",
+        "¾": "três quartos", "24/7": "vinte e quatro por sete",
+    }  # fmt: skip
+    units: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dB": ("{0} decibel", "{0} decibéis"), "t": ("{0} tonelada", "{0} toneladas"), "kg": ("{0} quilo", "{0} quilos"),
+        "mm": ("{0} milímetro", "{0} milímetros"), "Mbps": ("{0} megabit por segundo", "{0} megabits por segundo"),
+        "°C": ("{0} grau Celsius", "{0} graus Celsius"),
+    }  # fmt: skip
+    letters: ClassVar[Mapping[str, str]] = dict(
         zip(
             "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
             [

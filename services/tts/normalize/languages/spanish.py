@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from services.tts.normalize.grammar import Currency
 from services.tts.normalize.languages.romance import Romance
 
@@ -91,21 +94,16 @@ class Spanish(Romance):
             "imágenes",
         ]
     )
-    signs = {"&": "y", "+": "más", "=": "igual a", "@": "arroba", "#": "almohadilla", "×": "por", "÷": "entre", "±": "más menos", "<": "menor que",
-             ">": "mayor que", "≤": "menor o igual que", "≥": "mayor o igual que", "≈": "aproximadamente", "°": "grados", "§": "sección", "№": "número", "%": "por ciento"}  # fmt: skip
-    address_signs = {
-        "/": "barra",
-        "-": "guion",
-        "_": "guion bajo",
-        "+": "más",
-        "?": "interrogación",
-        "=": "igual",
-        "&": "y",
-        "#": "almohadilla",
-        "~": "tilde",
+    signs: ClassVar[Mapping[str, str]] = {
+        "&": "y", "+": "más", "=": "igual a", "@": "arroba", "#": "almohadilla", "×": "por", "÷": "entre", "±": "más menos", "<": "menor que",
+        ">": "mayor que", "≤": "menor o igual que", "≥": "mayor o igual que", "≈": "aproximadamente", "°": "grados", "§": "sección", "№": "número",
+        "%": "por ciento",
+    }  # fmt: skip
+    address_signs: ClassVar[Mapping[str, str]] = {
+        "/": "barra", "-": "guion", "_": "guion bajo", "+": "más", "?": "interrogación", "=": "igual", "&": "y", "#": "almohadilla", "~": "tilde",
         ":": "dos puntos",
-    }
-    abbreviations = {
+    }  # fmt: skip
+    abbreviations: ClassVar[Mapping[str, str]] = {
         "Sr.": "señor", "Sra.": "señora", "Srta.": "señorita", "Sres.": "señores", "Dr.": "doctor", "Dra.": "doctora", "D.": "don", "Dña.": "doña",
         "Prof.": "profesor", "Ud.": "usted", "Uds.": "ustedes", "Vd.": "usted", "Vds.": "ustedes", "EE. UU.": "Estados Unidos", "EE.UU.": "Estados Unidos",
         "p. ej.": "por ejemplo", "p.ej.": "por ejemplo", "etc.": "etcétera", "pág.": "página", "págs.": "páginas", "núm.": "número", "n.º": "número",
@@ -113,7 +111,7 @@ class Spanish(Romance):
         "aprox.": "aproximadamente", "a. C.": "antes de Cristo", "d. C.": "después de Cristo", "a. m.": "a eme", "p. m.": "pe eme", "a.m.": "a eme",
         "p.m.": "pe eme", "vs.": "versus", "art.": "artículo", "cap.": "capítulo", "S.A.": "sociedad anónima", "S. A.": "sociedad anónima",
     }  # fmt: skip
-    currencies = {
+    currencies: ClassVar[Mapping[str, Currency]] = {
         "$": Currency("dólar", "dólares", "centavo", "centavos"), "US$": Currency("dólar", "dólares", "centavo", "centavos"),
         "€": Currency("euro", "euros", "céntimo", "céntimos"), "£": Currency("libra", "libras", "penique", "peniques"), "¥": Currency("yen", "yenes"),
         "R$": Currency("real", "reales", "centavo", "centavos"), "₹": Currency("rupia", "rupias", "paisa", "paisas"),
@@ -122,14 +120,20 @@ class Spanish(Romance):
         "BRL": Currency("real", "reales", "centavo", "centavos"), "INR": Currency("rupia", "rupias", "paisa", "paisas"),
         "MXN": Currency("peso mexicano", "pesos mexicanos", "centavo", "centavos"), "CHF": Currency("franco suizo", "francos suizos", "céntimo", "céntimos"),
     }  # fmt: skip
-    magnitudes = {"k": "mil", "K": "mil", "M": "millón/millones", "mil": "mil", "millón": "millón/millones", "millones": "millón/millones",
-                  "mil millones": "mil millones", "billones": "billón/billones"}  # fmt: skip
+    magnitudes: ClassVar[Mapping[str, str]] = {
+        "k": "mil", "K": "mil", "M": "millón/millones", "mil": "mil", "millón": "millón/millones", "millones": "millón/millones",
+        "mil millones": "mil millones", "billones": "billón/billones",
+    }  # fmt: skip
     magnitude_link = " de "
-    fractions = {"1/2": "un medio", "1/3": "un tercio", "2/3": "dos tercios", "1/4": "un cuarto", "3/4": "tres cuartos", "½": "medio", "¼": "un cuarto", "¾": "tres cuartos",
-                 "24/7": "veinticuatro siete"}  # fmt: skip
-    units = {"dB": ("{0} decibelio", "{0} decibelios"), "t": ("{0} tonelada", "{0} toneladas"), "kWh": ("{0} kilovatio hora", "{0} kilovatios hora"),
-             "Mbps": ("{0} megabit por segundo", "{0} megabits por segundo"), "MB/s": ("{0} megabyte por segundo", "{0} megabytes por segundo")}  # fmt: skip
-    letters = dict(
+    fractions: ClassVar[Mapping[str, str]] = {
+        "1/2": "un medio", "1/3": "un tercio", "2/3": "dos tercios", "1/4": "un cuarto", "3/4": "tres cuartos", "½": "medio", "¼": "un cuarto",
+        "¾": "tres cuartos", "24/7": "veinticuatro siete",
+    }  # fmt: skip
+    units: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dB": ("{0} decibelio", "{0} decibelios"), "t": ("{0} tonelada", "{0} toneladas"), "kWh": ("{0} kilovatio hora", "{0} kilovatios hora"),
+        "Mbps": ("{0} megabit por segundo", "{0} megabits por segundo"), "MB/s": ("{0} megabyte por segundo", "{0} megabytes por segundo"),
+    }  # fmt: skip
+    letters: ClassVar[Mapping[str, str]] = dict(
         zip(
             "ABCDEFGHIJKLMNÑOPQRSTUVWXYZ",
             [

@@ -38,7 +38,9 @@ def rules(grammar: Grammar) -> list[Rule]:
         spoken = [grammar.cardinal(int(part)) if part == "0" or part[0] != "0" else grammar.digits(part) for part in parts]
         point = grammar.version_point or grammar.dot
         joined = f" {point} ".join(spoken) if grammar.spaces else point.join(spoken)
-        return joined if not match["v"] else f"{_VERSION_WORDS.get(grammar.locale, 'version')} {joined}" if grammar.spaces else f"{match['v'].upper()}{joined}"
+        if not match["v"]:
+            return joined
+        return f"{_VERSION_WORDS.get(grammar.locale, 'version')} {joined}" if grammar.spaces else f"{match['v'].upper()}{joined}"
 
     return [Rule(_VERSION, read_version), Rule(_PHONE, read_phone), Rule(_CODE, read_code)]
 

@@ -9,9 +9,8 @@ from services.tts.normalize.grammar import Grammar
 
 _MAIL = regex.compile(r"[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+")
 _TOP_DOMAINS = "com|org|net|io|ai|dev|app|edu|gov|info|biz|co|eu|uk|us|de|fr|es|it|br|mx|in|jp|cn|ch|tv|me"
-_URL = regex.compile(
-    rf"(?:https?://|www\.)[^\s<>\"'，。、（）]*[\p{{L}}\p{{N}}/#]|(?<![\p{{L}}\p{{N}}@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_TOP_DOMAINS})(?:/[^\s<>\"'，。、（）]*[\p{{L}}\p{{N}}/#])?(?![\p{{L}}\p{{N}}])"
-)
+_PATH = r"[^\s<>\"'，。、（）]*[\p{L}\p{N}/#]"
+_URL = regex.compile(rf"(?:https?://|www\.){_PATH}|(?<![\p{{L}}\p{{N}}@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_TOP_DOMAINS})(?:/{_PATH})?(?![\p{{L}}\p{{N}}])")
 _PARTS = regex.compile(r"[\p{L}\p{M}]+|\p{N}+|.")
 
 

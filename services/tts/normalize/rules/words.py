@@ -8,12 +8,14 @@ from services.tts.normalize.fragments import Rule
 from services.tts.normalize.grammar import Grammar
 
 _EMOJI = regex.compile(
-    r"(?:[\p{Emoji_Presentation}\p{Extended_Pictographic}--[©®™]]|[#*\d]\ufe0f?\u20e3|\p{Regional_Indicator}|[\u200d\ufe0f\U0001F3FB-\U0001F3FF])+[©®™]*|[©®™]",
+    r"""(?:[\p{Emoji_Presentation}\p{Extended_Pictographic}--[©®™]]|[#*\d]\ufe0f?\u20e3|\p{Regional_Indicator}|[\u200d\ufe0f\U0001F3FB-\U0001F3FF])+|[©®™]""",
     regex.V1,
 )
 _INITIALISM = regex.compile(r"(?<![\p{L}\d.'’-])\p{Lu}{2,5}(?![\p{L}.'’-])")
 # Consonant and vowel in turn, with a common cluster or a final that a syllable may have.
 _PRONOUNCEABLE = regex.compile(r"(?:(?:[BCDFGPT][LR]|CH|[BCDFGHJLMNÑPRSTVZ])?[AEIOU])+[LNRSDZ]?")
+# "no." stands for "number" before a figure alone.
+_BEFORE_FIGURES = frozenset(["No.", "no.", "n.", "N.", "Fig.", "fig.", "p.", "pp.", "art.", "cap.", "vol.", "Vol.", "n°", "N°", "min.", "max."])
 _SLASH = regex.compile(r"(?<=[\p{L}\p{M}])\s?/\s?(?=\p{L})")
 _LONGEST_READ_AS_WORD = 2
 
@@ -29,10 +31,7 @@ def abbreviation_rules(grammar: Grammar) -> list[Rule]:
     def read(match: regex.Match) -> str | None:
         written = match.group()
         spoken = grammar.abbreviations[written]
-        # "no." is a number only before a figure, "St." a saint only before a name.
-        if written.lower() in ("no.", "n.", "fig.", "p.", "art.", "cap.", "vol.", "n°", "min.", "max.") and not regex.match(
-            r"\s?[\dIVX]", match.string, pos=match.end()
-        ):
+        if written in _BEFORE_FIGURES and not regex.match(r"\s?[\dIVX]", match.string, pos=match.end()):
             return None
         at_end = written.endswith(".") and not match.string[match.end() :].strip(" \"'”’»)")
         return spoken + "." if at_end else spoken
