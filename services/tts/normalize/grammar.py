@@ -74,6 +74,8 @@ class Grammar:
     """Signs inside an address: "/", "-", "_"."""
     abbreviations: ClassVar[Mapping[str, str]]
     """With their full stop, to what they stand for."""
+    after_names: ClassVar[Mapping[str, str]] = {}
+    """Abbreviations that mean something else where no name follows: "St." is a street behind a name, a saint before one."""
     units: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """Units that CLDR lacks, or that are said otherwise: symbol to "{0} name" for one, and for more."""
     currencies: ClassVar[Mapping[str, Currency]]

@@ -20,7 +20,7 @@ class NumeralPattern:
         grouped = r"\d{1,2}(?:,\d{2})+,\d{3}|" if grammar.locale == "hi" else ""
         plain_spaces = r"|\d{1,3}(?: \d{3})+" if " " in grammar.group_marks else ""
         integer = rf"(?:{grouped}\d{{1,3}}(?:[{groups}]\d{{3}})+(?!\d){plain_spaces}|\d+)"
-        self.text = rf"(?:(?<![\w)\]])[-−](?=\d))?{integer}(?:{decimal}\d+(?!\d){foreign})?"
+        self.text = rf"(?:(?<![\p{{Latin}}\p{{Devanagari}}\d)\]])[-−](?=\d))?{integer}(?:{decimal}\d+(?!\d){foreign})?"
         """Source of a pattern without groups of its own."""
         self._grammar = grammar
 

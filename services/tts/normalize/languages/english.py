@@ -42,6 +42,7 @@ class AmericanEnglish(Grammar):
         "p.": "page", "pp.": "pages", "Ave.": "Avenue", "Blvd.": "Boulevard", "Rd.": "Road", "a.m.": "a m", "p.m.": "p m", "A.M.": "a m", "P.M.": "p m",
         "U.S.": "U S", "U.S.A.": "U S A", "U.K.": "U K", "E.U.": "E U", "D.C.": "D C", "Ph.D.": "P H D", "w/o": "without", "w/": "with",
     }  # fmt: skip
+    after_names: ClassVar[Mapping[str, str]] = {"St.": "Street", "Dr.": "Drive"}
     currencies: ClassVar[Mapping[str, Currency]] = {
         "$": Currency("dollar", "dollars", "cent", "cents"), "US$": Currency("US dollar", "US dollars", "cent", "cents"),
         "€": Currency("euro", "euros", "cent", "cents"), "£": Currency("pound", "pounds", "penny", "pence"), "¥": Currency("yen", "yen"),

@@ -32,17 +32,25 @@ def rules(grammar: Grammar, numerals: NumeralPattern) -> list[Rule]:
         money = grammar.currencies[match["currency"]]
         first = numerals.read((match["sign"] or "") + match["number"])
         last = numerals.read(match["upper"]) if match["upper"] else first
+        name = money.one if grammar.locale.startswith("en") and _is_adjective(match) else money.many
         if match["magnitude"]:
             spoken = grammar.number(first, "x" if grammar.spaces else "")
             if match["upper"]:
                 spoken = grammar.range(spoken, grammar.number(last))
             large = grammar.magnitude(match["magnitude"], last)
-            return _joined(grammar, spoken, large, money.many)
+            return _joined(grammar, spoken, large, name)
         if match["upper"]:
             return grammar.range(grammar.number(first, money.many), grammar.amount(last, money))
+        if name == money.one and not first.fraction:
+            return f"{grammar.number(first)} {name}"
         return grammar.amount(first, money)
 
     return [Rule(before, read), Rule(after, read)]
+
+
+def _is_adjective(match: regex.Match) -> bool:
+    """ "a $5 bill": English then says "five dollar"."""
+    return bool(regex.search(r"\b[Aa]n?\s$", match.string[: match.start()]) and regex.match(r"[ -]\p{Ll}", match.string, pos=match.end()))
 
 
 def _joined(grammar: Grammar, spoken: str, large: str, name: str) -> str:

@@ -31,6 +31,8 @@ def abbreviation_rules(grammar: Grammar) -> list[Rule]:
     def read(match: regex.Match) -> str | None:
         written = match.group()
         spoken = grammar.abbreviations[written]
+        if written in grammar.after_names and not regex.match(r"\s\p{Lu}", match.string, pos=match.end()):
+            spoken = grammar.after_names[written]
         if written in _BEFORE_FIGURES and not regex.match(r"\s?[\dIVX]", match.string, pos=match.end()):
             return None
         at_end = written.endswith(".") and not match.string[match.end() :].strip(" \"'”’»)")
