@@ -28,10 +28,10 @@ def state_name(state: int) -> str:
 
 
 def real_time_factor(stage: Stage) -> float | None:
-    """Time at work over length of programme made; None while nothing is made, or where all was found in the store."""
+    """Time at work over length of programme made; None while nothing is made, or where some of it was found in the store."""
     media_s = stage.media_duration.ToTimedelta().total_seconds()
     busy_s = stage.busy_duration.ToTimedelta().total_seconds()
-    return busy_s / media_s if media_s > 0 and busy_s > 0 else None
+    return busy_s / media_s if media_s > 0 and busy_s > 0 and not stage.cached_steps else None
 
 
 class Reporter(Protocol):
