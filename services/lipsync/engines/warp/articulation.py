@@ -33,6 +33,9 @@ _EASE_S, _EASE_LEAST_S = 0.085, 0.040
 _HOLD_LEAST_S = 0.066
 """A frame at 25 fps lasts 40 ms: a hold this long has one in its middle, whatever the phase."""
 
+_LIMITS = {"open": (0.22, 0.30), "jaw": (0.11, 0.16)}
+"""Where openings begin to be held back, and what they never reach: wider ones stretch the picture more than it bears."""
+
 _STRESS_GAIN = 1.15
 _REST_HOLD = 1.0
 """Dominance of silence: it closes the mouth."""
@@ -84,6 +87,7 @@ def articulate(speech: Speech, times_s: np.ndarray, expression: float) -> MouthT
     drive = expression * (0.76 + 0.32 * loudness)
     for name in ("open", "jaw"):
         values[name] *= drive
+        values[name] = _limited(values[name], *_LIMITS[name])
     for name in ("upper", "lower", "width", "round"):
         values[name] *= expression
     closure = _contact(pulls, Contact.CLOSURE, lips_s)
@@ -98,6 +102,12 @@ def articulate(speech: Speech, times_s: np.ndarray, expression: float) -> MouthT
     press = np.clip((closure - 0.7) / 0.3, 0.0, 1.0) * 0.8
     as_float = {name: value.astype(np.float32) for name, value in values.items()}
     return MouthTrack(**as_float, press=press.astype(np.float32), tuck=tuck.astype(np.float32), loudness=loudness.astype(np.float32))
+
+
+def _limited(values: np.ndarray, knee: float, most: float) -> np.ndarray:
+    """Unchanged up to `knee`, then ever more slowly towards `most`."""
+    room = most - knee
+    return np.where(values > knee, knee + room * np.tanh((values - knee) / room), values)
 
 
 def stress_times(speech: Speech) -> np.ndarray:

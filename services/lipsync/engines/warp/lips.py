@@ -109,7 +109,8 @@ def find_lips(ycc: np.ndarray, face: FaceLandmarks, unit: float) -> Lips:
         upper = upper + place.path(-_rise(redness, place, s, upper), s, upper, _EDGE_SEARCH)
         lower = lower + place.path(_rise(redness, place, s, lower), s, lower, _EDGE_SEARCH)
         # A little into the lips, so that no tooth is left on them.
-        upper, lower = upper - _INSET, np.maximum(lower, upper) + _INSET
+        inset = _INSET * _between_corners()
+        upper, lower = upper - inset, np.maximum(lower, upper) + inset
         seam = (1 - _SEAM_SHARE) * upper + _SEAM_SHARE * lower
     else:
         guess = (upper + lower) / 2
@@ -166,5 +167,9 @@ class _Place:
             path.append(int(came_from[row][path[-1]]))
         kernel = np.hanning(11) / np.hanning(11).sum()
         found = np.convolve(np.pad(offsets[path[::-1]], 5, mode="edge"), kernel, "valid")
-        # The corners are where the landmarks say: beyond them there is no line to follow.
-        return found * (1.0 - np.abs(np.linspace(-1, 1, len(s))) ** 6)
+        return found * _between_corners()
+
+
+def _between_corners() -> np.ndarray:
+    """(SAMPLES,): 1 along the lips, 0 at the corners. These are where the landmarks say: beyond them there is no line to follow."""
+    return 1.0 - np.abs(np.linspace(-1, 1, SAMPLES)) ** 6

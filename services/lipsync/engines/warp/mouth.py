@@ -23,7 +23,8 @@ _UPPER_SHARE_CLOSED, _UPPER_SHARE_OPEN = 0.28, 0.40
 _CORNER_DROP = 0.05
 _CONTROLS = ("open", "jaw", "width", "round", "upper", "lower", "press", "tuck", "corners", "rest")
 _SCALED = ("open", "jaw", "upper", "lower", "width")
-_INVERSION_ROUNDS = 6
+_INVERSION_ROUNDS, _INVERSION_STEP = 7, np.float32(0.8)
+"""Fixed-point rounds; the step keeps them from swinging where the skin is pressed together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class MouthMotion:
     def _inverted(self, forward: np.ndarray) -> np.ndarray:
         backward = -forward
         for _ in range(_INVERSION_ROUNDS):
-            backward = -self.lattice.sample(forward, self.lattice.nodes + backward)
+            backward = backward - _INVERSION_STEP * (backward + self.lattice.sample(forward, self.lattice.nodes + backward))
         return backward
 
 
@@ -154,8 +155,8 @@ class _Shape:
         rim = np.where(beyond <= 0, through, near_lips)  # 1 along the lip's outer edge
         # Beside and around the lips the skin follows less and less.
         beside = np.clip(np.abs(u) - 1.0, 0.0, None) * lips.half_width
-        around = np.clip(beyond, 0.0, None) * abs(self.nose if is_upper else self.chin)
-        away = np.hypot(beside / 0.38, around / 0.30)
+        around = np.clip(outer - t if is_upper else t - outer, 0.0, None)
+        away = np.hypot(beside / 0.42, around / 0.40)
         follow = _bell(away)
         aside = np.clip(u, -1.0, 1.0)
         corner = aside * aside * follow
