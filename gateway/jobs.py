@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from locutor.address import MAX_MESSAGE_BYTES
 from locutor.errors import AlreadyExists, NotFound, Overloaded
 from locutor.gateway.v1 import job_pb2, media_pb2
 
@@ -23,6 +24,9 @@ T = TypeVar("T")
 
 ENDED = (job_pb2.STATE_SUCCEEDED, job_pb2.STATE_PARTLY_SUCCEEDED, job_pb2.STATE_FAILED, job_pb2.STATE_CANCELLED)
 """States that a job never leaves."""
+
+_PAGE_BYTES = MAX_MESSAGE_BYTES // 2
+"""Jobs carry their scripts: a page of a hundred might not fit into a message."""
 
 _metadata = sa.MetaData()
 _jobs = sa.Table(
@@ -127,10 +131,19 @@ class JobTable:
         return job_pb2.Job.FromString(data)
 
     async def page(self, size: int, before: int | None) -> tuple[list[job_pb2.Job], int | None]:
-        """Jobs, newest first, created before number `before`; and the number to go on with, where there are more."""
+        """Jobs, newest first, created before number `before`; and the number to go on with, where there are more.
+
+        A page is shorter than asked for where its jobs would not fit into a message.
+        """
         query = sa.select(_jobs.c.number, _jobs.c.job).order_by(_jobs.c.number.desc()).limit(size + 1)
-        rows = await self._run(lambda c: c.execute(query if before is None else query.where(_jobs.c.number < before)).all())
-        return [job_pb2.Job.FromString(row.job) for row in rows[:size]], rows[size - 1].number if len(rows) > size else None
+        if before is not None:
+            query = query.where(_jobs.c.number < before)
+        rows = await self._run(lambda c: c.execute(query).all())
+        taken, room = 0, _PAGE_BYTES
+        while taken < min(size, len(rows)) and (taken == 0 or len(rows[taken].job) <= room):
+            room -= len(rows[taken].job)
+            taken += 1
+        return [job_pb2.Job.FromString(row.job) for row in rows[:taken]], rows[taken - 1].number if len(rows) > taken else None
 
     async def owners(self) -> set[str]:
         """Processes that have jobs that have not ended."""

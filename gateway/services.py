@@ -30,7 +30,7 @@ QUESTION_TIMEOUT_S = 60.0
 
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 20.0
-_PATIENCE_S = 600.0
+PATIENCE_S = 600.0
 """How long a step goes on trying while a service is away or overloaded."""
 
 
@@ -55,9 +55,9 @@ class Services:
         try:
             yield
         except grpc.aio.AioRpcError as error:
+            if _is_lost(error):
+                raise ServiceLost(f"the {name} service at {self.addresses[name]} does not answer: {error.details()}") from error
             found = from_rpc_error(error)
-            if isinstance(found, ServiceLost) and found.reason == ServiceLost.reason:
-                raise ServiceLost(f"the {name} service at {self.addresses[name]} does not answer: {found.message}") from error
             if isinstance(found, DeadlineExceeded):
                 raise DeadlineExceeded(f"the {name} service did not answer in time") from error
             raise found from error
@@ -89,7 +89,18 @@ class Services:
             return await self.lipsync.Inspect(requests(), timeout=QUESTION_TIMEOUT_S)
 
 
-async def retried(work: Callable[[], Awaitable[T]], patience_s: float = _PATIENCE_S) -> T:
+def _is_lost(error: grpc.aio.AioRpcError) -> bool:
+    """Whether a call ended because its server did, or the way to it: such a status comes without the details of ours.
+
+    A call that we cancel raises `asyncio.CancelledError`, so a CANCELLED that arrives here is the server's end.
+    """
+    metadata = error.trailing_metadata()
+    if metadata is not None and "grpc-status-details-bin" in metadata:
+        return False
+    return error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
+
+
+async def retried(work: Callable[[], Awaitable[T]], patience_s: float = PATIENCE_S) -> T:
     """What `work` returns, tried again for as long as its error says that this may help.
 
     Waits grow from half a second to 20 s, at random between half and all of it, so that many jobs do not come back at

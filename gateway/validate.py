@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from gateway.artifacts import ArtifactStore, digest_of
 from gateway.content import image_type
+from gateway.faces import inspect_face
 from gateway.present.plan import make_plan
 from gateway.services import Services
 from locutor.errors import FieldViolation, InvalidInput, NotFound
@@ -78,7 +79,7 @@ def _check_fields(spec: job_pb2.PresentSpec) -> list[FieldViolation]:
 async def _check_face(spec: job_pb2.PresentSpec, services: Services, store: ArtifactStore) -> None:
     field = "present.face_uri"
     digest = await _media(spec.face_uri, field, store)
-    inspection = await services.inspect(store.stream(digest))
+    inspection = await inspect_face(store, services, digest)
     errors = [finding for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_ERROR]
     if errors:
         raise InvalidInput([FieldViolation(field, finding.message, finding.reason) for finding in errors])

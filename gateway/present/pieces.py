@@ -81,11 +81,14 @@ class PieceCutter:
     _first_frame: int = 0
     _open: list[PlacedSentence] = field(default_factory=list)
 
-    def add(self, sentence: PlacedSentence) -> Iterator[Piece]:
+    def add(self, sentence: PlacedSentence, *, last_utterance: bool) -> Iterator[Piece]:
         """Take the next sentence; yields the piece that its beginning shows to be complete, then one that its end does."""
         yield from self._cut(sentence.voiced_start)
         self._open.append(sentence)
-        yield from self._cut(sentence.end)
+        # The end of the last sentence is no good place: what follows is too short for a piece. It may be any of the last
+        # utterance; but nobody is to wait for the first piece.
+        if not last_utterance or self._number == 0:
+            yield from self._cut(sentence.end)
 
     def rest(self, until: int) -> Iterator[Piece]:
         """Silence lasts until sample `until` at least."""

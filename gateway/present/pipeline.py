@@ -8,6 +8,7 @@ import secrets
 from functools import partial
 
 from gateway.artifacts import digest_of
+from gateway.faces import inspect_face
 from gateway.failures import job_error
 from gateway.jobs import JobTable
 from gateway.models import default_model
@@ -16,7 +17,7 @@ from gateway.present.locale import JobParts, LocaleRun, LocaleWork, Models
 from gateway.present.plan import LocalePlan, PresentPlan, make_plan
 from gateway.progress import JobTracker
 from gateway.report import make_report
-from gateway.services import Services, retried
+from gateway.services import PATIENCE_S, Services, retried
 from gateway.settings import GatewaySettings
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
@@ -44,7 +45,7 @@ class PresentPipeline:
         services = self._services
         face = digest_of(spec.face_uri)
         voices, pairs, inspection = await asyncio.gather(
-            retried(services.voices), retried(services.pairs), retried(lambda: services.inspect(flow.store.stream(face)))
+            retried(services.voices), retried(services.pairs), inspect_face(flow.store, services, face, PATIENCE_S)
         )
         tts, translate, lipsync = await asyncio.gather(*(retried(partial(services.models, name)) for name in ("tts", "translate", "lipsync")))
         plan = make_plan(spec, voices, pairs)

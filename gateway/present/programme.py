@@ -60,7 +60,7 @@ class Programme:
         start = self.sound.length
         self.sound.append(sentence.audio)
         self._place_words(sentence)
-        return list(self._cutter.add(placed(sentence, self._origin, start)))
+        return list(self._cutter.add(placed(sentence, self._origin, start), last_utterance=self._utterance == len(self._texts) - 1))
 
     def pause(self, seconds: Fraction) -> list[Piece]:
         """Silence between two utterances; returns the pieces that are complete now."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from google.protobuf.proto import parse_length_prefixed, serialize_length_prefixed
 
@@ -66,10 +67,10 @@ async def speak(flow: Workflow, stage: StageTracker, services: Services, text: s
         try:
             with services.errors("tts"):
                 async for response in call:
-                    for sentence in reader.take(response):
-                        if reader.count > skip:
-                            pass_on(sentence)
-                            told.extend(reader.messages)
+                    sentence = reader.take(response)
+                    if sentence is not None and reader.count > skip:
+                        pass_on(sentence)
+                        told.extend(reader.messages)
         finally:
             call.cancel()
         if not reader.ended:
@@ -92,16 +93,15 @@ async def _keep(flow: Workflow, messages: Sequence[tts_pb2.SynthesizeResponse]) 
     return StepResult({"speech": await flow.store.put_bytes(buffer.getvalue())})
 
 
-def _recorded(data: bytes) -> list[SpokenSentence]:
+def _recorded(data: bytes) -> Iterator[SpokenSentence]:
     reader, buffer = _SentenceReader(), io.BytesIO(data)
-    sentences: list[SpokenSentence] = []
     while (message := parse_length_prefixed(tts_pb2.SynthesizeResponse, buffer)) is not None:
-        sentences += reader.take(message)
-    return sentences + reader.flush()
+        if (sentence := reader.take(message)) is not None:
+            yield sentence
 
 
 class _SentenceReader:
-    """Puts the messages of an answer together to sentences."""
+    """Puts the messages of an answer together to sentences, each as soon as its last sample is there."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -110,34 +110,44 @@ class _SentenceReader:
         """Those of the sentence that `take` gave last."""
         self._header: tts_pb2.SynthesizeResponse | None = None
         self._open: list[tts_pb2.SynthesizeResponse] = []
+        self._missing_bytes = 0
 
-    def take(self, message: tts_pb2.SynthesizeResponse) -> list[SpokenSentence]:
-        """The sentence that this message completes, if any."""
+    def take(self, message: tts_pb2.SynthesizeResponse) -> SpokenSentence | None:
+        """The sentence that this message completes, if any. Raises `InternalError` where the answer is not as the contract says."""
         kind = message.WhichOneof("payload")
         if kind == "header":
             header = message.header.format
             if header.encoding != audio_pb2.AUDIO_ENCODING_PCM_S16LE or header.channels != 1:
                 raise InternalError(f"the tts service speaks in a format that is not expected: {header}")
             self._header = message
+            return None
+        if self._header is None:
+            raise InternalError("the tts service did not send its header first")
+        if kind == "sentence":
+            self._check_nothing_misses()
+            rate = self._header.header.format.sample_rate_hertz
+            start, end = (round(Fraction(offset.ToNanoseconds() * rate, 10**9)) for offset in (message.sentence.start_offset, message.sentence.end_offset))
+            self._open = [message]
+            self._missing_bytes = (end - start) * BYTES_PER_SAMPLE
         elif kind == "audio":
             self._open.append(message)
-        elif kind == "sentence":
-            done = self.flush()
-            self._open = [message]
-            return done
+            self._missing_bytes -= len(message.audio)
+            if self._missing_bytes <= 0:
+                return self._complete(self._header)
         elif kind == "summary":
+            self._check_nothing_misses()
             self.ended = True
-            return self.flush()
-        return []
+        return None
 
-    def flush(self) -> list[SpokenSentence]:
-        if not self._open:
-            return []
-        if self._header is None:
-            raise InternalError("the tts service sent a sentence before its header")
+    def _complete(self, header: tts_pb2.SynthesizeResponse) -> SpokenSentence:
+        self._check_nothing_misses()
         first, *rest = self._open
-        self.messages = [self._header, *self._open]
+        self.messages = [header, *self._open]
         self._open = []
         self.count += 1
         audio = b"".join(message.audio for message in rest)
-        return [SpokenSentence(first.sentence.text, audio, self._header.header.format.sample_rate_hertz, first.sentence.timeline)]
+        return SpokenSentence(first.sentence.text, audio, header.header.format.sample_rate_hertz, first.sentence.timeline)
+
+    def _check_nothing_misses(self) -> None:
+        if self._missing_bytes:
+            raise InternalError(f"the tts service sent {-self._missing_bytes // BYTES_PER_SAMPLE:+} samples more than sentence {self.count + 1} is long")

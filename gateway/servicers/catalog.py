@@ -7,6 +7,7 @@ import asyncio
 import grpc.aio
 
 from gateway.artifacts import ArtifactStore, digest_of
+from gateway.faces import inspect_face
 from gateway.services import Services
 from gateway.settings import SERVICES
 from locutor.errors import InvalidInput, NotFound
@@ -41,4 +42,4 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             await self._store.blob(digest)
         except NotFound as error:
             raise InvalidInput.of("face_uri", error.message, error.reason) from error
-        return catalog_pb2.InspectFaceResponse(inspection=await self._services.inspect(self._store.stream(digest)))
+        return catalog_pb2.InspectFaceResponse(inspection=await inspect_face(self._store, self._services, digest))

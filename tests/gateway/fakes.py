@@ -18,8 +18,9 @@ import grpc
 import grpc.aio
 import numpy as np
 
+from gateway.settings import SERVICES
 from locutor.common.v1 import audio_pb2, model_pb2, timeline_pb2
-from locutor.errors import InvalidInput, Overloaded
+from locutor.errors import InvalidInput
 from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
 from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
 from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
@@ -109,7 +110,10 @@ class FakeTts(Service, tts_pb2_grpc.TtsServiceServicer):
             word = line.words.add(text=text[:-1], text_begin=begin, text_end=begin + len(text) - 1)
             word.start_offset.FromNanoseconds(round((start + 0.2) * 1e9))
             word.end_offset.FromNanoseconds(round((start + 1.2) * 1e9))
-            yield tts_pb2.SynthesizeResponse(sentence=tts_pb2.Sentence(text=text, timeline=line))
+            sentence = tts_pb2.Sentence(text=text, timeline=line)
+            sentence.start_offset.FromNanoseconds(round(start * 1e9))
+            sentence.end_offset.FromNanoseconds(round((start + SENTENCE_S) * 1e9))
+            yield tts_pb2.SynthesizeResponse(sentence=sentence)
             time = np.arange(round(SENTENCE_S * RATE)) / RATE
             tone = np.where((time > 0.2) & (time < 1.2), np.sin(2 * np.pi * (200 + 20 * number + len(text)) * time) * 0.3, 0)
             audio = (tone * 32767).astype("<i2").tobytes()
@@ -209,22 +213,25 @@ class Fakes:
     def __init__(self) -> None:
         self.asr, self.tts, self.translate, self.lipsync = FakeAsr(), FakeTts(), FakeTranslate(), FakeLipsync()
         self.addresses: dict[str, str] = {}
+        self._servers: dict[str, GrpcServer] = {}
+
+    async def start(self, name: str) -> None:
+        self._servers[name] = GrpcServer([getattr(self, name)], ServingSettings(listen=self.addresses[name]))
+        await self._servers[name].start()
+
+    async def stop(self, name: str) -> None:
+        """As a process that is killed: calls at work are not waited for."""
+        await self._servers[name].stop(grace_s=0)
 
 
 @asynccontextmanager
 async def running_fakes(folder: Path) -> AsyncIterator[Fakes]:
     fakes = Fakes()
-    servers = []
-    for name in ("asr", "tts", "translate", "lipsync"):
-        server = GrpcServer([getattr(fakes, name)], ServingSettings(listen=f"unix:{folder / name}.sock"))
-        await server.start()
-        servers.append(server)
-        fakes.addresses[name] = server.address
+    for name in SERVICES:
+        fakes.addresses[name] = f"unix:{folder / name}.sock"
+        await fakes.start(name)
     try:
         yield fakes
     finally:
-        for server in servers:
-            await server.stop(grace_s=0)
-
-
-__all__ = ["Fakes", "Overloaded", "running_fakes"]
+        for name in SERVICES:
+            await fakes.stop(name)

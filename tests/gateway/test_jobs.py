@@ -165,6 +165,18 @@ async def test_a_stream_that_breaks_is_taken_up_where_it_was(client: Client, fak
     assert fakes.lipsync.calls["Animate"] == len(set(fakes.lipsync.pieces)) + 1
 
 
+async def test_a_service_that_dies_and_comes_back_is_waited_for(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:
+    del spec.targets[1]
+    fakes.lipsync.hold = asyncio.Event()
+    job = await client.create(spec)
+    await eventually(lambda: len(fakes.lipsync.pieces) == 2)
+    await fakes.stop("lipsync")
+    fakes.lipsync.hold.set()
+    await asyncio.sleep(1)
+    await fakes.start("lipsync")
+    assert (await client.ended(job.id)).state == SUCCEEDED
+
+
 async def test_an_unexpected_error_tells_nothing_but_its_incident(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:
     del spec.targets[1]
     fakes.lipsync.failures = [RuntimeError("/secret/path")]

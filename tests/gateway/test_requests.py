@@ -107,8 +107,10 @@ async def test_what_is_wrong_with_the_face_is_the_request_s_fault(client: Client
         lipsync_pb2.Finding(severity=error, reason="BLURRED", message="is blurred"),
     ]
     assert await violations(client, spec) == [("present.face_uri", "SEVERAL_FACES"), ("present.face_uri", "BLURRED")]
+    assert fakes.lipsync.calls["Inspect"] == 1
     inspected = await client.catalog.InspectFace(catalog_pb2.InspectFaceRequest(face_uri=spec.face_uri))
     assert [finding.reason for finding in inspected.inspection.findings] == ["SEVERAL_FACES", "SOFT", "BLURRED"]
+    assert fakes.lipsync.calls["Inspect"] == 1
     assert isinstance(await client.refused(client.catalog.InspectFace(catalog_pb2.InspectFaceRequest(face_uri="media/../x"))), InvalidInput)
 
 

@@ -82,6 +82,19 @@ async def test_only_one_gateway_takes_a_job_over(tmp_path: Path) -> None:
         await table.close()
 
 
+async def test_a_page_of_large_jobs_fits_into_a_message(tmp_path: Path) -> None:
+    table = JobTable(tmp_path / "jobs.sqlite")
+    for number in range(5):
+        job = job_pb2.Job(id=f"job{number}", state=job_pb2.STATE_QUEUED, present=job_pb2.PresentSpec(script=job_pb2.Script(text="x" * 3_000_000)))
+        await table.add(job, job_pb2.CreateJobRequest(), "me", 100)
+    pages, before = [], None
+    while not pages or before is not None:
+        jobs, before = await table.page(100, before)
+        pages.append([job.id for job in jobs])
+    assert pages == [["job4", "job3"], ["job2", "job1"], ["job0"]]
+    await table.close()
+
+
 def test_settings_come_from_the_environment(tmp_path: Path) -> None:
     settings = GatewaySettings.from_environment({"LOCUTOR_DATA": str(tmp_path), "LOCUTOR_TTS": "dns:///tts:50051", "LOCUTOR_JOBS": "3", "LOCUTOR_WEB": ""})
     assert (settings.data, dict(settings.services), settings.jobs_at_once, settings.web) == (tmp_path, {"tts": "dns:///tts:50051"}, 3, "")
