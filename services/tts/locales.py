@@ -10,6 +10,8 @@ from locutor.errors import InvalidInput
 
 _MOST_SPOKEN = {"en": "en-US", "pt": "pt-BR"}
 """What a bare language means where an engine speaks several of its locales."""
+_NEIGHBOURS = {"en-CA": "en-US", "en-PH": "en-US"}
+"""Regions whose speech is nearer to another than their spelling, which CLDR goes by."""
 
 # CLDR language matching: 5 between regions of one language, 20 and more between scripts or languages that are merely understood.
 _LARGEST_DISTANCE = 10
@@ -26,14 +28,15 @@ def match_locale(asked: str, available: Sequence[str]) -> str:
         raise InvalidInput.of("locale", f"{asked!r} is not a BCP 47 tag; give one of {listed}", "MALFORMED_LOCALE")
     by_tag = {locale.casefold(): locale for locale in available}
     canonical = tag.to_tag()
-    for candidate in (canonical, _MOST_SPOKEN.get(canonical, "")):
+    for candidate in (canonical, _MOST_SPOKEN.get(canonical, ""), _NEIGHBOURS.get(canonical, "")):
         if candidate.casefold() in by_tag:
             return by_tag[candidate.casefold()]
     same_language = [locale for locale in available if langcodes.Language.get(locale).language == tag.language]
-    match, _ = langcodes.closest_match(tag, same_language, max_distance=_LARGEST_DISTANCE) if same_language else ("und", 0)
-    if match == "und":
+    # Where two regions are as near, the language's most spoken.
+    near = sorted((langcodes.tag_distance(tag, locale), locale not in _MOST_SPOKEN.values(), locale) for locale in same_language)
+    if not near or near[0][0] > _LARGEST_DISTANCE:
         raise InvalidInput.of("locale", f"no voice speaks {asked!r}; there are {listed}", "UNKNOWN_LOCALE")
-    return match
+    return near[0][2]
 
 
 def speaks(locale: str, asked: str) -> bool:

@@ -10,7 +10,9 @@ import regex
 _CLOSING = "\"'”’»›)\\]}」』）】"
 
 # A terminator with what closes around it; CJK and Devanagari need no space behind it, the Latin full stop does.
-_END = regex.compile(rf"(?:[。！？｡．]|[.!?…।॥]+(?=[{_CLOSING}]*(?:\s|$)))[.!?…。！？]*[{_CLOSING}]*|\n")
+# French sets a space before its closing quote.
+_CLOSED = rf"(?:[{_CLOSING}]|[ \u00a0\u202f]»)*"
+_END = regex.compile(rf"(?:[。！？｡．]|[.!?…।॥]+(?={_CLOSED}(?:\s|$)))[.!?…。！？]*{_CLOSED}|\n")
 
 # A line shorter than this that ends without a full stop is a heading or a list item, not a wrapped line.
 _WRAPPED_LINE_CODE_POINTS = 40

@@ -6,6 +6,9 @@ import regex
 
 from services.tts.normalize.grammar import Grammar, Number
 
+ALPHABETIC = r"\p{Latin}\p{Greek}\p{Cyrillic}\p{Devanagari}"
+"""Letters that a number behind them belongs to ("MP3"), unlike Chinese and Japanese ones; for use inside brackets of a pattern."""
+
 _NO_BREAK_SPACES = "\u00a0\u202f\u2009"
 
 
@@ -20,7 +23,7 @@ class NumeralPattern:
         grouped = r"\d{1,2}(?:,\d{2})+,\d{3}|" if grammar.locale == "hi" else ""
         plain_spaces = r"|\d{1,3}(?: \d{3})+" if " " in grammar.group_marks else ""
         integer = rf"(?:{grouped}\d{{1,3}}(?:[{groups}]\d{{3}})+(?!\d){plain_spaces}|\d+)"
-        self.text = rf"(?:(?<![\p{{Latin}}\p{{Devanagari}}\d)\]])[-−](?=\d))?{integer}(?:{decimal}\d+(?!\d){foreign})?"
+        self.text = rf"(?:(?<![{ALPHABETIC}\d)\]])[-−](?=\d))?{integer}(?:{decimal}\d+(?!\d){foreign})?"
         """Source of a pattern without groups of its own."""
         self._grammar = grammar
 

@@ -6,13 +6,13 @@ import regex
 
 from services.tts.normalize.fragments import Rule
 from services.tts.normalize.grammar import Grammar, Number
-from services.tts.normalize.numerals import NumeralPattern
+from services.tts.normalize.numerals import ALPHABETIC, NumeralPattern
 from services.tts.normalize.units import UNITS
 
 
 def rules(grammar: Grammar, numerals: NumeralPattern) -> list[Rule]:
     symbols = sorted({*UNITS, *grammar.units}, key=len, reverse=True)
-    number = rf"(?<![\p{{L}}\d.,])(?P<number>{numerals.text})(?:\s?[-–—〜～~]\s?(?P<upper>{numerals.text}))?"
+    number = rf"(?<![{ALPHABETIC}\d.,])(?P<number>{numerals.text})(?:\s?[-–—〜～~]\s?(?P<upper>{numerals.text}))?"
     # Chinese and Japanese go on without a space, but not in the letters that units are written in.
     end = r"(?![A-Za-zÀ-ÿ\d²³/])"
     measure = regex.compile(rf"{number}(?P<hyphen>-|\s?)(?P<unit>{'|'.join(regex.escape(s) for s in symbols)}){end}")

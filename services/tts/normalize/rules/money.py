@@ -6,7 +6,7 @@ import regex
 
 from services.tts.normalize.fragments import Rule
 from services.tts.normalize.grammar import Grammar
-from services.tts.normalize.numerals import NumeralPattern
+from services.tts.normalize.numerals import ALPHABETIC, NumeralPattern
 
 _VOWELS = frozenset("aeiouéèêâœ")
 
@@ -26,13 +26,14 @@ def rules(grammar: Grammar, numerals: NumeralPattern) -> list[Rule]:
     number = rf"(?P<number>{numerals.text})(?:\s?[-–—]\s?(?P<upper>{numerals.text}))?"
     of = r"(?:\s(?:de|di|d['’]))?"
     before = regex.compile(rf"(?P<sign>[-−])?{currency}\s?{number}{magnitude}")
-    after = regex.compile(rf"(?P<sign>)(?<![\p{{L}}]){number}{magnitude}{of}\s?{currency}")
+    after = regex.compile(rf"(?P<sign>)(?<![{ALPHABETIC}]){number}{magnitude}{of}\s?{currency}")
 
     def read(match: regex.Match) -> str:
         money = grammar.currencies[match["currency"]]
         first = numerals.read((match["sign"] or "") + match["number"])
         last = numerals.read(match["upper"]) if match["upper"] else first
-        name = money.one if grammar.locale.startswith("en") and _is_adjective(match) else money.many
+        adjective = grammar.locale.startswith("en") and _is_adjective(match)
+        name = money.one if adjective else money.many
         if match["magnitude"]:
             spoken = grammar.number(first, "x" if grammar.spaces else "")
             if match["upper"]:
@@ -41,7 +42,7 @@ def rules(grammar: Grammar, numerals: NumeralPattern) -> list[Rule]:
             return _joined(grammar, spoken, large, name)
         if match["upper"]:
             return grammar.range(grammar.number(first, money.many), grammar.amount(last, money))
-        if name == money.one and not first.fraction:
+        if adjective and not first.fraction:
             return f"{grammar.number(first)} {name}"
         return grammar.amount(first, money)
 

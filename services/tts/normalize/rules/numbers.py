@@ -6,7 +6,7 @@ import regex
 
 from services.tts.normalize.fragments import Rule
 from services.tts.normalize.grammar import Grammar
-from services.tts.normalize.numerals import NumeralPattern
+from services.tts.normalize.numerals import ALPHABETIC, NumeralPattern
 
 _NOUN = regex.compile(r"\s+(?P<noun>\p{Ll}[\p{L}\p{M}]*)|(?P<counter>\p{Han})")
 _YEAR_WORDS = frozenset(
@@ -40,8 +40,8 @@ _EARLIEST_YEAR, _LATEST_YEAR = 1100, 2099
 
 def rules(grammar: Grammar, numerals: NumeralPattern) -> list[Rule]:
     named = regex.compile("|".join(rf"(?<![\d/]){regex.escape(name)}(?![\d/])" for name in sorted(grammar.fractions, key=len, reverse=True)))
-    fraction = regex.compile(r"(?<![\d/.,\p{L}])(?P<over>\d{1,3})/(?P<under>\d{1,3})(?![\d/\p{L}])")
-    span = regex.compile(rf"(?<![\p{{L}}\d.,-])(?P<first>{numerals.text})\s?[-–—~〜～]\s?(?P<last>\d[\d.,]*(?<=\d))(?![\p{{L}}\d-])")
+    fraction = regex.compile(rf"(?<![\d/.,{ALPHABETIC}])(?P<over>\d{{1,3}})/(?P<under>\d{{1,3}})(?![\d/{ALPHABETIC}])")
+    span = regex.compile(rf"(?<![{ALPHABETIC}\d.,-])(?P<first>{numerals.text})\s?[-–—~〜～]\s?(?P<last>\d[\d.,]*(?<=\d))(?![{ALPHABETIC}\d-])")
     ratio = regex.compile(r"(?<![\d:.,])(?P<left>\d{1,3}):(?P<right>\d{1,3})(?![\d:])")
     number = regex.compile(numerals.text)
 
@@ -57,7 +57,7 @@ def rules(grammar: Grammar, numerals: NumeralPattern) -> list[Rule]:
     link = " " if grammar.spaces else ""
     result.append(Rule(ratio, lambda match: link.join(grammar.cardinal(int(match[side])) for side in ("left", "right"))))
     if grammar.locale.startswith("en"):
-        millions = regex.compile(rf"(?<![\p{{L}}\d.,])(?P<number>{numerals.text})(?P<magnitude>M|bn)\b")
+        millions = regex.compile(rf"(?<![{ALPHABETIC}\d.,])(?P<number>{numerals.text})(?P<magnitude>M|bn)\b")
         result.append(Rule(millions, lambda match: f"{grammar.number(numerals.read(match['number']))} {grammar.magnitudes[match['magnitude']]}"))
     if grammar.locale == "zh":
         result.append(Rule(regex.compile(r"(?<!\d)(?P<year>\d{4})(?=年)"), lambda match: grammar.digits(match["year"])))

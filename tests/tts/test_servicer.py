@@ -1,0 +1,115 @@
+"""The service over gRPC: order of messages, lists, bad input."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc.aio
+import pytest
+import pytest_asyncio
+from google.protobuf.duration_pb2 import Duration
+
+from locutor.address import Address
+from locutor.common.v1 import audio_pb2, timeline_pb2
+from locutor.errors import InvalidInput, OutOfRange
+from locutor.status import from_rpc_error
+from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
+from services.serving import GrpcServer, ServingSettings
+from services.tts.servicer import TtsServicer
+from services.weights import ModelStore
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stub() -> AsyncIterator[tts_pb2_grpc.TtsServiceStub]:
+    settings = ServingSettings(listen="tcp://127.0.0.1:0", threads=2)
+    server = GrpcServer([TtsServicer(settings, ModelStore())], settings)
+    await server.start()
+    await server.load()
+    async with grpc.aio.insecure_channel(Address.parse(server.address).target, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        yield tts_pb2_grpc.TtsServiceStub(channel)
+    await server.stop(grace_s=0)
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_messages_come_in_order_and_agree(stub: tts_pb2_grpc.TtsServiceStub) -> None:
+    text = "Good morning to you all. That costs $5 in the new shop."
+    responses = [r async for r in stub.Synthesize(tts_pb2.SynthesizeRequest(text=text, locale="en"))]
+    kinds = [r.WhichOneof("payload") for r in responses]
+    assert kinds[0] == "header" and kinds[1] == "sentence" and kinds[-1] == "summary"
+    assert set(kinds[2:-1]) == {"audio", "sentence"} and kinds.count("sentence") == 2
+    header, summary = responses[0].header, responses[-1].summary
+    assert (header.voice, header.locale) == ("af_heart", "en-US")
+    assert header.model.engine == "kokoro" and header.model.weights and header.model.is_default is False
+    assert header.format == audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hertz=24000, channels=1)
+    audio = b"".join(r.audio for r in responses)
+    assert all(len(r.audio) <= 256 * 1024 for r in responses)
+    assert len(audio) == summary.sample_count * 2
+    assert summary.duration.ToNanoseconds() == round(summary.sample_count / 24000 * 1e9)
+    assert summary.rate == 1
+    sentences = [r.sentence for r in responses if r.WhichOneof("payload") == "sentence"]
+    assert sentences[0].start_offset.ToNanoseconds() == 0
+    assert sentences[0].end_offset == sentences[1].start_offset
+    assert sentences[1].end_offset == summary.duration
+    assert sentences[1].spoken_text == "That costs five dollars in the new shop."
+    for sentence in sentences:
+        assert sentence.timeline.visemes[0].viseme == timeline_pb2.VISEME_SILENCE
+        for span in (sentence.timeline.phonemes, sentence.timeline.visemes):
+            assert span[0].start_offset == sentence.start_offset and span[-1].end_offset == sentence.end_offset
+    word = next(w for w in sentences[1].timeline.words if w.text == "$5")
+    assert text[word.text_begin : word.text_end] == "$5"
+
+
+async def test_lists(stub: tts_pb2_grpc.TtsServiceStub) -> None:
+    voices = (await stub.ListVoices(tts_pb2.ListVoicesRequest())).voices
+    assert len(voices) == 54
+    heart = next(voice for voice in voices if voice.id == "af_heart")
+    assert (heart.locale, heart.gender, heart.display_name, heart.is_default) == ("en-US", tts_pb2.GENDER_FEMALE, "Heart", True)
+    assert heart.engine == "kokoro" and heart.quality == tts_pb2.QUALITY_NEURAL
+    spanish = (await stub.ListVoices(tts_pb2.ListVoicesRequest(locale="es"))).voices
+    assert {voice.id for voice in spanish} == {"ef_dora", "em_alex", "em_santa"}
+    (model,) = (await stub.ListModels(tts_pb2.ListModelsRequest())).models
+    assert model.installed and model.is_default and not model.remedy and "pt-BR" in model.locales
+    assert model.license == "Apache-2.0" and len(model.weights) == 55
+
+
+@pytest.mark.parametrize(
+    ("fields", "request_"),
+    [
+        ({"text", "locale"}, {}),
+        ({"text"}, {"text": " \n", "locale": "es"}),
+        ({"text"}, {"text": "a" * 5001, "locale": "es"}),
+        ({"text"}, {"text": "...", "locale": "es"}),
+        ({"locale"}, {"text": "Hallo", "locale": "de"}),
+        ({"voice"}, {"text": "Hola", "locale": "es", "voice": "af_heart"}),
+        ({"engine"}, {"text": "Hola", "locale": "es", "engine": "nothing"}),
+        ({"rate"}, {"text": "Hola", "locale": "es", "rate": 2.5}),
+        ({"rate"}, {"text": "Hola", "locale": "es", "rate": float("nan")}),
+        ({"min_rate"}, {"text": "Hola", "locale": "es", "min_rate": 1.5}),
+        ({"target_duration"}, {"text": "Hola", "locale": "es", "target_duration": Duration(seconds=-1)}),
+        ({"rate"}, {"text": "Hola", "locale": "es", "rate": 1, "target_duration": Duration(seconds=1)}),
+    ],
+)
+async def test_bad_input_names_its_fields(stub: tts_pb2_grpc.TtsServiceStub, fields: set[str], request_: dict[str, Any]) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        async for _ in stub.Synthesize(tts_pb2.SynthesizeRequest(**request_)):
+            pass
+    error = from_rpc_error(raised.value)
+    assert isinstance(error, InvalidInput)
+    assert {violation.field for violation in error.violations} == fields
+
+
+async def test_an_unreachable_target_is_out_of_range(stub: tts_pb2_grpc.TtsServiceStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        async for _ in stub.Synthesize(tts_pb2.SynthesizeRequest(text="Hello there, my friend.", locale="en-US", target_duration=Duration(seconds=9))):
+            pass
+    assert raised.value.code() is grpc.StatusCode.OUT_OF_RANGE
+    assert isinstance(from_rpc_error(raised.value), OutOfRange)
+
+
+async def test_malformed_locale_of_a_list(stub: tts_pb2_grpc.TtsServiceStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await stub.ListVoices(tts_pb2.ListVoicesRequest(locale="no such"))
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
