@@ -11,15 +11,17 @@ from typing import Generic, TypeVar
 
 from services.lipsync.engine import Background, LipsyncEngine, PreparedPortrait, VideoFormat
 from services.lipsync.face_search import MAX_FACES
-from services.lipsync.image import decode_image
+from services.lipsync.image import DecodedImage, decode_image
 from services.lipsync.inspection import Finding, Inspection, inspect_portrait
 from services.lipsync.landmarks import MODEL_ARTIFACT, MODEL_FILE, FaceLandmarker
 from services.weights import ModelStore
 
 T = TypeVar("T")
 
-_KEPT = 4
-"""Prepared portraits that are kept: a 1080p one takes about 100 MB."""
+_KEPT_PREPARED = 4
+"""A 1080p one takes about 100 MB."""
+_KEPT_INSPECTED = 2
+"""Decoded images, up to 50 MB each: a job's face is inspected first, then prepared."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,12 @@ class Portraits:
     def __init__(self, store: ModelStore) -> None:
         """Loads the face landmarker. Raises `MissingWeights`."""
         self._landmarker = FaceLandmarker(store.ensure(MODEL_ARTIFACT) / MODEL_FILE, max_faces=MAX_FACES)
-        self._prepared: _Recent[tuple[PreparedPortrait, tuple[Finding, ...]]] = _Recent(_KEPT)
+        self._inspected: _Recent[tuple[DecodedImage, Inspection]] = _Recent(_KEPT_INSPECTED)
+        self._prepared: _Recent[tuple[PreparedPortrait, tuple[Finding, ...]]] = _Recent(_KEPT_PREPARED)
 
     def inspect(self, portrait: bytes) -> Inspection:
         """Raises `InvalidInput` (field "portrait") for what cannot be decoded."""
-        return inspect_portrait(decode_image(portrait, "portrait"), self._landmarker)
+        return self._inspect(portrait)[1]
 
     def prepare(self, order: PortraitOrder, engine: LipsyncEngine) -> tuple[PreparedPortrait, tuple[Finding, ...]]:
         """The portrait in its frame, and warnings about it. Raises `InvalidInput` for a file or a face that cannot be used."""
@@ -54,9 +57,15 @@ class Portraits:
     def close(self) -> None:
         self._landmarker.close()
 
+    def _inspect(self, portrait: bytes) -> tuple[DecodedImage, Inspection]:
+        def make() -> tuple[DecodedImage, Inspection]:
+            image = decode_image(portrait, "portrait")
+            return image, inspect_portrait(image, self._landmarker)
+
+        return self._inspected.get(hashlib.sha256(portrait).digest(), make)
+
     def _prepare(self, order: PortraitOrder, engine: LipsyncEngine) -> tuple[PreparedPortrait, tuple[Finding, ...]]:
-        image = decode_image(order.portrait, "portrait")
-        inspection = inspect_portrait(image, self._landmarker)
+        image, inspection = self._inspect(order.portrait)
         inspection.require_usable("portrait")
         background = order.background
         if order.background_image:
