@@ -16,7 +16,7 @@ async def main() -> None:
 
 async def serve(settings: GatewaySettings, serving: ServingSettings) -> None:
     """Serve until SIGTERM or SIGINT; then drain. Raises `LocutorError` where it cannot start."""
-    services = EmbeddedServices(settings.services)
+    services = EmbeddedServices(settings)
     try:
         await services.start()
         gateway = Gateway(settings, services.addresses)

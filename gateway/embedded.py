@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -29,9 +28,11 @@ _LONGEST_SOCKET_PATH = 100
 class EmbeddedServices:
     """Starts the services that have no address of their own, each on a socket in a private folder."""
 
-    def __init__(self, elsewhere: Mapping[str, str]) -> None:
-        """`elsewhere`: URIs of the services that are not to be started here."""
-        self.addresses = dict(elsewhere)
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.addresses = dict(settings.services)
+        """URI of each service by name; those that are started here are added by `start`."""
+        # As many pieces as the gateway sends, and one more: the look at a new job's face must not wait for a piece.
+        self._workers = {"lipsync": settings.pieces_at_once * settings.jobs_at_once + 1}
         self._folder = Path(tempfile.mkdtemp(prefix="locutor-"))
         self._servers: dict[str, GrpcServer] = {}
 
@@ -40,8 +41,8 @@ class EmbeddedServices:
         store = ModelStore()
         for name in SERVICES:
             if name not in self.addresses:
-                settings = ServingSettings(listen=socket_address(self._folder, name))
-                server = GrpcServer([load_engine_class(_SERVICERS, name)(settings, store)], settings)
+                serving = ServingSettings(listen=socket_address(self._folder, name), workers=self._workers.get(name, 1))
+                server = GrpcServer([load_engine_class(_SERVICERS, name)(serving, store)], serving)
                 await server.start()
                 self._servers[name] = server
                 self.addresses[name] = server.address
@@ -67,7 +68,7 @@ class EmbeddedGateway:
         """URI of the gateway inside the block."""
 
     async def __aenter__(self) -> EmbeddedGateway:
-        self._services = EmbeddedServices(self._settings.services)
+        self._services = EmbeddedServices(self._settings)
         self._folder = Path(tempfile.mkdtemp(prefix="locutor-"))
         await self._services.start()
         self._gateway = Gateway(self._settings, self._services.addresses)

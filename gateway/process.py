@@ -53,6 +53,6 @@ class GatewayProcess(GrpcServer):
     async def stop(self, grace_s: float | None = None) -> None:
         if self._web is not None:
             await self._web.stop()
-        await self._private.stop(grace_s=0)
         await super().stop(grace_s)
+        await self._private.stop(grace_s=0)
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -73,6 +73,12 @@ class Client:
 
 
 @asynccontextmanager
+async def client_of(address: str) -> AsyncIterator[Client]:
+    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        yield Client(job_pb2_grpc.JobServiceStub(channel), media_pb2_grpc.MediaServiceStub(channel), catalog_pb2_grpc.CatalogServiceStub(channel))
+
+
+@asynccontextmanager
 async def running_gateway(settings: GatewaySettings, fakes: Fakes, folder: Path) -> AsyncIterator[Client]:
     gateway = Gateway(settings, fakes.addresses)
     # gRPC remembers, for a while, that nobody listens on an address: each gateway has its own.
@@ -80,8 +86,8 @@ async def running_gateway(settings: GatewaySettings, fakes: Fakes, folder: Path)
     await server.start()
     await server.load()
     await gateway.take_up()
-    async with grpc.aio.insecure_channel(server.address, options=CHANNEL_OPTIONS) as channel:
-        yield Client(job_pb2_grpc.JobServiceStub(channel), media_pb2_grpc.MediaServiceStub(channel), catalog_pb2_grpc.CatalogServiceStub(channel))
+    async with client_of(server.address) as client:
+        yield client
     await server.stop(grace_s=0)
     await gateway.close()
 

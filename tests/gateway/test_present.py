@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
-import grpc.aio
 import numpy as np
 import pytest
 import skimage
@@ -20,12 +19,11 @@ from PIL import Image
 from gateway.embedded import EmbeddedGateway
 from gateway.provenance import read_manifest
 from gateway.settings import GatewaySettings
-from locutor.address import CHANNEL_OPTIONS
-from locutor.gateway.v1 import catalog_pb2, catalog_pb2_grpc, job_pb2, job_pb2_grpc, media_pb2_grpc
+from locutor.gateway.v1 import catalog_pb2, job_pb2
 from media.clock import PROGRAMME_RATE
 from media.loudness import measure
 from media.probe import probe
-from tests.gateway.conftest import Client
+from tests.gateway.conftest import client_of
 
 SCRIPT = "---\ntitle: Welcome\n---\nHello, my name is Eileen.\n\nThis costs 12 dollars.\n"
 LOCALES = ("en-US", "pt-BR")
@@ -55,11 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 async def _make(folder: Path) -> Made:
-    async with (
-        EmbeddedGateway(GatewaySettings(data=folder / "data")) as gateway,
-        grpc.aio.insecure_channel(gateway.address, options=CHANNEL_OPTIONS) as channel,
-    ):
-        client = Client(job_pb2_grpc.JobServiceStub(channel), media_pb2_grpc.MediaServiceStub(channel), catalog_pb2_grpc.CatalogServiceStub(channel))
+    async with EmbeddedGateway(GatewaySettings(data=folder / "data")) as gateway, client_of(gateway.address) as client:
         portrait = io.BytesIO()
         Image.fromarray(skimage.data.astronaut()).save(portrait, "PNG")
         spec = job_pb2.PresentSpec(

@@ -7,6 +7,8 @@ import hashlib
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from gateway.tokens import read_tokens
 from locutor.address import CHANNEL_OPTIONS
 from locutor.errors import InvalidInput, NotFound
 from locutor.gateway.v1 import job_pb2, job_pb2_grpc
-from tests.gateway.conftest import Client, make_spec, running_gateway
+from tests.gateway.conftest import Client, client_of, make_spec, running_gateway
 from tests.gateway.fakes import Fakes
 
 
@@ -121,23 +123,36 @@ def test_tokens(tmp_path: Path) -> None:
         read_tokens(tmp_path / "none", "LOCUTOR_TOKENS")
 
 
-async def started(environment: dict[str, str], *arguments: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway", *arguments, env={**os.environ, **environment}, stderr=asyncio.subprocess.PIPE)
+@asynccontextmanager
+async def process(environment: dict[str, str], socket: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[str]]]:
+    """`python -m gateway` from the moment it is ready, with what it has said; killed at the end if it is still there."""
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "--listen", f"unix:{socket}", env={**os.environ, **environment}, stderr=asyncio.subprocess.PIPE
+    )
+    assert running.stderr is not None
+    try:
+        lines: list[str] = []
+        async with asyncio.timeout(60):
+            while "ready" not in lines:
+                lines.append((await running.stderr.readline()).decode().strip())
+                assert lines[-1] or running.returncode is None, lines
+        yield running, lines
+    finally:
+        if running.returncode is None:
+            running.kill()
+            await running.wait()
+        await running.stderr.read()
+
+
+def environment_of(fakes: Fakes, data: Path) -> dict[str, str]:
+    return {**{f"LOCUTOR_{name.upper()}": address for name, address in fakes.addresses.items()}, "LOCUTOR_DATA": str(data), "LOCUTOR_WEB": ""}
 
 
 async def test_the_process_serves_and_ends_at_sigterm(fakes: Fakes, tmp_path: Path) -> None:
     digest = hashlib.sha256(b"secret").hexdigest()
     (tmp_path / "tokens.toml").write_text(f'acme = "{digest}"\n')
-    services = {f"LOCUTOR_{name.upper()}": address for name, address in fakes.addresses.items()}
-    environment = {**services, "LOCUTOR_DATA": str(tmp_path / "data"), "LOCUTOR_WEB": "tcp://127.0.0.1:0", "LOCUTOR_TOKENS": str(tmp_path / "tokens.toml")}
-    process = await started(environment, "--listen", f"unix:{tmp_path}/process.sock")
-    assert process.stderr is not None
-    try:
-        lines: list[str] = []
-        async with asyncio.timeout(60):
-            while "ready" not in lines:
-                lines.append((await process.stderr.readline()).decode().strip())
-                assert lines[-1] or process.returncode is None, lines
+    environment = environment_of(fakes, tmp_path / "data") | {"LOCUTOR_WEB": "tcp://127.0.0.1:0", "LOCUTOR_TOKENS": str(tmp_path / "tokens.toml")}
+    async with process(environment, tmp_path / "process.sock") as (running, lines):
         assert any(line.startswith("web form on http://127.0.0.1:") for line in lines)
         async with grpc.aio.insecure_channel(f"unix:{tmp_path}/process.sock", options=CHANNEL_OPTIONS) as channel:
             jobs = job_pb2_grpc.JobServiceStub(channel)
@@ -145,22 +160,37 @@ async def test_the_process_serves_and_ends_at_sigterm(fakes: Fakes, tmp_path: Pa
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await jobs.ListJobs(job_pb2.ListJobsRequest())
             assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
-        process.send_signal(signal.SIGTERM)
+        running.send_signal(signal.SIGTERM)
         async with asyncio.timeout(30):
-            assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        await process.stderr.read()
+            assert await running.wait() == 0
     assert list((tmp_path / "data" / "work").iterdir()) == []
 
 
+async def test_a_killed_gateway_s_jobs_are_finished_by_the_next(fakes: Fakes, portrait: bytes, tmp_path: Path) -> None:
+    environment = environment_of(fakes, tmp_path / "data")
+    fakes.lipsync.hold = asyncio.Event()
+    async with process(environment, tmp_path / "one.sock") as (running, _), client_of(f"unix:{tmp_path}/one.sock") as client:
+        job = await client.create(make_spec((await client.upload(portrait)).uri), "once")
+        async for response in client.jobs.WatchJob(job_pb2.WatchJobRequest(id=job.id)):
+            if len(fakes.lipsync.pieces) == 2 and all(stage.state == job_pb2.STATE_SUCCEEDED for stage in response.job.stages if stage.name == "speak"):
+                break
+        running.send_signal(signal.SIGKILL)
+        await running.wait()
+    fakes.lipsync.hold.set()
+    spoken = fakes.tts.calls["Synthesize"]
+    async with process(environment, tmp_path / "two.sock"), client_of(f"unix:{tmp_path}/two.sock") as client:
+        ended = await client.ended(job.id)
+        assert ended.state == job_pb2.STATE_SUCCEEDED
+        assert fakes.tts.calls["Synthesize"] == spoken
+        assert len(list((tmp_path / "data" / "work").iterdir())) == 1
+
+
 async def test_the_process_refuses_open_access(fakes: Fakes, tmp_path: Path) -> None:
-    services = {f"LOCUTOR_{name.upper()}": address for name, address in fakes.addresses.items()}
-    process = await started({**services, "LOCUTOR_DATA": str(tmp_path / "data")}, "--listen", "tcp://0.0.0.0:0")
-    _, stderr = await process.communicate()
-    assert process.returncode == 1 and b"0.0.0.0" in stderr and b"Traceback" not in stderr
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "--listen", "tcp://0.0.0.0:0", env={**os.environ, **environment_of(fakes, tmp_path)}, stderr=asyncio.subprocess.PIPE
+    )
+    _, stderr = await running.communicate()
+    assert running.returncode == 1 and b"0.0.0.0" in stderr and b"Traceback" not in stderr
 
 
 async def test_an_unreachable_service_is_named(settings: GatewaySettings, fakes: Fakes, tmp_path: Path, portrait: bytes) -> None:
