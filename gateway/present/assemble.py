@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from google.protobuf.json_format import MessageToJson
 
 from gateway.artifacts import Blob, StepResult, digest_of
 from gateway.content import image_type
@@ -32,7 +33,7 @@ from media.resample import resample_blocks
 from media.subtitle_files import to_srt, to_vtt
 from media.subtitles import make_cues
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever an equal programme would be assembled to other bytes that are kept."""
 
 _OUTPUTS = {
@@ -40,6 +41,7 @@ _OUTPUTS = {
     "srt": (job_pb2.OUTPUT_KIND_SUBTITLES_SRT, "application/x-subrip", "srt"),
     "vtt": (job_pb2.OUTPUT_KIND_SUBTITLES_VTT, "text/vtt", "vtt"),
     "cover": (job_pb2.OUTPUT_KIND_COVER, "image/jpeg", "jpg"),
+    "timeline": (job_pb2.OUTPUT_KIND_TIMELINE, "application/json", "timeline.json"),
 }
 
 
@@ -131,6 +133,7 @@ class _Work:
         cues = make_cues(texts, locale, rate, programme_end_s=programme.duration_s)
         (self.folder / f"{locale}.srt").write_text(to_srt(cues), "utf-8")
         (self.folder / f"{locale}.vtt").write_text(to_vtt(cues), "utf-8")
+        (self.folder / f"{locale}.timeline.json").write_text(MessageToJson(programme.timeline(), indent=None, ensure_ascii=False), "utf-8")
         write_cover(video, self.folder / f"{locale}.jpg", 0)
         return {
             "frames": done.frames,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
@@ -113,15 +113,15 @@ class PieceCutter:
 
     def _piece(self, end_frame: int, end: int) -> Piece:
         start = frame_to_sample(self._first_frame, self.frame_rate, self.sample_rate)
-        piece = Piece(self._number, self._first_frame, end_frame - self._first_frame, start, end, _timeline(self._open, start, end, self.sample_rate))
+        piece = Piece(self._number, self._first_frame, end_frame - self._first_frame, start, end, joined_timeline(self._open, start, end, self.sample_rate))
         self._number += 1
         self._first_frame = end_frame
         self._open = []
         return piece
 
 
-def _timeline(sentences: list[PlacedSentence], start: int, end: int, rate: int) -> timeline_pb2.Timeline:
-    """The sentences' timelines as one, of samples [start, end). Words are left out: the mouth does not need them."""
+def joined_timeline(sentences: Sequence[PlacedSentence], start: int, end: int, rate: int) -> timeline_pb2.Timeline:
+    """The sentences' timelines as one, of samples [start, end), its offsets from `start`. Words are left out: the mouth does not need them."""
     result = timeline_pb2.Timeline()
     length_ns = (end - start) * _NANOSECONDS // rate
     for sentence in sentences:

@@ -7,9 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from gateway.present.pieces import Piece, PieceCutter, placed
+from gateway.present.pieces import Piece, PieceCutter, PlacedSentence, joined_timeline, placed
 from gateway.present.sound import ProgrammeSound
 from gateway.present.speak import SpokenSentence
+from locutor.common.v1 import timeline_pb2
 from locutor.errors import InternalError
 from media.clock import seconds_to_samples
 from media.subtitles import TimedText, TimedWord
@@ -30,6 +31,7 @@ class Programme:
         self._lead_s = lead_s
         self._cutter: PieceCutter | None = None
         self._words: list[list[TimedWord]] = [[] for _ in texts]
+        self._placed: list[PlacedSentence] = []
         self._utterance = -1
         self._origin = 0
         self._said_until = Fraction(0)
@@ -60,7 +62,8 @@ class Programme:
         start = self.sound.length
         self.sound.append(sentence.audio)
         self._place_words(sentence)
-        return list(self._cutter.add(placed(sentence, self._origin, start), last_utterance=self._utterance == len(self._texts) - 1))
+        self._placed.append(placed(sentence, self._origin, start))
+        return list(self._cutter.add(self._placed[-1], last_utterance=self._utterance == len(self._texts) - 1))
 
     def pause(self, seconds: Fraction) -> list[Piece]:
         """Silence between two utterances; returns the pieces that are complete now."""
@@ -79,6 +82,16 @@ class Programme:
     def timed_texts(self) -> list[TimedText]:
         """The utterances with the times of their words, for subtitles."""
         return [TimedText(text, tuple(words)) for text, words in zip(self._texts, self._words, strict=True)]
+
+    def timeline(self) -> timeline_pb2.Timeline:
+        """All phonemes, visemes and words; offsets count from the programme's first sample."""
+        result = joined_timeline(self._placed, 0, self.sound.length, self.sample_rate)
+        for text, words in zip(self._texts, self._words, strict=True):
+            for word in words:
+                spoken = result.words.add(text=text[word.begin : word.end])
+                spoken.start_offset.FromNanoseconds(round(word.start_s * _NANOSECONDS))
+                spoken.end_offset.FromNanoseconds(round(word.end_s * _NANOSECONDS))
+        return result
 
     def _place_words(self, sentence: SpokenSentence) -> None:
         origin_s = Fraction(self._origin, self.sample_rate)

@@ -15,6 +15,7 @@ KIND_SLUGS: dict[str, job_pb2.OutputKind.ValueType] = {
     "subtitles.srt": job_pb2.OUTPUT_KIND_SUBTITLES_SRT,
     "subtitles.vtt": job_pb2.OUTPUT_KIND_SUBTITLES_VTT,
     "cover.jpg": job_pb2.OUTPUT_KIND_COVER,
+    "timeline.json": job_pb2.OUTPUT_KIND_TIMELINE,
     "report.json": job_pb2.OUTPUT_KIND_REPORT,
 }
 _SLUG_OF = {kind: slug for slug, kind in KIND_SLUGS.items()}
@@ -23,6 +24,7 @@ _LABELS = {
     "subtitles.srt": "Subtitles (SRT)",
     "subtitles.vtt": "Subtitles (WebVTT)",
     "cover.jpg": "Cover image",
+    "timeline.json": "Visemes (JSON)",
     "report.json": "Report (JSON)",
 }
 _STATE_WORDS = {
@@ -91,7 +93,8 @@ def view_of(job: job_pb2.Job) -> JobView:
 def file_name_of(job: job_pb2.Job, locale: str, kind: job_pb2.OutputKind.ValueType) -> str:
     """A name for a downloaded file, of plain ASCII letters."""
     stem = re.sub(r"[^a-z0-9]+", "-", _title(job).lower()).strip("-")[:40] or "video"
-    return f"{stem}.{locale}.{_SLUG_OF[kind].rpartition('.')[2]}"
+    slug = _SLUG_OF[kind]
+    return f"{stem}.{locale}.{slug if slug.endswith('.json') else slug.rpartition('.')[2]}"
 
 
 def _locale_view(job: job_pb2.Job, result: job_pb2.LocaleResult) -> LocaleView:

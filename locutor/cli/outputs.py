@@ -15,6 +15,7 @@ SUFFIXES = {
     job_pb2.OUTPUT_KIND_SUBTITLES_VTT: ".vtt",
     job_pb2.OUTPUT_KIND_COVER: ".jpg",
     job_pb2.OUTPUT_KIND_REPORT: ".report.json",
+    job_pb2.OUTPUT_KIND_TIMELINE: ".timeline.json",
 }
 
 

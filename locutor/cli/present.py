@@ -25,9 +25,9 @@ def present(
     ],
     face: Annotated[Path, typer.Option("--face", help="PNG, JPEG or WebP with one face, looking at the viewer.", show_default=False)],
     to: Annotated[str, typer.Option("--to", metavar="LOCALES", help="BCP 47 tags with commas between: en-US,es,pt-BR.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the outputs: NAME.LOCALE.mp4, .srt, .vtt, .jpg and .report.json.")] = Path(
-        "out"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the outputs: NAME.LOCALE.mp4, .srt, .vtt, .jpg, .timeline.json and .report.json.")
+    ] = Path("out"),
     script_locale: Annotated[str, typer.Option("--from", metavar="LOCALE", help="Locale of the script, where its front matter does not say it.")] = "",
     voice: Annotated[
         list[str] | None, typer.Option("--voice", metavar="LOCALE=VOICE", help="Voice of a locale; may be repeated. `locutor voices` lists them.")

@@ -140,7 +140,7 @@ async def test_one_locale_that_fails_leaves_the_others(client: Client, spec: job
     job = await client.ended((await client.create(spec)).id)
     assert job.state == job_pb2.STATE_PARTLY_SUCCEEDED
     good, bad = job.results
-    assert good.state == SUCCEEDED and len(good.outputs) == 5
+    assert good.state == SUCCEEDED and len(good.outputs) == 6
     assert (bad.state, bad.error.code, bad.error.reason, bad.error.retryable) == (FAILED, "INVALID_ARGUMENT", "UNSPEAKABLE", False)
     assert not job.HasField("error")
 

@@ -33,6 +33,7 @@ _SUFFIXES = {
     job_pb2.OUTPUT_KIND_SUBTITLES_VTT: "vtt",
     job_pb2.OUTPUT_KIND_COVER: "jpg",
     job_pb2.OUTPUT_KIND_REPORT: "report.json",
+    job_pb2.OUTPUT_KIND_TIMELINE: "timeline.json",
 }
 
 
@@ -73,7 +74,7 @@ async def _make(folder: Path) -> Made:
 def test_the_job_succeeds_and_its_progress_never_goes_back(made: Made) -> None:
     job = made.states[-1]
     assert job.state == job_pb2.STATE_SUCCEEDED, job
-    assert [len(result.outputs) for result in job.results] == [5, 5]
+    assert [len(result.outputs) for result in job.results] == [6, 6]
     progress = [state.progress for state in made.states]
     assert progress == sorted(progress) and progress[-1] == 1.0
     assert len(set(progress)) > 10

@@ -65,6 +65,10 @@ class _OutputKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutputKind
     OUTPUT_KIND_SUBTITLES_VTT: _OutputKind.ValueType  # 3
     OUTPUT_KIND_COVER: _OutputKind.ValueType  # 4
     OUTPUT_KIND_REPORT: _OutputKind.ValueType  # 5
+    OUTPUT_KIND_TIMELINE: _OutputKind.ValueType  # 6
+    """The locutor.common.v1.Timeline of the programme as protobuf JSON: for clients that animate their own characters, and for
+    measuring the video. Offsets count from the first frame; words carry no text positions.
+    """
 
 class OutputKind(_OutputKind, metaclass=_OutputKindEnumTypeWrapper): ...
 
@@ -74,6 +78,10 @@ OUTPUT_KIND_SUBTITLES_SRT: OutputKind.ValueType  # 2
 OUTPUT_KIND_SUBTITLES_VTT: OutputKind.ValueType  # 3
 OUTPUT_KIND_COVER: OutputKind.ValueType  # 4
 OUTPUT_KIND_REPORT: OutputKind.ValueType  # 5
+OUTPUT_KIND_TIMELINE: OutputKind.ValueType  # 6
+"""The locutor.common.v1.Timeline of the programme as protobuf JSON: for clients that animate their own characters, and for
+measuring the video. Offsets count from the first frame; words carry no text positions.
+"""
 Global___OutputKind: _TypeAlias = OutputKind  # noqa: Y015
 
 @_typing.final
