@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -37,12 +39,12 @@ def test_timeline(kokoro: KokoroEngine, locale: str) -> None:
     for spans in (timeline.phonemes, timeline.visemes):
         assert spans[0].start_s == 0 and spans[-1].end_s == pytest.approx(length_s, abs=1e-9)
         assert all(span.end_s > span.start_s for span in spans)
-        assert all(before.end_s == behind.start_s for before, behind in zip(spans, spans[1:], strict=False))
+        assert all(before.end_s == behind.start_s for before, behind in pairwise(spans))
     assert timeline.phonemes[0].symbol == timeline.phonemes[-1].symbol == ""
     assert timeline.visemes[0].viseme is Viseme.SILENCE
     assert [word.text for word in timeline.words] == words
     assert all(text[word.text_begin : word.text_end] == word.text for word in timeline.words)
-    assert all(before.end_s <= behind.start_s + 1e-9 for before, behind in zip(timeline.words, timeline.words[1:], strict=False))
+    assert all(before.end_s <= behind.start_s + 1e-9 for before, behind in pairwise(timeline.words))
     # Silence in the timeline is silence in the audio, and speech is not.
     first, last = timeline.phonemes[0].end_s, timeline.phonemes[-1].start_s
     levels = [np.sqrt(np.mean(part**2)) for part in np.split(audio, [round(first * kokoro.sample_rate), round(last * kokoro.sample_rate)])]
@@ -112,3 +114,15 @@ def test_refusals(kokoro: KokoroEngine, field: str, request_: SpeechRequest) -> 
     with pytest.raises(InvalidInput) as raised:
         kokoro.plan(request_)
     assert raised.value.violations[0].field == field
+
+
+def test_a_long_first_sentence_begins_early_and_has_no_hole(kokoro: KokoroEngine) -> None:
+    text = "When the morning sun came up over the quiet harbour, the boats were ready, and everybody who had waited through the night walked down to the water."
+    speech = kokoro.plan(SpeechRequest(text, "en-US", target_duration_s=8.0))
+    sentences = list(speech.sentences())
+    assert len(sentences) == 2 and sentences[0].text.endswith(",")
+    assert len(sentences[0].audio) / kokoro.sample_rate < 6
+    assert sum(len(sentence.audio) for sentence in sentences) / kokoro.sample_rate == pytest.approx(8.0, rel=TOLERANCE)
+    seam = sentences[1].start_s
+    hole = sentences[1].timeline.phonemes[0].end_s - sentences[0].timeline.phonemes[-1].start_s
+    assert sentences[0].timeline.phonemes[-1].start_s < seam and 0.1 < hole < 0.6

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from services.tts.engines.kokoro.g2p.align import share_out
@@ -29,7 +31,7 @@ def test_units(locale: str, text: str, symbols: str | None, words: list[str]) ->
     joined = "".join(unit.symbols for unit in units)
     assert set(joined) <= SYMBOL_IDS.keys()
     assert [text[unit.begin : unit.end] for unit in units if unit.is_word] == words
-    assert all(before.end <= behind.begin for before, behind in zip(units, units[1:], strict=False))
+    assert all(before.end <= behind.begin for before, behind in pairwise(units))
     if symbols is not None:
         assert joined == symbols
 
@@ -41,7 +43,16 @@ def test_a_clause_that_runs_together_is_shared_out() -> None:
 
 @pytest.mark.parametrize(
     ("kana", "symbols"),
-    [("キャンセル", "kʲaɴseɾɯ"), ("シンブン", "ɕimbɯɴ"), ("トーキョー", "toːkʲoː"), ("マッテ", "maʔte"), ("ファイル", "ɸaiɾɯ"), ("ティー", "tʲiː"), ("デス", "desɨ"), ("ニンゲン", "ɲiŋɡeɴ")],
-)  # fmt: skip
+    [
+        ("キャンセル", "kʲaɴseɾɯ"),
+        ("シンブン", "ɕimbɯɴ"),
+        ("トーキョー", "toːkʲoː"),
+        ("マッテ", "maʔte"),
+        ("ファイル", "ɸaiɾɯ"),
+        ("ティー", "tʲiː"),
+        ("デス", "desɨ"),
+        ("ニンゲン", "ɲiŋɡeɴ"),
+    ],
+)
 def test_morae(kana: str, symbols: str) -> None:
     assert symbols_of(kana) == symbols

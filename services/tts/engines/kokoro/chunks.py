@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from services.tts.engines.kokoro.g2p.unit import Unit
 from services.tts.engines.kokoro.symbols import PUNCTUATION
@@ -15,6 +16,10 @@ LONGEST_SYMBOLS = 400
 
 SHORT_SYMBOLS = 22
 """About 1.5 s of speech. Less than this alone sounds clipped, so it is spoken together with its neighbour."""
+
+FIRST_SYMBOLS = 110
+"""About 6 s of speech. A longer first sentence is cut at a comma or better, so that the first sound comes early."""
+_LEAST_FIRST_SYMBOLS = 30
 
 _SENTENCE_END = frozenset(".!?…")
 # From the best place to breathe to the worst.
@@ -42,6 +47,10 @@ class Chunk:
     begin: int
     """Position in the request's text in code points, [begin, end)."""
     end: int
+    opens: bool = True
+    """It begins a sentence, rather than going on in one."""
+    closes: bool = True
+    """It ends a sentence."""
 
     @property
     def symbols(self) -> str:
@@ -75,7 +84,7 @@ def packed(chunks: Iterable[Chunk]) -> list[Chunk]:
             joined.append(chunk)
     if len(joined) > 1 and len(joined[-1].symbols) < SHORT_SYMBOLS and _fits(joined[-2], joined[-1]):
         joined[-2:] = [_join(joined[-2], joined[-1])]
-    return [part for chunk in joined for part in _cut(chunk)]
+    return [part for index, chunk in enumerate(joined) for part in (_early(chunk) if index == 0 else _cut(chunk))]
 
 
 def _closed(pieces: list[Piece]) -> tuple[Piece, ...]:
@@ -107,23 +116,44 @@ def _cut(chunk: Chunk) -> list[Chunk]:
     length = len(chunk.symbols)
     if length <= LONGEST_SYMBOLS:
         return [chunk]
-    parts = -(-length // LONGEST_SYMBOLS)
-    ideal = length / parts
-    ends = [sum(len(piece.symbols) for piece in chunk.pieces[: index + 1]) for index in range(len(chunk.pieces))]
+    ideal = length / -(-length // LONGEST_SYMBOLS)
     for marks in _BREAKS:
-        places = [i for i, piece in enumerate(chunk.pieces[:-1]) if piece.symbols in marks and 0.4 * ideal <= ends[i] <= LONGEST_SYMBOLS]
-        if places:
-            place = min(places, key=lambda i: abs(ends[i] - ideal))
-            break
-    else:
-        place = max(i for i, end in enumerate(ends) if end <= LONGEST_SYMBOLS)
+        place = _place(chunk, marks, 0.4 * ideal, LONGEST_SYMBOLS, ideal)
+        if place is not None:
+            head, tail = _split(chunk, place)
+            return [head, *_cut(tail)]
+    raise AssertionError("a word of more symbols than the model takes")
+
+
+def _early(chunk: Chunk) -> list[Chunk]:
+    """A long first sentence with its first phrase cut off."""
+    if len(chunk.symbols) > FIRST_SYMBOLS:
+        for marks in _BREAKS[:-1]:
+            place = _place(chunk, marks, _LEAST_FIRST_SYMBOLS, FIRST_SYMBOLS, 0.7 * FIRST_SYMBOLS)
+            if place is not None:
+                head, tail = _split(chunk, place)
+                return [head, *_cut(tail)]
+    return _cut(chunk)
+
+
+def _place(chunk: Chunk, marks: frozenset[str], low: float, high: float, ideal: float) -> int | None:
+    """The piece with one of the marks at which the symbols so far are nearest to `ideal`, between `low` and `high`."""
+    ends = list(accumulate(len(piece.symbols) for piece in chunk.pieces))
+    places = [index for index, piece in enumerate(chunk.pieces[:-1]) if piece.symbols in marks and low <= ends[index] <= high]
+    behind_speech = [index for index in places if any(piece.is_word for piece in chunk.pieces[index + 1 :])]
+    return min(behind_speech, key=lambda index: abs(ends[index] - ideal), default=None)
+
+
+def _split(chunk: Chunk, place: int) -> tuple[Chunk, Chunk]:
+    """The chunk up to and with the piece `place`, and the rest."""
     head, tail = list(chunk.pieces[: place + 1]), list(chunk.pieces[place + 1 :])
+    while not tail[0].is_word and tail[0].symbols not in "(“":
+        head.append(tail.pop(0))
     seam = tail[0].begin
-    # A comma, not a full stop: the sentence goes on.
     while head[-1].symbols == " ":
         head.pop()
     if head[-1].is_word:
+        # A comma, not a full stop: the sentence goes on.
         head.append(Piece(",", False, "", seam, seam))
-    while tail[0].symbols == " ":
-        tail.pop(0)
-    return [Chunk(tuple(head), chunk.begin, seam), *_cut(Chunk(tuple(tail), seam, chunk.end))]
+    ends = any(piece.symbols in _SENTENCE_END for piece in head[-2:])
+    return Chunk(tuple(head), chunk.begin, seam, chunk.opens, ends), Chunk(tuple(tail), seam, chunk.end, ends, chunk.closes)

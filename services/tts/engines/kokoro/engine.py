@@ -19,6 +19,7 @@ from services.tts.engines.kokoro.graph import SAMPLE_RATE, WEIGHTS, KokoroGraph
 from services.tts.engines.kokoro.loudness import levelled
 from services.tts.engines.kokoro.pauses import TimedSound, timed
 from services.tts.engines.kokoro.rate import rate_for
+from services.tts.engines.kokoro.seams import without_surplus
 from services.tts.engines.kokoro.timing import sounds_of
 from services.tts.locales import match_locale
 from services.tts.normalize.reader import Reader, reader_of
@@ -66,13 +67,14 @@ class KokoroEngine:
             raise InvalidInput.of("text", "there is nothing to say in it; give at least one word", "NOTHING_TO_SAY")
         rate = request.rate
         if request.target_duration_s is not None:
-            raw = [self._graph.raw_frames(chunk.symbols, self._style(voice, chunk)) for chunk in chunks]
-            rate = rate_for(raw, request.target_duration_s, request.min_rate, request.max_rate)
+            predicted = [(chunk, self._graph.raw_frames(chunk.symbols, self._style(voice, chunk))) for chunk in chunks]
+            rate = rate_for(predicted, request.target_duration_s, request.min_rate, request.max_rate)
         return KokoroSpeech(self, request.text, voice, rate, tuple(chunks))
 
     def speak(self, chunk: Chunk, voice: Voice, rate: float) -> tuple[np.ndarray, np.ndarray]:
         """Audio at the common level, and frames, as of `KokoroGraph.speak`."""
         audio, frames = self._graph.speak(chunk.symbols, self._style(voice, chunk), rate)
+        audio, frames = without_surplus(audio, frames, chunk)
         return levelled(audio), frames
 
     def _chunks(self, text: str, locale: str, reader: Reader) -> list[Chunk]:

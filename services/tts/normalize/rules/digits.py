@@ -9,9 +9,7 @@ from services.tts.normalize.grammar import Grammar
 from services.tts.normalize.numerals import ALPHABETIC
 
 _GROUP_OF_PHONE = r"\(?\d{1,5}\)?"
-_PHONE = regex.compile(
-    rf"(?<![{ALPHABETIC}\d.,/-])(?P<plus>\+)?{_GROUP_OF_PHONE}(?:[-\u2011 ]{_GROUP_OF_PHONE}){{1,5}}(?![{ALPHABETIC}\d]|[-/]\d|[.,]\d)"
-)
+_PHONE = regex.compile(rf"(?<![{ALPHABETIC}\d.,/-])(?P<plus>\+)?{_GROUP_OF_PHONE}(?:[-\u2011 ]{_GROUP_OF_PHONE}){{1,5}}(?![{ALPHABETIC}\d]|[-/]\d|[.,]\d)")
 _CODE = regex.compile(r"(?<![\d.,])(?:0\d+|\d{7,})(?![\d]|[.,]\d)")
 _VERSION = regex.compile(rf"(?<![{ALPHABETIC}\d.])(?:(?P<v>[vV])\.?\s?)?(?P<parts>\d+(?:\.\d+){{2,}}|(?<=[vV])\d+(?:\.\d+)*)(?![{ALPHABETIC}\d]|\.\d)")
 # As many digits as are remembered at once.
