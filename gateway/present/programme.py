@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -62,8 +63,10 @@ class Programme:
         start = self.sound.length
         self.sound.append(sentence.audio)
         self._place_words(sentence)
-        self._placed.append(placed(sentence, self._origin, start))
-        return list(self._cutter.add(self._placed[-1], last_utterance=self._utterance == len(self._texts) - 1))
+        at = placed(sentence, self._origin, start)
+        # The sound is on disk; an hour of it is not to be kept in memory as well.
+        self._placed.append(replace(at, sentence=replace(sentence, audio=b"")))
+        return list(self._cutter.add(at, last_utterance=self._utterance == len(self._texts) - 1))
 
     def pause(self, seconds: Fraction) -> list[Piece]:
         """Silence between two utterances; returns the pieces that are complete now."""
