@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import grpc
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
@@ -12,6 +14,11 @@ from locutor import errors as e
 
 DOMAIN = "locutor"
 """`google.rpc.ErrorInfo.domain` of every error that Locutor itself raises."""
+
+# A status travels in headers, and a receiver refuses more than 8 KiB of them (gRPC's default): the caller would be told RESOURCE_EXHAUSTED.
+_STATUS_BYTES = 7000
+_VIOLATIONS_BYTES = 3500
+_VIOLATION_BYTES = 1000
 
 # From the most special class to the most general: the first that fits is the code of an error.
 _CODES: tuple[tuple[type[e.LocutorError], int], ...] = (
@@ -42,13 +49,13 @@ def code_name(error: e.LocutorError) -> str:
 
 
 def to_status(error: e.LocutorError) -> status_pb2.Status:
-    """The error as google.rpc.Status, with all that it knows in its details."""
+    """The error as google.rpc.Status, with all that it knows in its details, as far as headers may hold it.
+
+    What does not fit is cut: of many violations the first are told, and how many more there are.
+    """
     details: list = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata={"retryable": str(error.retryable).lower()})]
     if isinstance(error, e.InvalidInput):
-        bad = error_details_pb2.BadRequest()
-        for v in error.violations:
-            bad.field_violations.add(field=v.field, description=v.message, reason=v.reason)
-        details.append(bad)
+        details.append(_bad_request(error.violations))
     if error.retry_after_s is not None:
         delay = Duration()
         delay.FromNanoseconds(int(error.retry_after_s * 1e9))
@@ -58,7 +65,40 @@ def to_status(error: e.LocutorError) -> status_pb2.Status:
         box = Any()
         box.Pack(detail)
         packed.append(box)
-    return status_pb2.Status(code=code_of(error), message=error.message, details=packed)
+    left = _STATUS_BYTES - sum(detail.ByteSize() for detail in details)
+    return status_pb2.Status(code=code_of(error), message=_cut(error.message, left, _sent_bytes), details=packed)
+
+
+def _bad_request(violations: Sequence[e.FieldViolation]) -> error_details_pb2.BadRequest:
+    bad = error_details_pb2.BadRequest()
+    for index, v in enumerate(violations):
+        bad.field_violations.add(
+            field=_cut(v.field, _VIOLATION_BYTES, _utf8_bytes), description=_cut(v.message, _VIOLATION_BYTES, _utf8_bytes), reason=v.reason
+        )
+        if index and bad.ByteSize() > _VIOLATIONS_BYTES:
+            del bad.field_violations[-1]
+            bad.field_violations.add(description=f"and {len(violations) - index} more; mend these first", reason="MORE")
+            break
+    return bad
+
+
+def _utf8_bytes(character: str) -> int:
+    return len(character.encode())
+
+
+def _sent_bytes(character: str) -> int:
+    """A status's message travels twice: in the details as UTF-8, and on its own, percent-encoded."""
+    return _utf8_bytes(character) + (1 if " " <= character <= "~" and character != "%" else 3 * _utf8_bytes(character))
+
+
+def _cut(text: str, most_bytes: int, size_of: Callable[[str], int]) -> str:
+    """The text, or its beginning of about so many bytes and an ellipsis."""
+    used = 0
+    for index, character in enumerate(text):
+        used += size_of(character)
+        if used > most_bytes:
+            return text[:index] + "…"
+    return text
 
 
 def from_rpc_error(error: grpc.RpcError) -> e.LocutorError:

@@ -15,7 +15,7 @@ import grpc
 import grpc.aio
 
 from locutor.errors import InternalError, LocutorError, Unauthenticated
-from locutor.status import code_of, to_status
+from locutor.status import to_status
 
 log = logging.getLogger("locutor.serving")
 
@@ -29,7 +29,7 @@ async def abort(context: grpc.aio.ServicerContext, error: LocutorError) -> None:
     """End a call with an error and all its details."""
     status = to_status(error)
     metadata = (("grpc-status-details-bin", status.SerializeToString()),)
-    await context.abort(_CODES[code_of(error)], error.message, metadata)
+    await context.abort(_CODES[status.code], status.message, metadata)
 
 
 def _translated(error: Exception, method: str) -> LocutorError:
