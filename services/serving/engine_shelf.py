@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from locutor.errors import InvalidInput, MissingExtra
@@ -28,18 +28,25 @@ class EngineShelf(Generic[E]):
         """Name of the engine that is used where a request names none."""
         if self.default not in registry:
             raise InvalidInput.of("engine", f"{self.default!r} is not an engine of this service; choose from {', '.join(registry)}", "UNKNOWN_ENGINE")
-        self._loaded: dict[str, E] = {}
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._loads: dict[str, asyncio.Task[E]] = {}
 
     async def get(self, name: str = "") -> E:
         """The engine of that name (empty: the default), loaded first where it is not. Raises as `load_engine_class`, and `MissingWeights`."""
         name = name or self.default
-        if name not in self._loaded:
-            engine_class = load_engine_class(self._registry, name)
-            async with self._locks[name]:
-                if name not in self._loaded:
-                    self._loaded[name] = await asyncio.to_thread(engine_class, self._store, self._threads)
-        return self._loaded[name]
+        load = self._loads.get(name)
+        if load is None:
+            load = self._loads[name] = asyncio.create_task(asyncio.to_thread(self._load, name), name=f"load {name}")
+            load.add_done_callback(partial(self._loaded, name))
+        # Whoever asked first may go away: the others still wait for the same engine.
+        return await asyncio.shield(load)
+
+    def _loaded(self, name: str, load: asyncio.Task[E]) -> None:
+        if load.cancelled() or load.exception() is not None:
+            del self._loads[name]
+
+    def _load(self, name: str) -> E:
+        engine: E = self._class(name)(self._store, self._threads)
+        return engine
 
     async def models(self) -> list[ModelInfo]:
         """Every engine with its weights, installed or not."""
