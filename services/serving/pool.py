@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from locutor.errors import Overloaded
@@ -76,8 +76,10 @@ class EnginePool:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            # The thread still runs: its slot, and a generator's state, are free only when it has returned.
-            await asyncio.wait([future])
+            # The thread still runs: its slot, and a generator's state, are free only when it has returned, however often the caller is cancelled.
+            while not future.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
             if not future.cancelled():
                 future.exception()
             raise

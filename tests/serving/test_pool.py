@@ -59,6 +59,36 @@ async def test_a_cancelled_stream_stops_at_the_next_item_and_is_closed() -> None
     await pool.close()
 
 
+async def test_a_stream_that_is_cancelled_twice_still_waits_for_its_thread() -> None:
+    pool = EnginePool("t", workers=2)
+    begun, release, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def one() -> Iterator[int]:
+        try:
+            begun.set()
+            release.wait()
+            yield 1
+        finally:
+            closed.set()
+
+    async def consume() -> None:
+        async with contextlib.aclosing(pool.stream(one)) as items:
+            async for _ in items:
+                pass
+
+    task = asyncio.create_task(consume())
+    await asyncio.to_thread(begun.wait)
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0.05)
+    assert not task.done() and pool.load == 0.5
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert closed.is_set() and pool.load == 0
+    await pool.close()
+
+
 async def test_an_error_of_a_generator_reaches_the_caller_and_frees_the_slot() -> None:
     pool = EnginePool("t", workers=1, queue=0)
 
