@@ -41,13 +41,17 @@ class Address:
                 return cls(f"unix:{path}", True)
         elif uri.startswith("dns:"):
             host, _, port = uri.rpartition("/")[2].rpartition(":")
-            if host and port.isdigit():
+            if host and _is_port(port):
                 return cls(uri, host == "localhost")
         else:
             host, _, port = uri.removeprefix("tcp://").rstrip("/").rpartition(":")
-            if host and port.isdigit() and int(port) < 65536 and "/" not in host:
+            if host and _is_port(port) and "/" not in host:
                 return cls(f"{host}:{port}", _is_loopback(host))
         raise InvalidInput.of("address", f"{uri!r} is not an address; write unix:/path, tcp://host:port or dns:///name:port", "BAD_ADDRESS")
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) < 65536
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,7 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from locutor.address import MAX_MESSAGE_BYTES, Address
-from locutor.errors import LocutorError, Unavailable
+from locutor.errors import InvalidInput, LocutorError, Unavailable
 from services.serving.interceptors import ErrorInterceptor
 from services.serving.service import Service
 from services.serving.settings import ServingSettings
@@ -51,7 +53,7 @@ class GrpcServer:
         """URI that clients reach this server by; the port is filled in by `start`."""
 
     async def start(self) -> None:
-        """Bind and listen. Raises `Unavailable` where the address is taken."""
+        """Bind and listen. Raises `Unavailable` where the address is taken, and `InvalidInput` where a TLS file cannot be read."""
         # Made here and not before: it belongs to the event loop that it is made in.
         server = grpc.aio.server(interceptors=self._interceptors, options=_SERVER_OPTIONS)
         for service in self._services:
@@ -93,20 +95,33 @@ class GrpcServer:
         s = self._settings
         if s.tls_certificate is None or s.tls_key is None:
             return None
-        authority = s.tls_client_ca.read_bytes() if s.tls_client_ca else None
-        return grpc.ssl_server_credentials([(s.tls_key.read_bytes(), s.tls_certificate.read_bytes())], authority, authority is not None)
+        authority = _pem(s.tls_client_ca) if s.tls_client_ca else None
+        return grpc.ssl_server_credentials([(_pem(s.tls_key), _pem(s.tls_certificate))], authority, authority is not None)
+
+
+def _pem(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput.of("tls", f"{path} cannot be read ({error.strerror}); name a PEM file", "UNREADABLE_FILE") from error
 
 
 async def serve_until_signalled(server: GrpcServer) -> None:
-    """Start, load, then serve until SIGTERM or SIGINT; then drain."""
+    """Start, load, then serve until SIGTERM or SIGINT; then drain. A second signal ends the process at once."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        if asked.is_set():
+            os._exit(1)
+        asked.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
+        loop.add_signal_handler(number, ask)
     await server.start()
     print(f"listening on {server.address}", file=sys.stderr, flush=True)
     try:
-        # A signal while weights are fetched or loaded must end the process too.
+        # A signal while weights are fetched or loaded ends the process as soon as the file at hand is there: a thread cannot be interrupted.
         loading = asyncio.ensure_future(server.load())
         waiting = asyncio.ensure_future(asked.wait())
         await asyncio.wait([loading, waiting], return_when=asyncio.FIRST_COMPLETED)

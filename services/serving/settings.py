@@ -41,6 +41,8 @@ class ServingSettings:
         address = Address.parse(self.listen)
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise InvalidInput.of("tls", "a certificate and a key go together; give --tls-certificate and --tls-key", "BAD_TLS")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise InvalidInput.of("tls", "clients can be asked for certificates over TLS alone; give --tls-certificate and --tls-key too", "BAD_TLS")
         if self.workers < 1 or self.threads < 1 or self.queue < 0:
             raise InvalidInput.of("workers", f"found {self.workers} workers, {self.threads} threads, queue {self.queue}; 1, 1 and 0 are the least")
         if not address.is_local and self.tls_certificate is None and not self.trust_network:
@@ -57,8 +59,9 @@ class ServingSettings:
         parser = argparse.ArgumentParser(prog=program, description="Every option may also be set as LOCUTOR_<OPTION> in the environment.")
 
         def option(name: str, default: object, convert: type, text: str) -> None:
+            # argparse converts a default that is a text, and refuses it as it refuses an argument.
             value = os.environ.get("LOCUTOR_" + name.upper().replace("-", "_"), default)
-            parser.add_argument(f"--{name}", type=convert, default=None if value is None else convert(value), help=f"{text} (now: {value})")
+            parser.add_argument(f"--{name}", type=convert, default=value, help=f"{text} (now: {value})")
 
         option("listen", default_listen, str, "unix:/path or tcp://host:port")
         option("workers", 1, int, "calls of the engine at work at a time")

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -100,6 +101,29 @@ async def test_an_error_arrives_as_it_was_raised(number: int) -> None:
     assert getattr(got, "violations", ()) == getattr(raised, "violations", ())
 
 
+@pytest.mark.parametrize("text", ["is too long; cut it at a paragraph" * 4, "長すぎます" * 60], ids=["ascii", "japanese"])
+async def test_more_violations_than_headers_hold_are_told_as_far_as_they_do(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raised = e.InvalidInput([e.FieldViolation(f"texts[{index}]", text, "TEXT_TOO_LONG") for index in range(1000)])
+    monkeypatch.setattr("tests.serving.test_server.ERRORS", [raised])
+    async with running() as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await translate_pb2_grpc.TranslateServiceStub(channel).Translate(translate_pb2.TranslateRequest(engine="error 0"))
+    got = from_rpc_error(caught.value)
+    assert isinstance(got, e.InvalidInput)
+    told = len(got.violations) - 1
+    assert told > 2 and got.violations[:told] == raised.violations[:told]
+    assert got.violations[told].message.startswith(f"and {1000 - told} more")
+
+
+async def test_a_message_longer_than_headers_hold_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.serving.test_server.ERRORS", [e.NotFound("no job " + "é" * 100_000)])
+    async with running() as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await translate_pb2_grpc.TranslateServiceStub(channel).Translate(translate_pb2.TranslateRequest(engine="error 0"))
+    got = from_rpc_error(caught.value)
+    assert isinstance(got, e.NotFound) and got.message.startswith("no job éé") and got.message.endswith("é…")
+
+
 async def test_a_defect_is_internal_and_keeps_its_text_to_itself() -> None:
     async with running() as (_, channel):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -173,7 +197,27 @@ def test_listening_beyond_the_loopback_needs_tls_or_a_word(uri: str) -> None:
     assert ServingSettings(listen=uri, trust_network=True).listen == uri
 
 
-@pytest.mark.parametrize("uri", ["", "nonsense", "tcp://host", "unix:", "ftp://host:1", "tcp://host:99999"])
+def test_an_authority_for_clients_without_tls_is_refused_rather_than_ignored(tmp_path: Path) -> None:
+    with pytest.raises(e.InvalidInput, match="--tls-certificate"):
+        ServingSettings(tls_client_ca=tmp_path / "ca.pem")
+
+
+async def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    server = GrpcServer([Echo()], ServingSettings(tls_certificate=tmp_path / "no.pem", tls_key=tmp_path / "no.key"))
+    with pytest.raises(e.InvalidInput, match=r"no\.\w+ cannot be read"):
+        await server.start()
+
+
+def test_a_variable_that_is_no_number_is_refused_as_an_argument_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LOCUTOR_WORKERS", "2")
+    assert ServingSettings.from_arguments("x", "tcp://127.0.0.1:0", []).workers == 2
+    monkeypatch.setenv("LOCUTOR_WORKERS", "many")
+    with pytest.raises(SystemExit):
+        ServingSettings.from_arguments("x", "tcp://127.0.0.1:0", [])
+    assert "--workers: invalid int value: 'many'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("uri", ["", "nonsense", "tcp://host:²", "tcp://host", "unix:", "ftp://host:1", "tcp://host:99999"])
 def test_a_bad_address_is_refused_with_the_forms_that_are_right(uri: str) -> None:
     with pytest.raises(e.InvalidInput, match="unix:/path"):
         Address.parse(uri)
