@@ -158,7 +158,9 @@ def download(url: str, target: Path, size_bytes: int, report: Report) -> None:
         if have > size_bytes:  # of another version of the file
             target.unlink()
             have = 0
-        broken = _download_rest(url, target, have, report)
+        elif have == size_bytes and target.exists():  # by a process that was killed before it looked at the whole
+            return
+        broken = _download_rest(url, target, have, size_bytes, report)
         now = target.stat().st_size if target.exists() else 0
         if now >= size_bytes:
             return
@@ -166,8 +168,8 @@ def download(url: str, target: Path, size_bytes: int, report: Report) -> None:
             raise SourceFailed(f"{url}: {broken or 'the connection was closed'} after {now} of {size_bytes} bytes; a later attempt continues there")
 
 
-def _download_rest(url: str, target: Path, have: int, report: Report) -> str:
-    """One request for what follows the first `have` bytes. Returns what broke it off, if anything."""
+def _download_rest(url: str, target: Path, have: int, size_bytes: int, report: Report) -> str:
+    """One request for what follows the first `have` bytes. Returns what broke it off, if anything. No more is read than belongs there."""
     request = urllib.request.Request(url, headers={"User-Agent": "locutor", **({"Range": f"bytes={have}-"} if have else {})})
     try:
         with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S) as response:
@@ -177,6 +179,8 @@ def _download_rest(url: str, target: Path, have: int, report: Report) -> str:
                 while chunk := response.read(CHUNK_BYTES):
                     out.write(chunk)
                     report(out.tell())
+                    if out.tell() > size_bytes:
+                        break
     except urllib.error.HTTPError as error:
         raise (NotCarried if error.code in (404, 410) else SourceFailed)(f"{url} answered {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:

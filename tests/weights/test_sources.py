@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from locutor.errors import MissingWeights
-from services.weights import ModelStore
+from services.weights import FetchProgress, ModelStore
 from services.weights.sources import RegistrySource, SourceFailed
 from tests.weights.conftest import CONFIG, VOICE, Mirror, sha256
 
@@ -62,6 +62,30 @@ def test_a_later_attempt_continues_the_first(mirror: Mirror, tmp_path: Path) -> 
     mirror.requests.clear()
     assert (store.ensure("toy-voice") / "config.json").read_bytes() == CONFIG
     assert mirror.requests[0] == ("/toy-1.zip", "bytes=300000-")
+
+
+def test_what_had_come_whole_before_the_process_was_killed_is_not_asked_for_again(mirror: Mirror, tmp_path: Path) -> None:
+    archive = ModelStore(tmp_path).artifact("toy-voice").archives[0]
+    downloads = tmp_path / "models" / ".downloads"
+    downloads.mkdir(parents=True)
+    shutil.copyfile(mirror.folder / archive.file, downloads / f"{archive.sha256}.part")
+    assert (ModelStore(tmp_path / "models").ensure("toy-voice") / "voice.onnx").read_bytes() == VOICE
+    assert f"/{archive.file}" not in [path for path, _ in mirror.requests]
+
+
+def test_a_mirror_that_sends_more_than_belongs_there_is_left(mirror: Mirror, tmp_path: Path) -> None:
+    archive = ModelStore(tmp_path).artifact("toy-voice").archives[0]
+    with (mirror.folder / archive.file).open("ab") as file:
+        file.truncate(archive.size_bytes + 50_000_000)
+    most = 0
+
+    def watch(progress: FetchProgress) -> None:
+        nonlocal most
+        most = max(most, progress.done_bytes)
+
+    with pytest.raises(MissingWeights, match="came with the sha256"):
+        ModelStore(tmp_path / "models").ensure("toy-voice", watch)
+    assert most < archive.size_bytes + 3_000_000
 
 
 def test_a_server_without_range_starts_over(mirror: Mirror, tmp_path: Path) -> None:
