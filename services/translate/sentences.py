@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,8 @@ _ABBREVIATIONS = {"pt": ("sr", "sra", "srta", "dr", "dra", "drs", "prof", "profa
 _EDGE = re.compile(r"\s*(?:(?:[-*+•·–—]|#{1,6}|>|\d{1,3}[.)])\s+)?")
 """White space, and the mark of a list, heading or quotation."""
 _CLAUSE = re.compile(r"[;:,—–،；，、]\s*")
+
+_segmenting = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def _sentences(text: str, spans: Sequence[Span], language: str) -> Iterator[tupl
     base = langcodes.Language.get(language).language or "en"
     begin = 0
     for line in re.finditer(r"[^\n]*\n*", masked):
-        for sentence in _segmenter(base).segment(line.group()) if line.group().strip() else ():
+        for sentence in _segmented(line.group(), base):
             # pysbd may drop or change white space: what counts is where its sentences begin.
             end = masked.find(sentence.strip(), begin) + len(sentence.strip())
             if end >= begin + len(sentence.strip()) and not _abbreviated(masked[begin:end], base):
@@ -64,6 +67,15 @@ def _sentences(text: str, spans: Sequence[Span], language: str) -> Iterator[tupl
         if masked[begin : line.end()].strip():
             yield begin, line.end()
         begin = line.end()
+
+
+def _segmented(line: str, language: str) -> list[str]:
+    if not line.strip():
+        return []
+    # pysbd keeps the text that it works on in the segmenter.
+    with _segmenting:
+        found: list[str] = _segmenter(language).segment(line)
+    return found
 
 
 @lru_cache
