@@ -27,20 +27,9 @@ def seconds_to_samples(seconds: float | Fraction, sample_rate: int = PROGRAMME_R
     return nearest(exact_seconds(seconds) * sample_rate)
 
 
-def samples_to_seconds(samples: int, sample_rate: int = PROGRAMME_RATE) -> Fraction:
-    return Fraction(samples, sample_rate)
-
-
 def frame_to_sample(frame: int, frame_rate: Fraction, sample_rate: int = PROGRAMME_RATE) -> int:
     """First sample of frame number `frame`; also the number of samples that `frame` frames last."""
     return nearest(frame * sample_rate / Fraction(frame_rate))
-
-
-def sample_to_frame(sample: int, frame_rate: Fraction, sample_rate: int = PROGRAMME_RATE) -> int:
-    """Number of the frame that is shown while `sample` sounds."""
-    frame = floor(sample * Fraction(frame_rate) / sample_rate)
-    # A frame's first sample is rounded, so the sample may already be the next frame's.
-    return frame + 1 if frame_to_sample(frame + 1, frame_rate, sample_rate) <= sample else frame
 
 
 def frames_to_hold(samples: int, frame_rate: Fraction, sample_rate: int = PROGRAMME_RATE) -> int:

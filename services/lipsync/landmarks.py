@@ -49,10 +49,9 @@ FACE_OVAL = (
 )
 # fmt: on
 """Ring, clockwise from the forehead's middle."""
-FOREHEAD_TOP, CHIN, NOSE_TIP = 10, 152, 1
+FOREHEAD_TOP, CHIN = 10, 152
 FACE_LEFT, FACE_RIGHT = 234, 454
 UPPER_LIP_INNER, LOWER_LIP_INNER = 13, 14
-MOUTH_LEFT, MOUTH_RIGHT = 61, 291
 MESH_POINTS = 468
 """Points of the skin; the irises follow."""
 _MIRRORED = ((234, 454), (127, 356), (33, 263), (133, 362), (61, 291), (58, 288), (172, 397), (132, 361))

@@ -120,11 +120,6 @@ def _vowel(openness: float, backness: float, rounded: bool) -> MouthTarget:
 _TARGETS: dict[str, MouthTarget] = {symbol: _vowel(*place) for symbol, place in _VOWELS.items()} | _REDUCED | _CONSONANTS
 
 
-def is_silent(symbol: str) -> bool:
-    """True where `symbol` names no sound: empty, punctuation, or nothing but marks of tone, length and stress."""
-    return not any(_sounds(symbol))
-
-
 def mouth_targets(symbol: str) -> tuple[MouthTarget, ...]:
     """The targets a symbol passes through, in order: one for most, two for diphthongs and affricates, none for silence and punctuation.
 
