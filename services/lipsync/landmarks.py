@@ -8,7 +8,6 @@ import re
 import sys
 import tempfile
 import threading
-import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -150,7 +149,8 @@ class FaceLandmarker:
 
             class Detector(vision.FaceLandmarker):
                 def __del__(self) -> None:
-                    """Nothing: MediaPipe's own fails, with a traceback on the terminal, where the interpreter is ending."""
+                    """Nothing. MediaPipe's own closes the model on another thread and waits for it, wherever the garbage collector happens to run:
+                    inside that thread pool's lock it waits for ever, and where the interpreter is ending it fails with a traceback."""
 
             self._mediapipe: Any = mediapipe
             self._detector = vision.FaceLandmarker.create_from_options(
@@ -163,8 +163,6 @@ class FaceLandmarker:
                 )
             )
             self._detector.__class__ = Detector
-        self._release = weakref.finalize(self, self._detector.close)
-        self._release.atexit = False
         self._lock = threading.Lock()
         self._video = video
         self._frames = 0
@@ -191,8 +189,8 @@ class FaceLandmarker:
         ]
 
     def close(self) -> None:
-        """Let go of the model. The object is of no use afterwards."""
-        self._release()
+        """Let go of the model, which nothing else does. The object is of no use afterwards."""
+        self._detector.close()
 
     def __enter__(self) -> FaceLandmarker:
         return self
