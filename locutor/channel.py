@@ -39,10 +39,12 @@ class TlsFiles:
 def open_channel(address: str, token: str | None = None, tls: TlsFiles | None = None) -> grpc.Channel:
     """A channel to the server at `address` (a URI, see `Address.parse`). Nothing is sent yet.
 
-    `token` goes along with every call as a bearer token. Raises `InvalidInput` for an address that is none, and
-    where the token would leave this machine in clear text.
+    `token` goes along with every call as a bearer token. Raises `InvalidInput` for an address that is none, for a
+    token that no header can carry, and where the token would leave this machine in clear text.
     """
     parsed = Address.parse(address)
+    if token and not (token.isascii() and token.isprintable()):
+        raise InvalidInput.of("token", "holds characters that no token has; give it as the operator gave it, in printable ASCII", "BAD_TOKEN")
     if token and tls is None and not parsed.is_local:
         raise InvalidInput.of("token", f"the token would travel to {address} in clear text; give the server's certificate authority (TLS)", "TOKEN_IN_CLEAR")
     if tls is not None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import grpc
+
 from locutor.errors import ServiceLost
 from locutor.gateway.v1 import media_pb2, media_pb2_grpc
 
@@ -37,26 +39,34 @@ def upload_requests(source: BinaryIO, file_name: str) -> Iterator[media_pb2.Uplo
 
 
 def download(stub: media_pb2_grpc.MediaServiceStub, uri: str, path: Path) -> media_pb2.Media:
-    """Write the media `uri` to `path`, which appears only once it is whole.
+    """Write the media `uri` to `path`, which appears only once it is whole and has the digest that its URI tells.
 
     What an earlier, broken download left beside it (`.NAME.DIGEST.part`) is taken up where it ended. Raises what the
-    server refuses with as `grpc.RpcError`, and `ServiceLost` where the stream ended early.
+    server refuses with as `grpc.RpcError`, and `ServiceLost` where the stream ended early or brought other bytes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The URI is part of the name, so that the rest of another media is never taken for the rest of this one.
     part = path.with_name(f".{path.name}.{hashlib.sha256(uri.encode()).hexdigest()[:16]}.part")
-    with part.open("ab") as file:
-        offset = file.tell()
-        messages = stub.DownloadMedia(media_pb2.DownloadMediaRequest(uri=uri, offset_bytes=offset))
+    offset = part.stat().st_size if part.exists() else 0
+    messages = stub.DownloadMedia(media_pb2.DownloadMediaRequest(uri=uri, offset_bytes=offset))
+    try:
         media = next(messages).media
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.OUT_OF_RANGE:  # type: ignore[attr-defined]
+            part.unlink()  # longer than the media: nothing to go on from
+        raise
+    with part.open("ab") as file:
         for message in messages:
             file.write(message.data)
         size = file.tell()
         file.flush()
         os.fsync(file.fileno())
-    if size > media.size_bytes:
-        part.unlink()
     if size != media.size_bytes:
         raise ServiceLost(f"the download of {uri} ended after {size} of {media.size_bytes} bytes; start it again")
+    with part.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if media.uri != f"media/{digest}":
+        part.unlink()
+        raise ServiceLost(f"the download of {uri} is damaged: it has the sha256 {digest}; it was thrown away, start it again", reason="DAMAGED_DOWNLOAD")
     part.replace(path)
     return media

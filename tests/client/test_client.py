@@ -12,12 +12,13 @@ import grpc
 import pytest
 
 from locutor import LocutorClient
-from locutor.errors import InvalidInput, NotFound, ServiceLost, Unauthenticated
+from locutor.errors import InvalidInput, NotFound, OutOfRange, ServiceLost, Unauthenticated
 from locutor.gateway.v1 import job_pb2, job_pb2_grpc, media_pb2, media_pb2_grpc
 from locutor.status import code_of, to_status
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 CHUNK = 64 * 1024
+KNOWN = "media/" + hashlib.sha256(CONTENT).hexdigest()
 
 
 class Gateway(media_pb2_grpc.MediaServiceServicer, job_pb2_grpc.JobServiceServicer):
@@ -37,9 +38,11 @@ class Gateway(media_pb2_grpc.MediaServiceServicer, job_pb2_grpc.JobServiceServic
 
     def DownloadMedia(self, request: media_pb2.DownloadMediaRequest, context: grpc.ServicerContext) -> Iterator[media_pb2.DownloadMediaResponse]:
         self._check(context)
-        if request.uri != "media/known":
+        if request.uri != KNOWN:
             refuse(context, NotFound("there is no such media", reason="MEDIA_NOT_FOUND"))
         self.offsets.append(request.offset_bytes)
+        if request.offset_bytes > len(CONTENT):
+            refuse(context, OutOfRange.of("offset_bytes", "lies behind the end"))
         yield media_pb2.DownloadMediaResponse(media=media_pb2.Media(uri=request.uri, size_bytes=len(CONTENT)))
         sent = 0
         for begin in range(request.offset_bytes, len(CONTENT), CHUNK):
@@ -101,9 +104,9 @@ def test_download_appears_only_when_whole_and_goes_on_where_it_broke_off(gateway
     target = tmp_path / "out" / "video.mp4"
     gateway.break_after_bytes = 5 * CHUNK
     with pytest.raises(ServiceLost):
-        client.download("media/known", target)
+        client.download(KNOWN, target)
     assert not target.exists()
-    client.download("media/known", target)
+    client.download(KNOWN, target)
     assert target.read_bytes() == CONTENT
     assert gateway.offsets == [0, 5 * CHUNK]
     assert [path.name for path in target.parent.iterdir()] == ["video.mp4"]
@@ -113,7 +116,7 @@ def test_download_of_other_media_does_not_go_on_from_this_one(gateway: Gateway, 
     target = tmp_path / "video.mp4"
     gateway.break_after_bytes = CHUNK
     with pytest.raises(ServiceLost):
-        client.download("media/known", target)
+        client.download(KNOWN, target)
     with pytest.raises(NotFound, match="no such media") as caught:
         client.download("media/unknown", target)
     assert caught.value.reason == "MEDIA_NOT_FOUND"
@@ -122,12 +125,35 @@ def test_download_of_other_media_does_not_go_on_from_this_one(gateway: Gateway, 
 
 def test_download_begins_anew_where_the_rest_is_longer_than_the_media(gateway: Gateway, client: LocutorClient, tmp_path: Path) -> None:
     target = tmp_path / "video.mp4"
-    part = tmp_path / f".video.mp4.{hashlib.sha256(b'media/known').hexdigest()[:16]}.part"
+    part = tmp_path / f".video.mp4.{hashlib.sha256(KNOWN.encode()).hexdigest()[:16]}.part"
     part.write_bytes(CONTENT + b"too much")
-    with pytest.raises(ServiceLost):
-        client.download("media/known", target)
-    client.download("media/known", target)
+    with pytest.raises(OutOfRange):
+        client.download(KNOWN, target)
+    client.download(KNOWN, target)
     assert target.read_bytes() == CONTENT
+
+
+def test_a_damaged_rest_is_thrown_away_and_not_taken_for_the_media(client: LocutorClient, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / f".video.mp4.{hashlib.sha256(KNOWN.encode()).hexdigest()[:16]}.part").write_bytes(b"x" * len(CONTENT))
+    with pytest.raises(ServiceLost, match="is damaged") as caught:
+        client.download(KNOWN, out / "video.mp4")
+    assert caught.value.retryable and list(out.iterdir()) == []
+    client.download(KNOWN, out / "video.mp4")
+    assert (out / "video.mp4").read_bytes() == CONTENT
+
+
+def test_a_refused_download_leaves_nothing_behind(client: LocutorClient, tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        client.download("media/unknown", tmp_path / "out" / "video.mp4")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("token", ["schlüssel", "two\nlines"])
+def test_a_token_that_no_header_can_carry_is_refused(token: str) -> None:
+    with pytest.raises(InvalidInput, match="printable ASCII"):
+        LocutorClient("unix:/nowhere", token)
 
 
 def test_upload_sends_chunks_with_the_type_that_the_bytes_have(gateway: Gateway, client: LocutorClient, tmp_path: Path) -> None:
@@ -162,7 +188,7 @@ def test_token_goes_along_with_every_kind_of_call(gateway: Gateway, client: Locu
         client.upload(b"x")
     with LocutorClient(client.address, "secret") as known:
         known.upload(b"x")
-        known.download("media/known", tmp_path / "video.mp4")
+        known.download(KNOWN, tmp_path / "video.mp4")
 
 
 def test_token_does_not_leave_the_machine_in_clear_text() -> None:
