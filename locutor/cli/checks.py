@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
@@ -53,8 +54,10 @@ def machine() -> Iterator[Finding]:
 
 def disk() -> Iterator[Finding]:
     """Room and permission where weights and jobs are kept."""
-    import platformdirs
-
+    try:
+        import platformdirs
+    except ImportError:
+        return  # with the extra that brings it, the check of the extras speaks of it
     places = {
         "models folder": Path(os.environ.get("LOCUTOR_MODELS") or platformdirs.user_cache_path("locutor") / "models"),
         "data folder": Path(os.environ.get("LOCUTOR_DATA") or platformdirs.user_data_dir("locutor", appauthor=False)),
@@ -126,7 +129,11 @@ def engines() -> Iterator[Finding]:
     from services.engine import load_engine_class
 
     for service in ("asr", "tts", "translate", "lipsync"):
-        registry = importlib.import_module(f"services.{service}.engine").ENGINES
+        try:
+            registry = importlib.import_module(f"services.{service}.engine").ENGINES
+        except ImportError as error:
+            yield Finding(FAIL, f"engines of {service}", f"cannot be looked at: {error}", f"pip install 'locutor[{service}]'")
+            continue
         for name in registry:
             try:
                 load_engine_class(registry, name)

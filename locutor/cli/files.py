@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def check_image(option: str, path: Path) -> None:
         raise InvalidInput.of(
             option, f"{path} is not a PNG, JPEG or WebP image (it begins with {head!r}); give a photograph or a drawing of one face", "NOT_AN_IMAGE"
         )
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Refuse a folder that cannot be made, or written into: better now than when the work is done. Raises `InvalidInput`."""
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise InvalidInput.of(option, f"{folder} cannot be written into ({error.strerror}); name a folder that can", "NOT_WRITABLE") from error
 
 
 def find_translations(script: Path, locales: Sequence[str]) -> dict[str, Path]:

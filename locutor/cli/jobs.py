@@ -115,9 +115,10 @@ def download(
     tls_key: options.TlsKey = None,
 ) -> None:
     """Download the outputs that a job has. Called again after it broke off, it goes on."""
-    from locutor.cli import outputs
+    from locutor.cli import files, outputs
     from locutor.cli.connection import Connection
 
+    files.check_folder("--out", out)
     with Connection(gateway, token, tls_ca, tls_cert, tls_key).open() as client:
         job = client.job(job_id)
         saved = outputs.save(client, job, out, name or job.id)

@@ -45,7 +45,8 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         print(
-            f"error: a defect of locutor: {type(error).__name__}: {error}\nPlease report it with the output of: locutor --debug {' '.join(sys.argv[1:])}",
+            # The arguments are not repeated: a token may be among them, and this text ends in logs.
+            f"error: a defect of locutor: {type(error).__name__}: {error}\nPlease report it with what the same command says after: locutor --debug",
             file=sys.stderr,
         )
         sys.exit(failures.FAILED)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locutor.client import LocutorClient
+from locutor.errors import Unavailable
 from locutor.gateway.v1 import job_pb2
 from locutor.gateway.v1.job_pb2 import Job
 
@@ -34,7 +35,11 @@ def save(client: LocutorClient, job: Job, folder: Path, name: str) -> list[Saved
     for result in job.results:
         for output in result.outputs:
             path = folder / f"{name}.{result.locale}{SUFFIXES[output.kind]}"
-            media = client.download(output.media.uri, path)
+            try:
+                media = client.download(output.media.uri, path)
+            except OSError as error:
+                remedy = f"make room, then: locutor jobs download {job.id} --out DIR"
+                raise Unavailable(f"{path} cannot be written ({error.strerror}); {remedy}", reason="NOT_WRITABLE") from error
             kind = job_pb2.OutputKind.Name(output.kind).removeprefix("OUTPUT_KIND_").lower()
             saved.append(SavedOutput(result.locale, kind, path, media.size_bytes))
     return saved

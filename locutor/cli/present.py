@@ -35,9 +35,11 @@ def present(
     size: Annotated[str, typer.Option("--size", help="720p, 1080p, 9:16, 1:1 or WIDTHxHEIGHT.")] = "720p",
     background: Annotated[str, typer.Option("--background", help="blur, a colour such as '#1e293b', or an image file.")] = "blur",
     rate: Annotated[float | None, typer.Option("--rate", help="Speaking rate, 0.5 to 2.")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, other blinks and head movements.")] = 0,
-    expression: Annotated[int | None, typer.Option("--expression", metavar="PERCENT", help="Strength of lips, jaw and brows, 0 to 150.", min=0)] = None,
-    head_motion: Annotated[int | None, typer.Option("--head-motion", metavar="PERCENT", help="Strength of head movements, 0 to 150.", min=0)] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**64 - 1, metavar="NUMBER", help="Another seed, other blinks and head movements.")] = 0,
+    expression: Annotated[
+        int | None, typer.Option("--expression", metavar="PERCENT", help="Strength of lips, jaw and brows, 0 to 150.", min=0, max=150)
+    ] = None,
+    head_motion: Annotated[int | None, typer.Option("--head-motion", metavar="PERCENT", help="Strength of head movements, 0 to 150.", min=0, max=150)] = None,
     glossary: Annotated[
         Path | None, typer.Option("--glossary", metavar="CSV", help="Terms whose translation is decided: source,target,case_sensitive.")
     ] = None,
@@ -93,6 +95,7 @@ def present(
         glossary_file=glossary,
         consent=Consent(stated_by=consent_by, statement=consent),
     )
+    files.check_folder("--out", out)
     interruption = Interruption()
     try:
         with Connection(gateway, token, tls_ca, tls_cert, tls_key).open(works=True) as client:

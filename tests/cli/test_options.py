@@ -45,6 +45,9 @@ def test_help_names_every_command() -> None:
         (["SCRIPT", "--face", "FACE", "--to", "es", "--gateway", "dns:///far:1", "--token", "t"], ("--token", "clear text")),
         (["SCRIPT", "--face", "FACE", "--to", "es", "--gateway", "dns:///far:1", "--tls-ca", "no.pem"], ("--tls-ca", "no.pem cannot be read")),
         (["SCRIPT", "--face", "FACE"], ("--to",)),
+        (["SCRIPT", "--face", "FACE", "--to", "es", "--out", "FACE"], ("--out: ", "cannot be written into (Not a directory)")),
+        (["SCRIPT", "--face", "FACE", "--to", "es", "--seed", "99999999999999999999999"], ("--seed",)),
+        (["SCRIPT", "--face", "FACE", "--to", "es", "--expression", "9999999999"], ("--expression",)),
     ],
 )
 def test_refused_before_anything_is_asked(script: Path, astronaut: Path, tmp_path: Path, arguments: list[str], parts: tuple[str, ...]) -> None:
@@ -123,6 +126,17 @@ def test_models_that_are_missing_offline_are_named(tmp_path: Path) -> None:
     done = run(["models", "fetch", "mediapipe-face-landmarker"], {"LOCUTOR_MODELS": str(tmp_path), "LOCUTOR_OFFLINE": "1"})
     assert done.returncode == 1
     assert "face_landmarker_v2.task" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_doctor_names_the_extras_of_a_machine_that_has_the_client_alone() -> None:
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(('numpy', 'platformdirs', 'filelock', 'av'))); sys.argv = ['locutor', 'doctor', '--json'];"
+        "from locutor.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    failed = {finding["subject"]: finding["remedy"] for finding in json.loads(done.stdout) if finding["level"] == "FAIL"}
+    assert done.returncode == 1, done.stderr
+    assert failed["codecs"] and failed["weights"] and failed["engines of tts"] == "pip install 'locutor[tts]'"
 
 
 def test_doctor_finds_what_is_missing(tmp_path: Path) -> None:
