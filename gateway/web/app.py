@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import grpc.aio
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.datastructures import FormData, UploadFile
@@ -23,16 +22,15 @@ from starlette.templating import Jinja2Templates
 from gateway.web.backend import Backend
 from gateway.web.byterange import parse_range
 from gateway.web.form import SIZES, locales_of, name_of_locale, spec_of, violations_by_input
-from gateway.web.security import PageHeaders
+from gateway.web.security import BodyLimit, PageHeaders
 from gateway.web.view import KIND_SLUGS, file_name_of, view_of
 from locutor.errors import InvalidInput, LocutorError, NotFound, Unauthenticated
-from locutor.status import code_of, from_rpc_error
+from locutor.status import code_of
 
 _HERE = Path(__file__).parent
 _HTTP_STATUS = {3: 422, 5: 404, 6: 409, 7: 403, 8: 429, 9: 503, 11: 422, 14: 503, 16: 401}
 """From google.rpc.Code to HTTP; any other is 500. 422 instead of 400, for a form that was read but cannot be used."""
 
-MAX_FILE_BYTES = 32 * 1024 * 1024
 _COOKIE = "locutor_token"
 
 templates = Jinja2Templates(directory=_HERE / "templates")
@@ -48,7 +46,7 @@ def create_app(gateway_address: str, *, needs_token: bool = False, local_only: b
         yield
         await app.state.backend.close()
 
-    middleware = [Middleware(PageHeaders)]
+    middleware = [Middleware(PageHeaders), Middleware(BodyLimit)]
     if local_only:
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"]))
     return Starlette(
@@ -66,7 +64,7 @@ def create_app(gateway_address: str, *, needs_token: bool = False, local_only: b
             Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
         ],
         middleware=middleware,
-        exception_handlers={LocutorError: on_error, grpc.aio.AioRpcError: on_rpc_error, HTTPException: on_http_error},
+        exception_handlers={LocutorError: on_error, HTTPException: on_http_error},
         lifespan=lifespan,
     )
 
@@ -80,21 +78,23 @@ async def form_page(request: Request) -> Response:
 async def upload_face(request: Request) -> Response:
     """Keep the image and say whether it will do, while the person still writes the script."""
     _same_origin(request)
-    async with request.form(max_files=1, max_part_size=MAX_FILE_BYTES) as form:
-        uri = await _upload(request, form)
+    backend = _backend(request)
+    async with request.form(max_files=1) as form:
+        uri = await _upload(backend, form)
     if not uri:
         raise InvalidInput.of("present.face_uri", "no file arrived; choose an image of a face", "MISSING")
-    inspection = await _backend(request).inspect_face(uri)
+    inspection = await backend.inspect_face(uri)
     findings = [{"error": f.severity == 2, "message": f.message} for f in inspection.findings]
     return JSONResponse({"uri": uri, "usable": inspection.usable, "findings": findings})
 
 
 async def create_job(request: Request) -> Response:
     _same_origin(request)
-    async with request.form(max_files=1, max_part_size=MAX_FILE_BYTES) as form:
+    backend = _backend(request)
+    async with request.form(max_files=1) as form:
         try:
-            face = str(form.get("face_uri", "")) or await _upload(request, form)
-            job = await _backend(request).create_job(spec_of(form, face), str(form.get("request_id", ""))[:128])
+            face = str(form.get("face_uri", "")) or await _upload(backend, form)
+            job = await backend.create_job(spec_of(form, face), str(form.get("request_id", ""))[:128])
         except InvalidInput as error:
             return await _refused(request, form, error)
     target = request.url_for("job_page", job=job.id).path
@@ -161,6 +161,8 @@ async def download(request: Request) -> Response:
     }
     if partial:
         headers["Content-Range"] = f"bytes {first}-{last}/{media.size_bytes}"
+    if request.method == "HEAD":
+        return Response(status_code=206 if partial else 200, headers=headers, media_type=media.content_type)
     return StreamingResponse(backend.download(media.uri, first, last), 206 if partial else 200, headers, media_type=media.content_type)
 
 
@@ -175,7 +177,9 @@ async def login_page(request: Request) -> Response:
     except Unauthenticated:
         return templates.TemplateResponse(request, "login.html", {"wrong": True}, 401)
     response = RedirectResponse("/", 303)
-    response.set_cookie(_COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https", max_age=30 * 86400)
+    # This server speaks plain HTTP: only the browser knows whether a proxy before it speaks TLS.
+    secure = request.headers.get("origin", "").startswith("https:")
+    response.set_cookie(_COOKIE, token, httponly=True, samesite="strict", secure=secure, max_age=30 * 86400)
     return response
 
 
@@ -188,11 +192,6 @@ async def on_error(request: Request, error: Exception) -> Response:
     if _wants_json(request):
         return JSONResponse({"message": error.message, "errors": violations_by_input(error)}, status, headers)
     return templates.TemplateResponse(request, "error.html", {"message": error.message, "status": status}, status, headers)
-
-
-async def on_rpc_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, grpc.aio.AioRpcError)
-    return await on_error(request, from_rpc_error(error))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -212,11 +211,11 @@ async def _refused(request: Request, form: FormData, error: InvalidInput) -> Res
     return templates.TemplateResponse(request, "form.html", context, 422)
 
 
-async def _upload(request: Request, form: FormData) -> str:
+async def _upload(backend: Backend, form: FormData) -> str:
     file = form.get("face")
     if not isinstance(file, UploadFile) or not file.size:
         return ""
-    return await _backend(request).upload(file)
+    return await backend.upload(file)
 
 
 def _backend(request: Request) -> Backend:

@@ -8,6 +8,7 @@ import grpc.aio
 from starlette.datastructures import UploadFile
 
 from locutor.address import CHANNEL_OPTIONS, Address
+from locutor.errors import Unauthenticated
 from locutor.gateway.v1 import catalog_pb2, catalog_pb2_grpc, job_pb2, job_pb2_grpc, media_pb2, media_pb2_grpc
 from locutor.lipsync.v1 import lipsync_pb2
 from locutor.status import from_rpc_error
@@ -24,7 +25,9 @@ class Backend:
 
     @classmethod
     def of(cls, shared: Backend, token: str) -> Backend:
-        """The same channel, with a person's token."""
+        """The same channel, with a person's token. Raises `Unauthenticated` for one that no header can carry."""
+        if not (token.isascii() and token.isprintable()):
+            raise Unauthenticated("this token holds characters that no token has")
         own = cls.__new__(cls)
         own._channel = shared._channel
         own._metadata = (("authorization", f"Bearer {token}"),)

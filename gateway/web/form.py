@@ -41,8 +41,11 @@ class LocaleChoice:
 
 
 def name_of_locale(tag: str) -> str:
-    """ "pt-BR" -> "Portuguese (Brazil)"."""
-    return langcodes.Language.get(tag).display_name("en")
+    """ "pt-BR" -> "Portuguese (Brazil)"; what is no tag stays as it is."""
+    try:
+        return langcodes.Language.get(tag).display_name("en")
+    except langcodes.LanguageTagError:
+        return tag
 
 
 def locales_of(catalog: catalog_pb2.GetCatalogResponse) -> list[LocaleChoice]:

@@ -35,20 +35,23 @@ class WebServer:
     def __init__(self, gateway_address: str, listen: str = "tcp://127.0.0.1:8080", *, needs_token: bool = False, trust_network: bool = False) -> None:
         """`needs_token`: the gateway asks for tokens, so the pages ask for one too and hand it on.
 
-        Raises `InvalidInput` where `listen` is reachable from other machines and the gateway asks for no tokens.
+        Raises `InvalidInput` where `listen` is reachable from other machines and `trust_network` is not set: pages, and
+        the tokens of those who log in, travel in clear text.
         """
         address = Address.parse(listen)
         if listen.startswith(("unix:", "dns:")):
             raise InvalidInput.of("web", f"{listen!r} is not a TCP address; write tcp://host:port", "BAD_ADDRESS")
-        if not address.is_local and not needs_token and not trust_network:
+        if not address.is_local and not trust_network:
             raise InvalidInput.of(
                 "web",
-                f"{listen} is reachable from other machines, and the gateway asks for no tokens; set up tokens, or trust the network explicitly",
-                "OPEN_ACCESS_REFUSED",
+                f"{listen} is reachable from other machines, and the web form speaks no TLS; listen on 127.0.0.1, "
+                "or put a proxy that does before it and say --trust-network",
+                "PLAINTEXT_REFUSED",
             )
         host, _, port = address.target.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
-        self._app = create_app(gateway_address, needs_token=needs_token, local_only=address.is_local)
+        # A page that reaches the loopback through a rebound name has no token: with tokens, a proxy on this machine may use any name.
+        self._app = create_app(gateway_address, needs_token=needs_token, local_only=address.is_local and not needs_token)
         self._server: _Uvicorn | None = None
         self._task: asyncio.Task[None] | None = None
         self.url = ""

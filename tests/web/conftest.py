@@ -53,8 +53,8 @@ def form_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     if _CHROMIUM is None:
         if os.environ.get("CI"):
-            pytest.fail("Chromium is not installed, and in CI it must be: `make browser`")
-        pytest.skip("Chromium is not installed: `make browser` does it where apt is there and may be used")
+            pytest.fail("Chromium is not installed, and in CI it must be: `make test` installs it")
+        pytest.skip("Chromium is not installed: `make test` does it where apt is there and may be used")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
         yield browser

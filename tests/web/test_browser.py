@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 _MINUTES = 240_000
 
@@ -70,6 +70,42 @@ def test_a_picture_without_a_face_is_refused_while_the_person_still_writes(page:
     page.set_input_files("#face", no_face)
     expect(page.locator("#face-findings .error")).to_contain_text("face", timeout=60_000)
     expect(page.locator("#face-findings")).not_to_contain_text("This face will do")
+
+
+def test_the_face_that_was_chosen_last_is_the_one_that_is_used(page: Page, astronaut: Path, no_face: Path) -> None:
+    held: list[Route] = []
+
+    def answer(route: Route, uri: str) -> None:
+        route.fulfill(json={"uri": uri, "usable": True, "findings": []})
+
+    page.route("**/faces", lambda route: held.append(route) if not held else answer(route, "media/second"))
+    with page.expect_request("**/faces"):
+        page.set_input_files("#face", no_face)
+    page.set_input_files("#face", astronaut)
+    expect(page.locator("#face-uri")).to_have_value("media/second")
+    with page.expect_response("**/faces"):
+        answer(held[0], "media/first")
+    page.wait_for_timeout(200)
+    expect(page.locator("#face-uri")).to_have_value("media/second")
+
+
+def test_a_face_that_could_not_be_sent_is_said_so_and_sent_with_the_form(page: Page, astronaut: Path) -> None:
+    page.route("**/faces", lambda route: route.abort())
+    page.set_input_files("#face", astronaut)
+    expect(page.locator("#face-findings .warning")).to_contain_text("when the form is sent")
+    page.get_by_label("Script", exact=True).fill("[dance]")
+    page.locator("#consent").check()
+    page.get_by_role("button", name="Make the videos").click()
+    expect(page.locator("[data-errors=script] p").first).to_contain_text("dance", timeout=60_000)
+
+
+def test_who_comes_back_to_the_form_asks_for_another_job(page: Page) -> None:
+    before = page.locator("#request-id").input_value()
+    page.evaluate(
+        "() => { document.getElementById('submit').disabled = true; window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })); }"
+    )
+    expect(page.get_by_role("button", name="Make the videos")).to_be_enabled()
+    assert page.locator("#request-id").input_value() not in ("", before)
 
 
 def test_a_refusal_is_shown_beside_its_input_and_nothing_is_lost(page: Page, astronaut: Path) -> None:

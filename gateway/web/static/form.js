@@ -40,24 +40,34 @@ script.addEventListener("input", countScript);
 $("script-file").addEventListener("change", (event) => openScript(event.target.files[0]));
 
 // The face: sent and inspected as soon as it is chosen.
+const MAX_FACE_MB = 64;
 let faceCheck = Promise.resolve();
+let chosenFace;
 async function checkFace(file) {
   const findings = $("face-findings");
+  const tell = (rows) => findings.replaceChildren(...rows.map(([className, textContent]) => Object.assign(document.createElement("p"), { className, textContent })));
+  chosenFace = file;
   $("face-uri").value = "";
+  tell([]);
   if (!file) return;
+  if (file.size > MAX_FACE_MB * 1024 * 1024) return tell([["error", `${file.name} has ${Math.round(file.size / 1024 / 1024)} MB. Choose an image of at most ${MAX_FACE_MB} MB.`]]);
   $("face-preview").src = URL.createObjectURL(file);
   $("face-preview").hidden = false;
   $("face-prompt").hidden = true;
-  findings.replaceChildren(Object.assign(document.createElement("p"), { className: "hint", textContent: "Looking at the face …" }));
+  tell([["hint", "Looking at the face …"]]);
   const body = new FormData();
   body.append("face", file);
-  const { ok, answer } = await send("/faces", body);
+  const sent = await send("/faces", body).catch(() => null);
+  // Another may have been chosen meanwhile: this answer is not about it.
+  if (file !== chosenFace) return;
+  if (!sent) return tell([["warning", "The face could not be looked at. It will be when the form is sent."]]);
+  const { ok, answer } = sent;
   const rows = ok ? answer.findings.map((f) => [f.error ? "error" : "warning", f.message]) : Object.values(answer.errors).flat().concat(answer.message && !Object.keys(answer.errors).length ? [answer.message] : []).map((m) => ["error", m]);
   if (ok && answer.usable) {
     $("face-uri").value = answer.uri;
     rows.unshift(["fine", "This face will do."]);
   }
-  findings.replaceChildren(...rows.map(([className, textContent]) => Object.assign(document.createElement("p"), { className, textContent })));
+  tell(rows);
 }
 $("face").addEventListener("change", (event) => { faceCheck = checkFace(event.target.files[0]); });
 
@@ -91,7 +101,13 @@ form.addEventListener("input", explain);
 function showColor() { $("color-label").hidden = $("background").value !== "color"; }
 $("background").addEventListener("change", showColor);
 
-$("request-id").value = Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
+function beginRequest() {
+  $("request-id").value = Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
+  $("submit").disabled = false;
+  $("busy").textContent = "";
+}
+// Who comes back to a page that the browser kept asks for another job.
+window.addEventListener("pageshow", (event) => { if (event.persisted) beginRequest(); });
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   $("submit").disabled = true;
@@ -109,6 +125,7 @@ form.addEventListener("submit", async (event) => {
   $("submit").disabled = false;
   $("busy").textContent = "";
 });
+beginRequest();
 countScript();
 explain();
 showColor();
