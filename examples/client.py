@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import uuid
 from pathlib import Path
 
 from locutor import LocutorClient
@@ -49,7 +50,7 @@ def main() -> int:
         )
         try:
             # The same request_id never makes a second job, so this call may be repeated after a lost connection.
-            job = client.create_present_job(spec)
+            job = client.create_present_job(spec, request_id=uuid.uuid4().hex)
         except InvalidInput as error:
             for violation in error.violations:
                 print(f"{violation.field}: {violation.message} [{violation.reason}]", file=sys.stderr)
