@@ -37,9 +37,11 @@ def present(
     rate: Annotated[float | None, typer.Option("--rate", help="Speaking rate, 0.5 to 2.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**64 - 1, metavar="NUMBER", help="Another seed, other blinks and head movements.")] = 0,
     expression: Annotated[
-        int | None, typer.Option("--expression", metavar="PERCENT", help="Strength of lips, jaw and brows, 0 to 150.", min=0, max=150)
+        int | None, typer.Option("--expression", metavar="PERCENT", help="Strength of lips, jaw and brows, 0 to 150.", min=0, max=2**32 - 1)
     ] = None,
-    head_motion: Annotated[int | None, typer.Option("--head-motion", metavar="PERCENT", help="Strength of head movements, 0 to 150.", min=0, max=150)] = None,
+    head_motion: Annotated[
+        int | None, typer.Option("--head-motion", metavar="PERCENT", help="Strength of head movements, 0 to 150.", min=0, max=2**32 - 1)
+    ] = None,
     glossary: Annotated[
         Path | None, typer.Option("--glossary", metavar="CSV", help="Terms whose translation is decided: source,target,case_sensitive.")
     ] = None,
