@@ -30,9 +30,11 @@ _OPEN_LEAST = 0.03
 """Eyes less open than this, in interpupillary distances, are shut in the portrait and stay so; so do those beyond the picture's edge."""
 _OVERLAP = 0.012
 """How far a shut upper lid reaches below the lower lid's edge, in interpupillary distances: over its wet rim."""
+_LOWER_LID_RISE = 0.07
+"""Of the eye's opening, what the lower lid does when it shuts: the line of the lashes is flatter than the lower lid's edge."""
 _BULGE = 0.06
 """How much brighter a shut lid's middle is: it lies on a ball that is lit from above."""
-_CREASE_DEPTH, _CREASE_HEIGHT, _CREASE_HALF_WIDTH = 0.06, 0.040, 0.024
+_CREASE_DEPTH, _CREASE_HEIGHT, _CREASE_HALF_WIDTH = 0.08, 0.040, 0.024
 """The fold above a shut lid, over its open edge."""
 _LASH_CHANNELS = np.array([1.0, 0.5, 0.5], np.float32)
 """Exponents on what lashes leave of luma and chroma: skin seen through them turns browner, not greyer."""
@@ -143,7 +145,8 @@ def paint_eye(eye: Eye, at: np.ndarray, blink: float, gaze_x: float, gaze_y: flo
     cover = lid[..., 3] * np.clip(0.5 + (edge - t) / 0.016, 0.0, 1.0) * shown
     # The lid's shadow on the eye.
     shadow = 1.0 - 0.22 * min(1.0, blink * 2) * np.exp(-np.clip(t - edge, 0.0, None) / 0.03) * fade * ((t < lower) & (t > upper))
-    lashes = sampled(eye.lashes, at - travel[..., None] * eye.down.astype(np.float32))
+    ride = travel - np.float32(_LOWER_LID_RISE * blink) * (lower - upper)
+    lashes = sampled(eye.lashes, at - ride[..., None] * eye.down.astype(np.float32))
     lashes = (1.0 - shown * (1.0 - lashes))[..., None] ** _LASH_CHANNELS
     under = (shadow * (1.0 - cover))[..., None].astype(np.float32)
     over = (over * under + lid[..., :3] * (cover * bulge * crease)[..., None].astype(np.float32)) * lashes

@@ -29,7 +29,7 @@ _SHADE = 0.25
 """What is less darker than the skin is shade and make-up, which does not ride down with the lashes."""
 _GRAIN_FROM, _GRAIN_SIZE, _GRAIN_MOST = 0.26, 0.012, 3.0
 """Fine structure of the skin is taken from this far below, finer than this, in interpupillary distances; no stronger than this, in steps of luma."""
-_LASH_LEAST, _LINE_DEPTH, _LINE_HALF_WIDTH = 0.20, 0.62, 0.011
+_LASH_LEAST, _LINE_DEPTH, _LINE_HALF_WIDTH = 0.20, 0.68, 0.014
 """The darkest of lashes over the skin; the depth and half width of the line that every shut lid shows, however fair its lashes."""
 _ROWS = 24
 """Of the lid's edge laid straight, from above the rim to below the edge."""
@@ -89,7 +89,7 @@ def shut_lid(ycc: np.ndarray, shape: EyeShape, rect: Rect) -> tuple[np.ndarray, 
     luma = picture[..., 0]
     skin &= luma > _SKIN_LUMA_LEAST * float(np.median(luma[skin] if skin.any() else luma))
     grown = _grown(picture, skin, shape.unit)
-    place = eased((above + rim + _FEATHER) / _FEATHER) * (1.0 - eased((beside + 0.14) / 0.24))
+    place = eased((above + rim + _FEATHER) / _FEATHER) * (1.0 - eased((beside + 0.16) / 0.26))
     darkness = np.clip(1.0 - luma / np.maximum(grown[..., 0], 1.0), 0.0, 1.0 - _LASH_LEAST)
     darkness = (np.clip(darkness - _SHADE, 0.0, None) / (1.0 - _SHADE)).astype(np.float32)
     grown = grown + np.where(skin, 0.0, 1.0)[..., None].astype(np.float32) * _grain(ycc, shape, rect)
@@ -138,9 +138,10 @@ def _lashes(darkness: np.ndarray, shape: EyeShape, rect: Rect, s: np.ndarray, ab
     measured = sampled(straightened, np.stack([column, row], -1)) * eased((above + rim + 0.02) / 0.02)
     along = shape.along(s)
     # Thin towards the nose, where lashes are few.
-    taper = (1.0 - eased((np.abs(along) - 0.78) / 0.34)) * (1.0 - 0.5 * eased((-shape.outer * along - 0.2) / 0.8))
+    taper = (1.0 - eased((np.abs(along) - 0.82) / 0.34)) * (1.0 - 0.5 * eased((-shape.outer * along - 0.2) / 0.8))
     width = max(_LINE_HALF_WIDTH, 0.8 / shape.unit) * (0.6 + 0.4 * taper)
     line = np.exp(-np.square(above / width))
-    edge = np.maximum(measured, _LINE_DEPTH * line) * taper
+    # The band above the line ends before the corners do: there the lid turns about them.
+    edge = np.maximum(measured * (1.0 - eased((np.abs(along) - 0.50) / 0.45)), _LINE_DEPTH * line * taper)
     below = np.maximum(line, _FRINGE_DEPTH * np.exp(-np.clip(above, 0.0, None) / _FRINGE_REACH))
     return (1.0 - np.where(above > 0, edge * below, edge)).astype(np.float32)
