@@ -35,6 +35,8 @@ _ARC_SHARE = 0.75
 """How far a portrait's row of teeth straightens with the lips, over the lips."""
 _JAW_SHARE = 0.70
 """Of the chin's drop, what is seen of the lower teeth's: they also move back."""
+_CORNER_FLESH = 0.65
+"""Cover of the lips' inner sides in the very corners."""
 _TOOTH_RGB = (226.0, 217.0, 201.0)
 _DARK_RGB = (52.0, 22.0, 20.0)
 _TONGUE_RGB = (168.0, 86.0, 84.0)
@@ -104,7 +106,10 @@ class Interior:
         # The wet inner side of the lower lip, then the lips' shadow on all that lies behind them, deeper to the corners.
         wet = (0.70 * np.exp(-np.clip(above_lip, 0.0, None) / 0.016) * np.sqrt(np.clip(1.0 - reach, 0.0, 1.0)))[..., None]
         picture += (0.68 * self.lip - picture) * wet
-        shade = (0.58 + 0.42 * eased(below_lip / 0.055)) * (0.82 + 0.18 * eased(above_lip / 0.02)) * (0.42 + 0.58 * eased((1.0 - reach) / 0.34))
+        # At the corners the lips' inner sides stand close and light each other: flesh, not depth.
+        flesh = _CORNER_FLESH * eased((reach - 0.66) / 0.34)
+        picture += (0.50 * self.lip - picture) * flesh[..., None]
+        shade = (0.58 + 0.42 * eased(below_lip / 0.055)) * (0.82 + 0.18 * eased(above_lip / 0.02)) * (0.66 + 0.34 * eased((1.0 - reach) / 0.34))
         return self.dark * 0.55 + (picture - self.dark * 0.55) * shade[..., None]
 
 

@@ -14,6 +14,8 @@ _UPPER_SOFTNESS, _LOWER_SOFTNESS = 0.010, 0.015
 """Width of the lips' edges against the mouth's inside, in interpupillary distances; at least about a pixel."""
 _CONTACT_SHADOW = 0.012
 """Reach of the shadow along the edge of each lip."""
+_CONTACT_DARKNESS, _CONTACT_GAP = 0.36, 0.05
+"""Depth of that shadow where the lips meet, and how far apart they are when light has come between them."""
 _MOUTH_MARGIN = 0.10
 """Of the box around the lips' edges in which the layers are kept apart."""
 
@@ -93,7 +95,8 @@ def _draw_mouth(
     if lips.is_open:
         # Lips that the portrait shows apart have no shadow where they meet.
         away = np.maximum(upper - t, t - lower) / np.float32(_CONTACT_SHADOW)
-        picture *= (1.0 - 0.36 * np.exp(-np.square(np.maximum(away, 0.0))))[..., None]
+        depth = _CONTACT_DARKNESS * np.exp(-np.clip(lower - upper, 0.0, None) / np.float32(_CONTACT_GAP))
+        picture *= (1.0 - depth * np.exp(-np.square(np.maximum(away, 0.0))))[..., None]
     if inside.max() > 0.02:
         picture += (inside / total)[..., None] * portrait.interior.paint(s, t, upper, lower, controls)
     left, right = float(min(upper_edge[0, 0], lower_edge[0, 0])), float(max(upper_edge[-1, 0], lower_edge[-1, 0]))
