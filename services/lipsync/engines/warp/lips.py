@@ -20,6 +20,8 @@ _SEAM_SEARCH = 0.06
 _EDGE_SEARCH = 0.035
 """The same for the inner edges of parted lips."""
 _INSET = 0.007
+_EVENED_PIXELS = 1.5
+"""Over how many of its own pixels, as a standard deviation, an enlarged portrait's upper lip is evened out."""
 _OFFSETS = 49
 _SEAM_SHARE = 0.70
 """Where the lips of an open mouth meet, from the upper (0) to the lower (1): the lower lip does most of the way."""
@@ -118,6 +120,39 @@ def find_lips(ycc: np.ndarray, face: FaceLandmarks, unit: float) -> Lips:
         upper = lower = seam = guess + place.path(place.column(luma, s, guess, _SEAM_SEARCH), s, guess, _SEAM_SEARCH)
     return Lips(unit, origin, along, down, float(s[-1] - s[0]) / 2, float(s[-1] + s[0]) / 2, s, upper, lower,
                 np.minimum(upper_outer, upper - 0.01), np.maximum(lower_outer, lower + 0.01), seam, is_open)  # fmt: skip
+
+
+def evened_upper_lip(ycc: np.ndarray, lips: Lips, scale: float) -> np.ndarray:
+    """The picture with the upper lip of an open mouth evened out along the mouth, as far as `scale`, frame pixels per portrait pixel, says that it
+    was enlarged: a smile thins that lip to a few of the portrait's pixels, and drawn down over the teeth they would become stripes."""
+    if not lips.is_open or scale <= 1.0:
+        return ycc
+    corners = lips.pixels(lips.s[[0, 0, -1, -1]], np.array([lips.upper_outer.min(), lips.upper_inner.max()] * 2))
+    margin = 0.1 * lips.unit
+    left, top = (max(0, int(edge)) for edge in corners.min(0) - margin)
+    right, bottom = (int(edge) for edge in corners.max(0) + margin)
+    area = np.s_[top:bottom, left:right]
+    part = ycc[area]
+    rows, columns = np.mgrid[top : top + part.shape[0], left : left + part.shape[1]]
+    local = lips.local(np.stack([columns, rows], -1))
+    s, t = local[..., 0], local[..., 1]
+    inner, outer = np.interp(s, lips.s, lips.upper_inner), np.interp(s, lips.s, lips.upper_outer)
+    # In the mouth's coordinates an edge runs level, so averaging along s keeps the lip's border where it is.
+    reach = _EVENED_PIXELS * scale / lips.unit
+    steps = np.linspace(-2.0, 2.0, 17)
+    weights = np.exp(-0.5 * steps**2)
+    thickness = np.maximum(inner - outer, 1e-3)
+    even = np.zeros_like(part)
+    for step, weight in zip(steps, weights / weights.sum(), strict=True):
+        beside = np.clip(s + step * reach, lips.s[0], lips.s[-1])
+        beside_inner, beside_outer = np.interp(beside, lips.s, lips.upper_inner), np.interp(beside, lips.s, lips.upper_outer)
+        beside_t = beside_inner + (t - inner) / thickness * (beside_inner - beside_outer)
+        even += np.float32(weight) * sampled(part, lips.pixels(beside, beside_t) - [left, top])
+    on_lip = np.clip((t - outer) / (0.3 * thickness), 0.0, 1.0) * np.clip((inner + 0.01 - t) / 0.01, 0.0, 1.0)
+    on_lip *= np.clip((1.0 - np.abs(s - lips.middle) / lips.half_width) / 0.1, 0.0, 1.0) * min(1.0, scale - 1.0)
+    result = ycc.copy()
+    result[area] += on_lip[..., None].astype(np.float32) * (even - part)
+    return result
 
 
 def _curve(s: np.ndarray, known_s: np.ndarray, known_t: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from services.lipsync.engines.warp.eyes import Eye, find_eyes
 from services.lipsync.engines.warp.head import head_frame, motion_bases, moving_region
 from services.lipsync.engines.warp.interior import Interior, find_interior
 from services.lipsync.engines.warp.lattice import Lattice, Rect
-from services.lipsync.engines.warp.lips import find_lips
+from services.lipsync.engines.warp.lips import evened_upper_lip, find_lips
 from services.lipsync.engines.warp.mouth import MouthMotion, mouth_motion
 from services.lipsync.framing import FramedPortrait
 
@@ -60,13 +60,14 @@ def analyse(framed: FramedPortrait, video: VideoFormat) -> WarpPortrait:
     step = max(2, round(unit / _CELLS_PER_UNIT / 2) * 2)
     lattice = Lattice(region, step)
     lips = find_lips(ycc, face, unit)
+    mouth_picture = evened_upper_lip(ycc, lips, framed.scale)
     mouth = mouth_motion(face, lips, step, region)
     still.flags.writeable = False
     small = region.halved()
     return WarpPortrait(
         video=video, unit=unit, still=still, luma=np.clip(_enlarged(luma[region.rows, region.columns]), 16, 235),
         chroma=(np.ascontiguousarray(chroma[small.rows, small.columns, 0]), np.ascontiguousarray(chroma[small.rows, small.columns, 1])),
-        mouth_rect=mouth.lattice.rect, mouth_planes=tuple(cv2.split(_enlarged(ycc[mouth.lattice.rect.rows, mouth.lattice.rect.columns]))),
+        mouth_rect=mouth.lattice.rect, mouth_planes=tuple(cv2.split(_enlarged(mouth_picture[mouth.lattice.rect.rows, mouth.lattice.rect.columns]))),
         lattice=lattice, head=motion_bases(face, frame, lattice), mouth=mouth, interior=find_interior(ycc, framed.image, face, lips),
         eyes=find_eyes(ycc, face, unit, region),
     )  # fmt: skip
