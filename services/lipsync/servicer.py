@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from fractions import Fraction
 
 import grpc.aio
 import numpy as np
-from google.protobuf.message import Message
 
 from locutor.common.v1 import audio_pb2, timeline_pb2, video_pb2
-from locutor.errors import FieldViolation, InvalidInput, LocutorError, Overloaded
+from locutor.errors import FieldViolation, InvalidInput, Overloaded
 from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
 from services.lipsync.engine import ENGINES, Background, LipsyncEngine, Performance, PhonemeSpan, Piece, Speech, VideoFormat
 from services.lipsync.image import MAX_BYTES
@@ -21,6 +20,7 @@ from services.lipsync.inspection import Finding, Inspection, Severity
 from services.lipsync.portraits import PortraitOrder, Portraits
 from services.lipsync.rendering import Started, render
 from services.serving import EnginePool, ServingSettings
+from services.serving.draining import drain
 from services.serving.engine_shelf import EngineShelf
 from services.serving.messages import model_message
 from services.weights import ModelStore
@@ -36,7 +36,6 @@ MOST_PHONEMES = 50_000
 LONGEST_SYMBOL = 16
 _PROGRESS_EVERY = 10
 """Frames."""
-_DRAINED_BYTES, _DRAINED_S = 256 << 20, 10.0
 
 
 class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
@@ -66,7 +65,7 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
     async def Animate(
         self, requests: AsyncIterator[lipsync_pb2.AnimateRequest], context: grpc.aio.ServicerContext
     ) -> AsyncIterator[lipsync_pb2.AnimateResponse]:
-        async with _drained(requests), self._admitted():
+        async with self._admitted():
             order, speech, piece, engine_name = await _animation(requests)
             engine, portraits = await self._shelf.get(engine_name), await self._load_portraits()
             frames = 0
@@ -87,11 +86,12 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
     async def Inspect(self, requests: AsyncIterator[lipsync_pb2.InspectRequest], context: grpc.aio.ServicerContext) -> lipsync_pb2.InspectResponse:
         portrait = _Upload("portrait", MAX_BYTES)
         try:
-            async with _drained(requests), self._admitted():
+            async with self._admitted():
                 async for request in requests:
                     portrait.add(request.portrait)
                 inspection = await self._pool.run((await self._load_portraits()).inspect, portrait.data())
         except InvalidInput as error:
+            await drain(requests)
             # To say what is wrong with an image is this call's answer, not its failure.
             errors = [lipsync_pb2.Finding(severity=lipsync_pb2.SEVERITY_ERROR, reason=v.reason, message=f"the file {v.message}") for v in error.violations]
             return lipsync_pb2.InspectResponse(usable=False, findings=errors)
@@ -114,22 +114,6 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
             yield
         finally:
             self._uploads -= 1
-
-
-@asynccontextmanager
-async def _drained(requests: AsyncIterator[Message]) -> AsyncIterator[None]:
-    """Where a request is refused, read what its sender has still under way: a client whose write fails shows that failure, not our reasons."""
-    try:
-        yield
-    except LocutorError:
-        left = _DRAINED_BYTES
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_DRAINED_S):
-                async for request in requests:
-                    left -= request.ByteSize()
-                    if left < 0:
-                        break
-        raise
 
 
 class _Upload:

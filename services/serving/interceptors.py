@@ -16,6 +16,7 @@ import grpc.aio
 
 from locutor.errors import InternalError, LocutorError, Unauthenticated
 from locutor.status import to_status
+from services.serving.draining import drain
 
 log = logging.getLogger("locutor.serving")
 
@@ -58,6 +59,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 except grpc.aio.AbortError:
                     raise
                 except Exception as error:  # noqa: BLE001 - the one place where every error ends
+                    if handler.request_streaming:
+                        await drain(request)
                     await abort(context, _translated(error, method))
 
             return call
@@ -74,6 +77,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 except grpc.aio.AbortError:
                     raise
                 except Exception as error:  # noqa: BLE001 - the one place where every error ends
+                    if handler.request_streaming:
+                        await drain(request)
                     await abort(context, _translated(error, method))
                 finally:
                     await responses.aclose()

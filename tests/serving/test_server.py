@@ -20,6 +20,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from locutor import errors as e
 from locutor.address import CHANNEL_OPTIONS, Address
+from locutor.asr.v1 import asr_pb2, asr_pb2_grpc
 from locutor.status import code_name, from_rpc_error
 from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
 from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
@@ -60,6 +61,22 @@ class Echo(translate_pb2_grpc.TranslateServiceServicer):
         if request.engine == "slow":
             await asyncio.sleep(0.4)
         return translate_pb2.TranslateResponse(translations=[translate_pb2.Translation(text=t) for t in request.texts])
+
+
+class Refuser(asr_pb2_grpc.AsrServiceServicer):
+    full_name = "locutor.asr.v1.AsrService"
+
+    def register(self, server: grpc.aio.Server) -> None:
+        asr_pb2_grpc.add_AsrServiceServicer_to_server(self, server)
+
+    async def load(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def Recognize(self, requests: AsyncIterator[asr_pb2.RecognizeRequest], context: grpc.aio.ServicerContext) -> AsyncIterator[asr_pb2.RecognizeResponse]:
+        async for _ in requests:
+            raise e.InvalidInput.of("config.locale", "is unknown", "UNKNOWN_LOCALE")
+        yield asr_pb2.RecognizeResponse()
 
 
 class Streamer(tts_pb2_grpc.TtsServiceServicer):
@@ -141,6 +158,18 @@ async def test_an_error_after_the_first_item_of_a_stream() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.read()
         assert from_rpc_error(caught.value).retry_after_s == 3
+
+
+async def test_a_refusal_reaches_a_client_that_is_still_sending() -> None:
+    async def requests() -> AsyncIterator[asr_pb2.RecognizeRequest]:
+        for _ in range(200):
+            yield asr_pb2.RecognizeRequest(audio=bytes(256 * 1024))
+
+    async with running(Refuser()) as (_, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in asr_pb2_grpc.AsrServiceStub(channel).Recognize(requests()):
+                pass
+    assert from_rpc_error(caught.value).reason == "UNKNOWN_LOCALE"
 
 
 async def test_health_turns_serving_once_loaded_and_reflection_lists_the_services() -> None:
