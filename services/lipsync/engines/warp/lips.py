@@ -22,6 +22,8 @@ _EDGE_SEARCH = 0.035
 _INSET = 0.007
 _EVENED_PIXELS = 1.5
 """Over how many of its own pixels, as a standard deviation, an enlarged portrait's upper lip is evened out."""
+_CORNER_REACH, _CORNER_LUMA = 0.16, 0.62
+"""How far from a corner shade is lit, in interpupillary distances, and to what share of the lip's color."""
 _OFFSETS = 49
 _SEAM_SHARE = 0.70
 """Where the lips of an open mouth meet, from the upper (0) to the lower (1): the lower lip does most of the way."""
@@ -152,6 +154,29 @@ def evened_upper_lip(ycc: np.ndarray, lips: Lips, scale: float) -> np.ndarray:
     on_lip *= np.clip((1.0 - np.abs(s - lips.middle) / lips.half_width) / 0.1, 0.0, 1.0) * min(1.0, scale - 1.0)
     result = ycc.copy()
     result[area] += on_lip[..., None].astype(np.float32) * (even - part)
+    return result
+
+
+def lit_corners(ycc: np.ndarray, lips: Lips) -> np.ndarray:
+    """The picture with the shade in the corners of an open mouth taken back to that between closed lips: it would stay as two black wedges."""
+    if not lips.is_open:
+        return ycc
+    reach = _CORNER_REACH * lips.unit
+    result = ycc.copy()
+    lip = np.median(sampled(ycc, lips.pixels(lips.s, (lips.lower_inner + lips.lower_outer) / 2)[None]), (0, 1))
+    for end in (0, -1):
+        x, y = lips.pixels(lips.s[end], lips.upper_inner[end])
+        area = np.s_[max(0, int(y - reach)) : int(y + reach) + 1, max(0, int(x - reach)) : int(x + reach) + 1]
+        part = result[area]
+        rows, columns = np.mgrid[area[0].start : area[0].start + part.shape[0], area[1].start : area[1].start + part.shape[1]]
+        near = np.clip(1.0 - np.square(np.hypot(columns - x, rows - y) / reach), 0.0, 1.0)
+        floor = _CORNER_LUMA * float(lip[0])
+        missing = np.clip((floor - part[..., 0]) / floor, 0.0, 1.0)
+        # Over the shade's rim too: what is left of it would be a line of its own.
+        shade = np.minimum(1.0, 2.0 * missing).astype(np.float32)
+        shade = cv2.GaussianBlur(np.maximum(shade, cv2.GaussianBlur(shade, (0, 0), 0.02 * lips.unit) * 1.5), (0, 0), 0.008 * lips.unit)
+        share = np.clip(shade, 0.0, 0.85) * np.minimum(1.0, 2.0 * near)
+        result[area] += share[..., None].astype(np.float32) * (np.float32(_CORNER_LUMA) * lip - part)
     return result
 
 

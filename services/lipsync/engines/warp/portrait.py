@@ -13,7 +13,7 @@ from services.lipsync.engines.warp.eyes import Eye, find_eyes
 from services.lipsync.engines.warp.head import head_frame, motion_bases, moving_region
 from services.lipsync.engines.warp.interior import Interior, find_interior
 from services.lipsync.engines.warp.lattice import Lattice, Rect
-from services.lipsync.engines.warp.lips import evened_upper_lip, find_lips
+from services.lipsync.engines.warp.lips import evened_upper_lip, find_lips, lit_corners
 from services.lipsync.engines.warp.mouth import MouthMotion, mouth_motion
 from services.lipsync.framing import FramedPortrait
 
@@ -60,7 +60,7 @@ def analyse(framed: FramedPortrait, video: VideoFormat) -> WarpPortrait:
     step = max(2, round(unit / _CELLS_PER_UNIT / 2) * 2)
     lattice = Lattice(region, step)
     lips = find_lips(ycc, face, unit)
-    mouth_picture = evened_upper_lip(ycc, lips, framed.scale)
+    mouth_picture = lit_corners(evened_upper_lip(ycc, lips, framed.scale), lips)
     mouth = mouth_motion(face, lips, step, region)
     still.flags.writeable = False
     small = region.halved()
