@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from gateway.progress import STAGES
 from gateway.web.form import name_of_locale
+from locutor.client import ENDED
 from locutor.gateway.v1 import job_pb2
 
 KIND_SLUGS: dict[str, job_pb2.OutputKind.ValueType] = {
@@ -36,7 +37,6 @@ _STATE_WORDS = {
     job_pb2.STATE_CANCELLED: "cancelled",
 }
 _STAGE_WORDS = {"translate": "Translating", "speak": "Speaking", "animate": "Animating", "mux": "Putting together"}
-_ENDED = {job_pb2.STATE_SUCCEEDED, job_pb2.STATE_PARTLY_SUCCEEDED, job_pb2.STATE_FAILED, job_pb2.STATE_CANCELLED}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def view_of(job: job_pb2.Job) -> JobView:
         id=job.id,
         title=_title(job),
         state=_STATE_WORDS.get(job.state, ""),
-        ended=job.state in _ENDED,
+        ended=job.state in ENDED,
         percent=round(job.progress * 100),
         created=job.create_time.ToJsonString(),
         error=job.error.message,
