@@ -78,12 +78,12 @@ def list_weights(as_json: options.Json = False) -> None:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     table = Table()
-    for column in ("Name", "What", "MB", "Licence", "Commercial", "Here"):
-        table.add_column(column, no_wrap=column != "What")
+    for column in ("Name", "MB", "Licence", "Commercial use", "Here"):
+        table.add_column(column, no_wrap=column in ("Name", "MB"), overflow="fold", justify="right" if column == "MB" else "left")
     for state in states:
         artifact = state.artifact
         size, commercial, here = f"{artifact.size_bytes / 1e6:.0f}", "yes" if artifact.commercial_use else "no", "yes" if state.installed else ""
-        table.add_row(artifact.name, artifact.title, size, artifact.license, commercial, here)
+        table.add_row(artifact.name, size, artifact.license, commercial, here)
     console = Console()
     console.print(table)
     console.print(f"In {store.root}" + (", offline" if store.offline else ""), highlight=False)
