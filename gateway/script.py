@@ -32,7 +32,8 @@ MAX_PAUSE_MS = 60_000
 """Longest silence between two utterances."""
 
 _CUE = re.compile(r"\[([^\[\]]*)\]")
-_PAUSE = re.compile(r"pause\s+(\d+(?:\.\d+)?)\s*(ms|s)", re.IGNORECASE)
+# So many digits are enough for every pause that is allowed; a number of hundreds of them has no float.
+_PAUSE = re.compile(r"pause\s+(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s)", re.IGNORECASE)
 # An escaped bracket is text, not a cue: private-use characters stand for it until the cues are found.
 _LITERAL = str.maketrans("[]", "\ue000\ue001")
 _BACK = str.maketrans("\ue000\ue001", "[]")

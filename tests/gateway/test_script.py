@@ -107,6 +107,12 @@ def test_bad_front_matter(head: str) -> None:
     assert {v.reason for v in refusal(f"---\n{head}\n---\nHi.").violations} == {"BAD_FRONT_MATTER"}
 
 
+@pytest.mark.parametrize("number", ["9" * 400, "9999999", "1." + "0" * 400])
+def test_a_pause_of_too_many_digits_is_refused(number: str) -> None:
+    violation = refusal(f"a\n\n[pause {number}s]\n\nb").violations[0]
+    assert violation.reason == "UNKNOWN_CUE" and "write a pause as [pause 800ms] or [pause 1.5s]" in violation.message
+
+
 def test_limits() -> None:
     assert refusal("a\n\n[pause 40s]\n\n[pause 40s]\n\nb").violations[0].message.startswith("line 5: a pause of 80 s")
     assert refusal("a" * (MAX_CHARACTERS + 1)).violations[0].reason == "SCRIPT_TOO_LONG"
