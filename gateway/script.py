@@ -30,6 +30,8 @@ BREAK_PAUSE_MS = 1_200
 """Silence for a thematic break (`---`)."""
 MAX_PAUSE_MS = 60_000
 """Longest silence between two utterances."""
+MAX_FRONT_MATTER_CHARACTERS = 8_000
+"""Room for a voice of every locale several times over."""
 
 _CUE = re.compile(r"\[([^\[\]]*)\]")
 # So many digits are enough for every pause that is allowed; a number of hundreds of them has no float.
@@ -194,6 +196,10 @@ class _Reader:
             self._pause_ms = 0
 
     def _read_front_matter(self, content: str) -> None:
+        if len(content) > MAX_FRONT_MATTER_CHARACTERS:
+            found = f"the front matter has {len(content):,} characters; the limit is {MAX_FRONT_MATTER_CHARACTERS:,}"
+            self._refuse(f"line 2: {found}: keep only title, locale and voices", "BAD_FRONT_MATTER")
+            return
         try:
             # The base loader leaves every scalar a string: the locale `no` is Norwegian, not false.
             head = yaml.load(content, Loader=yaml.BaseLoader)
@@ -202,6 +208,10 @@ class _Reader:
             where = f"line {mark.line + 2}: " if mark else ""
             problem = getattr(error, "problem", None) or "unreadable"
             self._refuse(f"{where}the front matter is not YAML ({problem}); write lines of `key: value`", "BAD_FRONT_MATTER")
+            return
+        except RecursionError:
+            # The parser of YAML calls itself for each level.
+            self._refuse("line 2: the front matter is nested too deeply; write lines of `key: value`", "BAD_FRONT_MATTER")
             return
         if head in (None, ""):
             return

@@ -102,7 +102,7 @@ def test_all_violations_with_their_lines() -> None:
     assert [v.message.split(":")[0] for v in error.violations] == ["line 3", "line 4", "line 6"]
 
 
-@pytest.mark.parametrize("head", ["a: [b", "- a\n- b", "title: [1]", "voices: x", "voices: {es: {a: b}}"])
+@pytest.mark.parametrize("head", ["a: [b", "- a\n- b", "title: [1]", "voices: x", "voices: {es: {a: b}}", "[" * 3000, "a: " + "x" * 8000])
 def test_bad_front_matter(head: str) -> None:
     assert {v.reason for v in refusal(f"---\n{head}\n---\nHi.").violations} == {"BAD_FRONT_MATTER"}
 
