@@ -32,6 +32,8 @@ MAX_PAUSE_MS = 60_000
 """Longest silence between two utterances."""
 MAX_FRONT_MATTER_CHARACTERS = 8_000
 """Room for a voice of every locale several times over."""
+MAX_FINDINGS = 50
+"""Violations after which reading stops, and warnings that are told: nobody reads more of them."""
 
 _CUE = re.compile(r"\[([^\[\]]*)\]")
 # So many digits are enough for every pause that is allowed; a number of hundreds of them has no float.
@@ -72,7 +74,8 @@ class Script:
 def parse_script(text: str, name: str = "script") -> Script:
     """Read a script.
 
-    Raises `InvalidInput` with all that is wrong, each violation with the field `name` and the line in its message.
+    Raises `InvalidInput` with all that is wrong, up to `MAX_FINDINGS`, each violation with the field `name` and the line in
+    its message.
     """
     if len(text) > MAX_CHARACTERS:
         raise InvalidInput.of(name, f"has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}: cut it into several scripts", "SCRIPT_TOO_LONG")
@@ -109,7 +112,7 @@ class _Reader:
             elif token.type == "hr":
                 self._pause(BREAK_PAUSE_MS, line)
             elif token.type in {"fence", "html_block"} and not token.content.lstrip().startswith("<!--"):
-                self._warnings.append(f"line {line}: a {'code' if token.type == 'fence' else 'HTML'} block is not spoken")
+                self._warn(f"line {line}: a {'code' if token.type == 'fence' else 'HTML'} block is not spoken")
             elif token.type == "tr_open":
                 row = []
             elif token.type == "tr_close" and row is not None:
@@ -162,7 +165,7 @@ class _Reader:
         if not any(character.isalnum() for character in plain):
             # A stop left over beside a cue is nobody's loss; a line of symbols may be.
             if len(plain) > 1:
-                self._warnings.append(f"line {line}: {plain[:20]!r} has neither letters nor digits and is not spoken")
+                self._warn(f"line {line}: {plain[:20]!r} has neither letters nor digits and is not spoken")
             return
         if len(plain) > MAX_UTTERANCE_CHARACTERS:
             self._refuse(f"line {line}: a paragraph of {len(plain):,} characters; the limit is {MAX_UTTERANCE_CHARACTERS:,}: divide it", "PARAGRAPH_TOO_LONG")
@@ -219,7 +222,7 @@ class _Reader:
             self._refuse("line 2: the front matter is not a list of keys; write lines of `key: value`", "BAD_FRONT_MATTER")
             return
         for key in head.keys() - _FRONT_MATTER_KEYS:
-            self._warnings.append(f"front matter: the key {str(key)[:40]!r} is not known and was ignored; known are {', '.join(sorted(_FRONT_MATTER_KEYS))}")
+            self._warn(f"front matter: the key {str(key)[:40]!r} is not known and was ignored; known are {', '.join(sorted(_FRONT_MATTER_KEYS))}")
         for key in ("title", "locale"):
             if not isinstance(head.get(key, ""), str):
                 self._refuse(f"front matter: {key} is not a text; write `{key}: ...` on one line", "BAD_FRONT_MATTER")
@@ -230,7 +233,16 @@ class _Reader:
         self._head = head
 
     def _refuse(self, message: str, reason: str) -> None:
+        """Note a violation. Raises `InvalidInput` where there are enough of them."""
         self._violations.append(FieldViolation(self._name, message, reason))
+        if len(self._violations) == MAX_FINDINGS:
+            raise InvalidInput(self._violations)
+
+    def _warn(self, message: str) -> None:
+        if len(self._warnings) < MAX_FINDINGS:
+            self._warnings.append(message)
+        elif len(self._warnings) == MAX_FINDINGS:
+            self._warnings.append("and more of the kind")
 
 
 def _spoken(children: list[Token]) -> Iterator[str]:

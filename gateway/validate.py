@@ -35,7 +35,8 @@ async def check_present(spec: job_pb2.PresentSpec, services: Services, store: Ar
         _violations(_check_background(spec, store)),
     )
     try:
-        make_plan(spec, voices, pairs)
+        # Long scripts take seconds to read: other calls must not wait for that.
+        await asyncio.to_thread(make_plan, spec, voices, pairs)
     except InvalidInput as error:
         violations = [*error.violations, *violations]
     violations += [*face, *background]

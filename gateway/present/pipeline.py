@@ -48,7 +48,7 @@ class PresentPipeline:
             retried(services.voices), retried(services.pairs), inspect_face(flow.store, services, face, PATIENCE_S)
         )
         tts, translate, lipsync = await asyncio.gather(*(retried(partial(services.models, name)) for name in ("tts", "translate", "lipsync")))
-        plan = make_plan(spec, voices, pairs)
+        plan = await asyncio.to_thread(make_plan, spec, voices, pairs)
         background = digest_of(spec.background_uri) if spec.background.image else ""
         scene = Scene(face, background, plan.video, spec.background, spec.performance, default_model(lipsync, "lipsync"))
         doubts = [f"face: {finding.message}" for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_WARNING]

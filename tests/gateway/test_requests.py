@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from gateway.present.plan import PresentPlan, make_plan
 from locutor.common.v1 import video_pb2
 from locutor.errors import InvalidInput, LocutorError, NotFound, OutOfRange
 from locutor.gateway.v1 import catalog_pb2, job_pb2, media_pb2
@@ -81,6 +84,19 @@ async def test_messages_say_what_was_found_and_what_to_do(client: Client, spec: 
 async def test_scripts(client: Client, spec: job_pb2.PresentSpec, text: str, locale: str, reason: str) -> None:
     spec.script.text, spec.script.locale = text, locale
     assert reason in {found for _, found in await violations(client, spec)}
+
+
+async def test_scripts_are_read_beside_the_event_loop(client: Client, spec: job_pb2.PresentSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def planned(*args: Any) -> PresentPlan:
+        seen.append(threading.current_thread() is threading.main_thread())
+        return make_plan(*args)
+
+    for place in ("gateway.validate", "gateway.present.pipeline"):
+        monkeypatch.setattr(f"{place}.make_plan", planned)
+    await client.ended((await client.create(spec)).id)
+    assert seen == [False, False]
 
 
 async def test_the_front_matter_names_locale_and_voices(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:

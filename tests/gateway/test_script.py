@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.script import BREAK_PAUSE_MS, MAX_CHARACTERS, MAX_UTTERANCES, PARAGRAPH_PAUSE_MS, parse_script
+from gateway.script import BREAK_PAUSE_MS, MAX_CHARACTERS, MAX_FINDINGS, MAX_UTTERANCES, PARAGRAPH_PAUSE_MS, parse_script
 from locutor.errors import InvalidInput
 
 
@@ -120,3 +120,10 @@ def test_limits() -> None:
     assert len(parse_script("a\n\n" * MAX_UTTERANCES).utterances) == MAX_UTTERANCES
     assert refusal("word " * 1001).violations[0].reason == "PARAGRAPH_TOO_LONG"
     assert refusal("a\0b").violations[0].reason == "NOT_TEXT"
+
+
+def test_what_is_told_of_one_script_is_bounded() -> None:
+    violations = refusal("[a]" * 20_000).violations
+    assert len(violations) == MAX_FINDINGS and {v.reason for v in violations} == {"UNKNOWN_CUE"}
+    warnings = parse_script(":-)\n\n" * 1000 + "Said.").warnings
+    assert len(warnings) == MAX_FINDINGS + 1 and warnings[-1] == "and more of the kind"
