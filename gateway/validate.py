@@ -15,13 +15,12 @@ from gateway.present.plan import make_plan
 from gateway.services import Services
 from locutor.errors import FieldViolation, InvalidInput, NotFound
 from locutor.gateway.v1 import job_pb2
+from locutor.glossary import glossary_violations
 from locutor.lipsync.v1 import lipsync_pb2
 
 T = TypeVar("T")
 
 MAX_REQUEST_ID = 128
-MAX_GLOSSARY_TERMS = 1_000
-_MAX_TERM_CHARACTERS = 200
 _MAX_STATEMENT_CHARACTERS = 2_000
 
 
@@ -67,14 +66,7 @@ def _check_fields(spec: job_pb2.PresentSpec) -> list[FieldViolation]:
             refuse(f"performance.{name}", f"found {getattr(spec.performance, name)}; choose 0 to 150", "OUT_OF_RANGE")
     if spec.background.color_rgb > 0xFFFFFF:
         refuse("background.color_rgb", f"found {spec.background.color_rgb:#x}; write 0xRRGGBB", "OUT_OF_RANGE")
-    if len(spec.glossary) > MAX_GLOSSARY_TERMS:
-        refuse("glossary", f"has {len(spec.glossary)} terms; the limit is {MAX_GLOSSARY_TERMS}", "TOO_LONG")
-    for number, term in enumerate(spec.glossary[:MAX_GLOSSARY_TERMS]):
-        if not term.source.strip():
-            refuse(f"glossary[{number}].source", "is empty; give the term as it stands in the script", "EMPTY")
-        if max(len(term.source), len(term.target)) > _MAX_TERM_CHARACTERS:
-            refuse(f"glossary[{number}]", f"is longer than {_MAX_TERM_CHARACTERS} characters; a term is a word or a few", "TOO_LONG")
-    return found
+    return [*found, *glossary_violations(spec.glossary, "present.glossary")]
 
 
 async def _check_face(spec: job_pb2.PresentSpec, services: Services, store: ArtifactStore) -> None:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 import grpc.aio
 
 from locutor.errors import FieldViolation, InvalidInput
+from locutor.glossary import glossary_violations
 from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
 from services.serving import EnginePool, ServingSettings
 from services.serving.engine_shelf import EngineShelf
@@ -19,8 +20,6 @@ from services.weights import ModelStore
 
 MOST_TEXTS = 1000
 LONGEST_TEXT = 5000
-MOST_TERMS = 1000
-LONGEST_TERM = 200
 """Limits of a request; lengths in code points."""
 
 
@@ -77,17 +76,6 @@ def _check(request: translate_pb2.TranslateRequest) -> None:
             wrong.append(
                 FieldViolation(f"texts[{index}]", f"found {len(text)} code points; give at most {LONGEST_TEXT}: cut it at a paragraph", "TEXT_TOO_LONG")
             )
-    if len(request.glossary) > MOST_TERMS:
-        wrong.append(FieldViolation("glossary", f"found {len(request.glossary)} terms; give at most {MOST_TERMS}", "TOO_MANY_TERMS"))
-    targets: dict[tuple[str, bool], str] = {}
-    for index, term in enumerate(request.glossary[:MOST_TERMS]):
-        field = f"glossary[{index}]"
-        if not any(c.isalnum() for c in term.source):
-            wrong.append(FieldViolation(f"{field}.source", f"found {term.source!r}; give a word", "EMPTY"))
-        if max(len(term.source), len(term.target)) > LONGEST_TERM:
-            wrong.append(FieldViolation(field, f"a term has at most {LONGEST_TERM} code points", "TERM_TOO_LONG"))
-        key = (term.source.strip() if term.case_sensitive else term.source.strip().casefold(), term.case_sensitive)
-        if targets.setdefault(key, term.target) != term.target:
-            wrong.append(FieldViolation(f"{field}.target", f"{term.source!r} has another target before: {targets[key]!r}; give it once", "CONFLICTING_TERMS"))
+    wrong += glossary_violations(request.glossary, "glossary")
     if wrong:
         raise InvalidInput(wrong)

@@ -108,6 +108,19 @@ async def test_the_front_matter_names_locale_and_voices(client: Client, fakes: F
     assert {request.voice for request in fakes.tts.asked} == {"en_b", "pt_a"}
 
 
+async def test_a_glossary_that_the_translation_would_refuse(client: Client, spec: job_pb2.PresentSpec) -> None:
+    term = translate_pb2.GlossaryTerm
+    spec.glossary.extend([term(source="!!"), term(source="door", target="porta"), term(source="x" * 201), term(source="Door ", target="portal")])
+    assert await violations(client, spec) == [
+        ("present.glossary[0].source", "EMPTY"),
+        ("present.glossary[2]", "TERM_TOO_LONG"),
+        ("present.glossary[3].target", "CONFLICTING_TERMS"),
+    ]
+    del spec.glossary[:]
+    spec.glossary.extend(term(source=f"t{number}") for number in range(1001))
+    assert await violations(client, spec) == [("present.glossary", "TOO_MANY_TERMS")]
+
+
 async def test_no_targets_and_no_spec(client: Client, spec: job_pb2.PresentSpec) -> None:
     del spec.targets[:]
     assert await violations(client, spec) == [("present.targets", "NO_TARGET")]
