@@ -32,6 +32,8 @@ CHANNELS = (1, 8)
 MOST_PERCENT = 150
 LONGEST_PIECE_S = 900
 """A programme is cut into pieces of seconds to minutes; a longer one would hold a worker, and its client, too long."""
+LONGEST_PROGRAMME_S = 24 * 3600
+"""What moves in a pause is worked out from the programme's start: a second of work at the end of a day."""
 MOST_PHONEMES = 50_000
 LONGEST_SYMBOL = 16
 _PROGRESS_EVERY = 10
@@ -207,6 +209,9 @@ def _checked_config(config: lipsync_pb2.AnimateConfig) -> VideoFormat:
         most = math.floor(LONGEST_PIECE_S * rate)
         message = f"found {config.frame_count}; a piece has at most {most} frames ({LONGEST_PIECE_S} s): cut the programme in a pause"
         check(config.frame_count <= most, "frame_count", message, "TOO_LONG")
+        most = math.floor(LONGEST_PROGRAMME_S * rate)
+        message = f"found {config.first_frame}; a programme has at most {most} frames ({LONGEST_PROGRAMME_S // 3600} hours): begin another one"
+        check(config.first_frame <= most, "first_frame", message, "TOO_LONG")
     if config.engine and config.engine not in ENGINES:
         check(False, "engine", f"{config.engine!r} is not an engine of this service; choose from {', '.join(ENGINES)}", "UNKNOWN_ENGINE")
     if violations or rate is None:

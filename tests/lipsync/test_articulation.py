@@ -180,6 +180,14 @@ def test_pieces_join_without_a_jump() -> None:
     np.testing.assert_array_equal(whole, parts)
 
 
+@pytest.mark.parametrize("first", [20 * 60 * 25, 24 * 3600 * 25])
+def test_pieces_join_late_in_a_programme(first: int) -> None:
+    whole = motion(first, 1000)
+    parts = np.concatenate([values(motion(begin, 250)) for begin in range(first, first + 1000, 250)], axis=1)
+    np.testing.assert_array_equal(values(whole), parts)
+    assert whole.blink.max() == 1.0 and np.ptp(whole.gaze_x + whole.yaw) > 0.01
+
+
 def test_speech_of_a_piece_leaves_its_ends_alone() -> None:
     speech = speech_of(*"tɑtɑtɑtɑtɑtɑtɑtɑ", each_s=0.12, rest_s=0.2, stressed=True)
     count = int(speech.phonemes[-1].end_s * 25)

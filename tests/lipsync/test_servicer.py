@@ -181,6 +181,8 @@ async def test_background_image(stub: lipsync_pb2_grpc.LipsyncServiceStub, portr
         (lambda c: setattr(c.performance, "expression_percent", 151), {"config.performance.expression_percent"}),
         (lambda c: setattr(c.performance, "head_motion_percent", 200), {"config.performance.head_motion_percent"}),
         (lambda c: setattr(c, "frame_count", 25 * 900 + 1), {"config.frame_count"}),
+        (lambda c: setattr(c, "first_frame", 25 * 24 * 3600 + 1), {"config.first_frame"}),
+        (lambda c: setattr(c, "first_frame", 2**32 - 1), {"config.first_frame"}),
         (lambda c: setattr(c, "engine", "wav3lip"), {"config.engine"}),
     ],
 )

@@ -30,6 +30,8 @@ _EDGE_S = 0.4
 # Standard deviations of the sway: radians and interpupillary distances.
 _YAW_SIGMA, _PITCH_SIGMA, _ROLL_SIGMA, _X_SIGMA, _Y_SIGMA = 0.034, 0.017, 0.015, 0.022, 0.010
 _NOD_RAD, _NOD_DROP, _BROW_RAISE = 0.018, 0.004, 0.022
+_ACCENT_REACH_S = 1.6
+"""Beyond this distance an accent is nothing: eight times the widest spread from its middle."""
 _QUIET_SHARE = 0.55
 """Sway in silence over sway in speech."""
 
@@ -130,7 +132,7 @@ def _blinks(speech: Speech, piece: Piece, absolute_s: np.ndarray, frame_rate: fl
     end_s = start_s + piece.frame_count / frame_rate
     blinks = _events(_rng(piece.performance.seed, "blink"), _BLINK_MEDIAN_GAP_S, _BLINK_GAP_SPREAD, _BLINK_GAP_LEAST_S, end_s + 1.0)
     pauses = start_s + np.array([(begin + end) / 2 for begin, end in silences(speech.phonemes) if end - begin > _PAUSE_S])
-    for time in blinks:
+    for time in blinks[np.abs(blinks - (start_s + end_s) / 2) < (end_s - start_s) / 2 + 1.0]:
         inner = start_s + 1.0 < time < end_s - 1.0
         if inner and len(pauses):
             # Only a blink that no neighbouring piece can see may move.
@@ -147,18 +149,19 @@ def _blinks(speech: Speech, piece: Piece, absolute_s: np.ndarray, frame_rate: fl
 
 def _gaze(seed: int, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turns of the eyes: back to the viewer after every glance away, quick steps between."""
-    x, y = np.zeros(len(times_s)), np.zeros(len(times_s))
-    if not len(times_s):
-        return x, y
     rng = _rng(seed, "gaze")
-    now, at_viewer, last = 0.0, True, np.zeros(2)
-    while now < times_s[-1] + 1.0:
+    # A rest before the programme, so that there is always a glance before the one at hand.
+    starts, targets = [-np.inf], [np.zeros(2)]
+    now, at_viewer = 0.0, True
+    while now < times_s.max(initial=0.0) + 1.0:
         hold = float(rng.lognormal(np.log(_GAZE_MEDIAN_HOLD_S), _GAZE_HOLD_SPREAD)) * (1.0 if at_viewer else 0.35)
-        target = rng.normal(0.0, _GAZE_SIGMA_RAD * 0.2, 2) if at_viewer else rng.normal(0.0, [_GAZE_SIGMA_RAD, _GAZE_SIGMA_RAD * 0.6])
-        step = _eased((times_s - now) / _SACCADE_S)
-        x += (target[0] - last[0]) * step
-        y += (target[1] - last[1]) * step
-        now, last, at_viewer = now + hold, target, not at_viewer
+        starts.append(now)
+        targets.append(rng.normal(0.0, _GAZE_SIGMA_RAD * 0.2, 2) if at_viewer else rng.normal(0.0, [_GAZE_SIGMA_RAD, _GAZE_SIGMA_RAD * 0.6]))
+        now, at_viewer = now + hold, not at_viewer
+    at, path = np.array(starts), np.array(targets)
+    glance = np.searchsorted(at, times_s, side="right") - 1
+    step = _eased((times_s - at[glance]) / _SACCADE_S)[:, None]
+    x, y = (path[glance - 1] + (path[glance] - path[glance - 1]) * step).T
     return x, y
 
 
@@ -169,9 +172,10 @@ def _accents(speech: Speech, piece: Piece, local_s: np.ndarray, edge: np.ndarray
     raised = -10.0
     for time in stress_times(speech):
         size, chance = rng.uniform(0.25, 1.0), rng.random()
-        since = local_s - (time - VISUAL_LEAD_S)
-        nod += size * (np.exp(-0.5 * ((since - 0.02) / 0.11) ** 2) - 0.35 * np.exp(-0.5 * ((since - 0.28) / 0.16) ** 2))
+        near = slice(*np.searchsorted(local_s, [time - VISUAL_LEAD_S - _ACCENT_REACH_S, time - VISUAL_LEAD_S + _ACCENT_REACH_S]))
+        since = local_s[near] - (time - VISUAL_LEAD_S)
+        nod[near] += size * (np.exp(-0.5 * ((since - 0.02) / 0.11) ** 2) - 0.35 * np.exp(-0.5 * ((since - 0.28) / 0.16) ** 2))
         if chance < 0.4 and time - raised > 1.4:
             raised = float(time)
-            brow = np.maximum(brow, size * np.exp(-0.5 * ((since + 0.02) / 0.17) ** 2))
+            brow[near] = np.maximum(brow[near], size * np.exp(-0.5 * ((since + 0.02) / 0.17) ** 2))
     return np.tanh(nod) * edge, brow * edge
