@@ -7,6 +7,7 @@ import logging
 import secrets
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Protocol
 
 from gateway.artifacts import ArtifactStore
@@ -22,6 +23,8 @@ log = logging.getLogger("locutor.gateway")
 
 _SAVE_INTERVAL_S = 1.0
 """A running job's progress is written this often: enough for a list of jobs."""
+_SAVE_AGAIN_S = (1.0, 30.0)
+"""First and longest wait before the end of a job is written again, where it could not be: each is twice the one before."""
 
 
 class Pipeline(Protocol):
@@ -44,6 +47,7 @@ class JobRunner:
         self._trackers: dict[str, JobTracker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._cancelled: set[str] = set()
+        self._stopping = asyncio.Event()
 
     async def take_up(self) -> None:
         """Go on with the jobs of gateways that have died."""
@@ -56,6 +60,7 @@ class JobRunner:
 
     async def stop(self) -> None:
         """Let go of all jobs: they stay as they are, for the next start."""
+        self._stopping.set()
         tasks = list(self._tasks.items())
         for job_id, task in tasks:
             if self._trackers[job_id].job.state not in ENDED:
@@ -103,7 +108,7 @@ class JobRunner:
                 if not job.HasField("start_time"):
                     job.start_time.CopyFrom(now())
                 tracker.changed()
-                await self._table.save(job)
+                await self._save(job)
                 await self._work(tracker)
                 self._end(tracker, _concluded(job))
         except asyncio.CancelledError:
@@ -117,7 +122,7 @@ class JobRunner:
             self._end(tracker, job_pb2.STATE_FAILED)
         finally:
             saver.cancel()
-        await self._table.save(job)
+        await self._save_end(job)
 
     def _end(self, tracker: JobTracker, state: job_pb2.State.ValueType) -> None:
         """All that tells the end of a job, at once, so that no watcher sees half of it."""
@@ -143,7 +148,24 @@ class JobRunner:
     async def _save_now_and_then(self, tracker: JobTracker) -> None:
         while True:
             await asyncio.sleep(_SAVE_INTERVAL_S)
-            await self._table.save(tracker.job)
+            await self._save(tracker.job)
+
+    async def _save_end(self, job: job_pb2.Job) -> None:
+        """Keep an ended job, tried again until it is kept. A gateway that stops leaves one that is not kept to the next, which ends it anew."""
+        wait, longest = _SAVE_AGAIN_S
+        while not await self._save(job) and not self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait)
+            wait = min(wait * 2, longest)
+
+    async def _save(self, job: job_pb2.Job) -> bool:
+        """Keep a job as it is now; whether that was possible. A disk that is full for a while must not end a job's work."""
+        try:
+            await self._table.save(job)
+        except Exception:
+            log.exception("job %s, which is %s, could not be written; it is tried again", job.id, job_pb2.State.Name(job.state))
+            return False
+        return True
 
 
 def _concluded(job: job_pb2.Job) -> job_pb2.State.ValueType:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
+from gateway.jobs import JobTable
 from gateway.settings import GatewaySettings
 from locutor.errors import AlreadyExists, InvalidInput, NotFound, Overloaded
 from locutor.gateway.v1 import job_pb2
@@ -275,6 +277,48 @@ async def test_the_next_gateway_goes_on_where_the_last_one_died(settings: Gatewa
         assert fakes.tts.calls["Synthesize"] == 6
         assert (await client.ended(second.id)).state == SUCCEEDED
         assert (await client.create(spec, "a")).id == first.id
+
+
+async def test_a_disk_that_is_full_for_a_while_loses_no_end(
+    client: Client, settings: GatewaySettings, spec: job_pb2.PresentSpec, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    save, failed, full = JobTable.save, [], True
+
+    async def save_unless_full(self: JobTable, job: job_pb2.Job) -> None:
+        if full:
+            failed.append(job.state)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        await save(self, job)
+
+    monkeypatch.setattr(JobTable, "save", save_unless_full)
+    monkeypatch.setattr("gateway.runner._SAVE_AGAIN_S", (0.02, 0.02))
+    monkeypatch.setattr("gateway.runner._SAVE_INTERVAL_S", 0.02)
+    job = await client.ended((await client.create(spec)).id)
+    assert job.state == SUCCEEDED
+    await eventually(lambda: failed.count(SUCCEEDED) > 1 and failed.count(job_pb2.STATE_RUNNING) > 1)
+    assert f"job {job.id}, which is STATE_SUCCEEDED, could not be written" in caplog.text
+    full = False
+    table = JobTable(settings.database)
+    async with asyncio.timeout(20):
+        while (await table.get(job.id)).state != SUCCEEDED:  # noqa: ASYNC110 - what is waited for knows of no event
+            await asyncio.sleep(0.01)
+    await table.close()
+
+
+async def test_a_gateway_whose_disk_is_full_stops_and_the_next_ends_its_job(
+    settings: GatewaySettings, fakes: Fakes, portrait: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(self: JobTable, job: job_pb2.Job) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobTable, "save", full)
+        async with asyncio.timeout(60), running_gateway(settings, fakes, tmp_path) as client:
+            job = await client.ended((await client.create(make_spec((await client.upload(portrait)).uri))).id)
+            assert job.state == SUCCEEDED
+    async with running_gateway(settings, fakes, tmp_path) as client:
+        again = await client.ended(job.id)
+        assert again.state == SUCCEEDED and steps(again)["en-US mux"] == (1, 1)
 
 
 async def test_a_living_gateway_keeps_its_jobs(settings: GatewaySettings, fakes: Fakes, portrait: bytes, tmp_path: Path) -> None:
