@@ -36,6 +36,10 @@ LONGEST_PROGRAMME_S = 24 * 3600
 """What moves in a pause is worked out from the programme's start: a second of work at the end of a day."""
 MOST_PHONEMES = 50_000
 LONGEST_SYMBOL = 16
+LONGEST_OVERLAP_S = 0.05
+"""Neighbouring phonemes share a boundary, which may have been measured or rounded apart."""
+LONGEST_OVERHANG_S = 1.0
+"""How far sound and phonemes may go on after a piece's last frame: a piece may be cut in speech."""
 _PROGRESS_EVERY = 10
 """Frames."""
 
@@ -166,7 +170,18 @@ async def _animation(requests: AsyncIterator[lipsync_pb2.AnimateRequest]) -> tup
     speech = Speech(_samples(audio.data(), config.audio.channels), config.audio.sample_rate_hertz, tuple(phonemes), config.locale)
     color = _color(config.background.color_rgb) if config.background.WhichOneof("kind") == "color_rgb" else None
     order = PortraitOrder(portrait.data(), video, Background(color=color), background_image.data())
-    return order, speech, _piece(config, speech, video), config.engine
+    piece = _piece(config, speech, video)
+    _check_end(speech, piece.frame_count / video.frame_rate)
+    return order, speech, piece, config.engine
+
+
+def _check_end(speech: Speech, length_s: Fraction) -> None:
+    """Raises `InvalidInput` where phonemes go on after the piece, which lasts `length_s`, and its audio."""
+    ends_s = max(float(length_s), len(speech.audio) / speech.sample_rate)
+    for index, span in enumerate(speech.phonemes):
+        if span.end_s > ends_s + LONGEST_OVERHANG_S:
+            text = f"ends at {span.end_s:.3f} s, after the piece ({ends_s:.3f} s); send what is said in it, with offsets from its audio's first sample"
+            raise InvalidInput.of(f"timeline.phonemes[{index}]", text, "AFTER_THE_END")
 
 
 def _found(request: lipsync_pb2.AnimateRequest | None) -> str:
@@ -239,6 +254,9 @@ def _add_phonemes(phonemes: list[PhonemeSpan], messages: Iterable[timeline_pb2.P
         if phonemes and start < phonemes[-1].start_s:
             text = f"starts at {start:.3f} s, before the one before it ({phonemes[-1].start_s:.3f} s); send them in order of time"
             raise InvalidInput.of(field, text, "OUT_OF_ORDER")
+        if phonemes and start < phonemes[-1].end_s - LONGEST_OVERLAP_S:
+            text = f"starts at {start:.3f} s, but the one before it ends at {phonemes[-1].end_s:.3f} s; send one sound at a time"
+            raise InvalidInput.of(field, text, "OVERLAP")
         if len(phonemes) >= MOST_PHONEMES:
             raise InvalidInput.of("timeline.phonemes", f"are more than {MOST_PHONEMES}; cut the programme in a pause", "TOO_LONG")
         phonemes.append(PhonemeSpan(message.symbol, start, end, message.stressed))

@@ -223,6 +223,8 @@ async def test_timeline_is_checked(stub: lipsync_pb2_grpc.LipsyncServiceStub, po
         ([("a", -0.1, 0.2)], "BAD_TIMES"),
         ([("a", 0.3, 0.2)], "BAD_TIMES"),
         ([("a", 0.0, 0.2), ("m", 0.3, 0.4), ("p", 0.1, 0.2)], "OUT_OF_ORDER"),
+        ([("a", 0.0, 0.2), ("m", 0.1, 0.4)], "OVERLAP"),
+        ([("a", 0.0, 0.2), ("m", 0.19, 1.1)], "AFTER_THE_END"),
         ([("a" * 17, 0.0, 0.2)], "SYMBOL_TOO_LONG"),
     ):
         error = await refused(stub, timeline(*spans))
