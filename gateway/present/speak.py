@@ -62,7 +62,7 @@ async def speak(flow: Workflow, stage: StageTracker, services: Services, text: s
     async def make() -> tuple[StepResult, None]:
         # A second attempt goes on after the sentences that were heard: they are already on their way to the picture.
         skip = heard
-        reader = _SentenceReader()
+        reader = SentenceReader()
         call = services.tts.Synthesize(request, timeout=_TIMEOUT_S)
         try:
             with services.errors("tts"):
@@ -94,13 +94,13 @@ async def _keep(flow: Workflow, messages: Sequence[tts_pb2.SynthesizeResponse]) 
 
 
 def _recorded(data: bytes) -> Iterator[SpokenSentence]:
-    reader, buffer = _SentenceReader(), io.BytesIO(data)
+    reader, buffer = SentenceReader(), io.BytesIO(data)
     while (message := parse_length_prefixed(tts_pb2.SynthesizeResponse, buffer)) is not None:
         if (sentence := reader.take(message)) is not None:
             yield sentence
 
 
-class _SentenceReader:
+class SentenceReader:
     """Puts the messages of an answer together to sentences, each as soon as its last sample is there."""
 
     def __init__(self) -> None:
@@ -127,9 +127,16 @@ class _SentenceReader:
             self._check_nothing_misses()
             rate = self._header.header.format.sample_rate_hertz
             start, end = (round(Fraction(offset.ToNanoseconds() * rate, 10**9)) for offset in (message.sentence.start_offset, message.sentence.end_offset))
+            if end < start:
+                raise InternalError(f"the tts service's sentence {self.count + 1} ends before it begins")
             self._open = [message]
             self._missing_bytes = (end - start) * BYTES_PER_SAMPLE
-        elif kind == "audio":
+            if not self._missing_bytes:
+                # Nothing of it can be heard, so no audio follows that would complete it.
+                return self._complete(self._header)
+        elif kind == "audio" and message.audio:
+            if not self._open:
+                raise InternalError(f"the tts service sent audio after sentence {self.count}, which was complete")
             self._open.append(message)
             self._missing_bytes -= len(message.audio)
             if self._missing_bytes <= 0:
@@ -150,4 +157,5 @@ class _SentenceReader:
 
     def _check_nothing_misses(self) -> None:
         if self._missing_bytes:
-            raise InternalError(f"the tts service sent {-self._missing_bytes // BYTES_PER_SAMPLE:+} samples more than sentence {self.count + 1} is long")
+            excess = -self._missing_bytes / BYTES_PER_SAMPLE
+            raise InternalError(f"the tts service sent {abs(excess):g} samples {'more' if excess > 0 else 'fewer'} than sentence {self.count + 1} is long")

@@ -28,7 +28,7 @@ from services.serving import GrpcServer, ServingSettings
 
 RATE = 24_000
 SENTENCE_S = 1.5
-"""Every sentence of the fake voice lasts so long: 0.2 s silence, 1 s of sound, 0.3 s silence."""
+"""Every sentence of the fake voice lasts so long: 0.2 s silence, 1 s of sound, 0.3 s silence. "Hush." has not a single sample."""
 
 
 class Service:
@@ -99,8 +99,14 @@ class FakeTts(Service, tts_pb2_grpc.TtsServiceServicer):
             )
         )
         sentences = [part.strip() + "." for part in request.text.split(".") if part.strip()]
+        start = 0.0
         for number, text in enumerate(sentences):
-            start = number * SENTENCE_S
+            if text == "Hush.":
+                hush = tts_pb2.Sentence(text=text)
+                for offset in (hush.start_offset, hush.end_offset):
+                    offset.FromNanoseconds(round(start * 1e9))
+                yield tts_pb2.SynthesizeResponse(sentence=hush)
+                continue
             line = timeline_pb2.Timeline()
             for symbol, begin, end in (("", 0, 0.2), ("m", 0.2, 0.7), ("a", 0.7, 1.2), ("", 1.2, 1.5)):
                 phoneme = line.phonemes.add(symbol=symbol)
@@ -119,9 +125,10 @@ class FakeTts(Service, tts_pb2_grpc.TtsServiceServicer):
             audio = (tone * 32767).astype("<i2").tobytes()
             yield tts_pb2.SynthesizeResponse(audio=audio[:40_000])
             yield tts_pb2.SynthesizeResponse(audio=audio[40_000:])
+            start += SENTENCE_S
             if number == 0 and len(sentences) > 1:
                 self._fail()
-        yield tts_pb2.SynthesizeResponse(summary=tts_pb2.SynthesizeSummary(sample_count=round(SENTENCE_S * RATE) * len(sentences)))
+        yield tts_pb2.SynthesizeResponse(summary=tts_pb2.SynthesizeSummary(sample_count=round(start * RATE)))
 
 
 class FakeTranslate(Service, translate_pb2_grpc.TranslateServiceServicer):

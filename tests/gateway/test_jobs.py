@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from gateway.jobs import JobTable
+from gateway.present.speak import SentenceReader
 from gateway.settings import GatewaySettings
-from locutor.errors import AlreadyExists, InvalidInput, NotFound, Overloaded
+from locutor.common.v1 import audio_pb2
+from locutor.errors import AlreadyExists, InternalError, InvalidInput, NotFound, Overloaded, ServiceLost
 from locutor.gateway.v1 import job_pb2
+from locutor.tts.v1 import tts_pb2
 from media.clock import PROGRAMME_RATE
 from media.probe import probe
 from tests.gateway.conftest import Client, eventually, make_spec, running_gateway
@@ -93,6 +96,47 @@ async def test_an_edit_speaks_only_what_changed(client: Client, fakes: Fakes, sp
     # The pieces before the edit are those of the first job.
     cached, total = steps(job)["en-US animate"]
     assert 0 < cached < total
+
+
+@pytest.mark.parametrize("text", ["First one. Hush. Second one.", "Hush. First one. Second one.", "First one. Second one. Hush."])
+async def test_a_sentence_without_a_sample_is_heard_all_the_same(client: Client, fakes: Fakes, portrait: bytes, tmp_path: Path, text: str) -> None:
+    spec = make_spec((await client.upload(portrait)).uri, text)
+    del spec.targets[1]
+    if text.startswith("First"):
+        # The second attempt goes on after the first sentence.
+        fakes.tts.failures = [ServiceLost("gone")]
+    made = []
+    for _ in range(2):
+        job = await client.ended((await client.create(spec)).id)
+        assert job.state == SUCCEEDED, job.results[0].error
+        stage = next(stage for stage in job.stages if stage.name == "speak")
+        assert stage.media_duration.ToNanoseconds() / 1e9 == pytest.approx(0.4 + 2 * SENTENCE_S + 0.6)
+        srt = (await client.download(outputs(job, "en-US")[job_pb2.OUTPUT_KIND_SUBTITLES_SRT])).decode()
+        made.append(outputs(job, "en-US")[job_pb2.OUTPUT_KIND_VIDEO])
+        assert all(words in srt for words in ("First one", "Hush", "Second one"))
+    assert made[0] == made[1] and fakes.tts.calls["Synthesize"] == (2 if text.startswith("First") else 1)
+
+
+async def test_sentences_that_are_not_as_announced_are_refused() -> None:
+    def sentence(start_s: float, end_s: float) -> tts_pb2.SynthesizeResponse:
+        found = tts_pb2.Sentence(text="x")
+        found.start_offset.FromNanoseconds(round(start_s * 1e9))
+        found.end_offset.FromNanoseconds(round(end_s * 1e9))
+        return tts_pb2.SynthesizeResponse(sentence=found)
+
+    header = tts_pb2.SynthesizeResponse()
+    header.header.format.encoding, header.header.format.channels, header.header.format.sample_rate_hertz = audio_pb2.AUDIO_ENCODING_PCM_S16LE, 1, 1000
+    audio = tts_pb2.SynthesizeResponse(audio=bytes(20))
+    for messages, words in (
+        ([sentence(1, 0)], "sentence 1 ends before it begins"),
+        ([sentence(0, 0), audio], "audio after sentence 1, which was complete"),
+        ([sentence(0, 0.02), audio, sentence(0.02, 0.03)], "10 samples fewer than sentence 1 is long"),
+        ([sentence(0, 0.005), audio], "5 samples more than sentence 1 is long"),
+    ):
+        reader = SentenceReader()
+        with pytest.raises(InternalError, match=words):
+            for message in (header, *messages):
+                reader.take(message)
 
 
 async def test_damaged_artifacts_are_made_again(client: Client, settings: GatewaySettings, spec: job_pb2.PresentSpec) -> None:
