@@ -15,18 +15,21 @@ import grpc.aio
 
 from locutor.asr.v1 import asr_pb2, asr_pb2_grpc
 from locutor.common.v1 import audio_pb2
-from locutor.errors import InvalidInput, Overloaded
+from locutor.errors import InvalidInput
 from services.asr.engine import ENGINES, AsrEngine, LanguageDetection, RecognitionOptions, RecognitionStream, Segment
 from services.asr.media_file import sound_of
 from services.asr.pcm import PcmReader
 from services.serving import EnginePool, ServingSettings
 from services.serving.engine_shelf import EngineShelf
 from services.serving.messages import duration, model_message
+from services.serving.uploads import Admitted, UploadGate, unidle
 from services.weights import ModelStore
 
 LONGEST_HINT = 200
 """Code points: a longer one pushes the speech itself out of the model's memory."""
 LARGEST_FILE_BYTES = 2 * 1024**3
+MOST_FILE_BYTES = 2 * LARGEST_FILE_BYTES
+"""Of all files that are being recognised: they lie in the folder for temporary files, which may be memory."""
 
 _LIVE_SHARE = 0.5
 """A sender is live if we wait for a chunk at least so much of the chunk's own time."""
@@ -48,8 +51,8 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         self._shelf: EngineShelf[AsrEngine] = EngineShelf(ENGINES, store, settings)
         self._pool = EnginePool("asr", workers=settings.workers, queue=settings.queue)
         # No more streams than the pool admits calls: a stream that has begun is never turned away for lack of room.
-        self._most_streams = settings.workers + settings.queue
-        self._streams = 0
+        self._gate = UploadGate("streams", calls=settings.workers + settings.queue, total_bytes=MOST_FILE_BYTES)
+        self._idle_s = settings.idle_s
 
     def register(self, server: grpc.aio.Server) -> None:
         asr_pb2_grpc.add_AsrServiceServicer_to_server(self, server)
@@ -64,14 +67,15 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         return asr_pb2.ListModelsResponse(models=[model_message(info) for info in await self._shelf.models()])
 
     async def Recognize(self, requests: AsyncIterator[asr_pb2.RecognizeRequest], context: grpc.aio.ServicerContext) -> AsyncIterator[asr_pb2.RecognizeResponse]:
-        with self._admitted():
+        requests = unidle(requests, self._idle_s)
+        with self._gate.admit() as admitted:
             config = await _config(requests)
             is_file = config.format.encoding == audio_pb2.AUDIO_ENCODING_FILE
             pcm = None if is_file else _pcm_reader(config.format)
             with _fields_of("config"):
                 engine = await self._shelf.get(config.engine)
                 stream = engine.open(RecognitionOptions(locale=config.locale, words=not config.omit_words, hint=config.hint))
-            turns = _turns_of_pcm(requests, pcm, stream) if pcm else self._turns_of_file(requests, stream)
+            turns = _turns_of_pcm(requests, pcm, stream) if pcm else self._turns_of_file(requests, admitted, stream)
             async with aclosing(turns):
                 async for turn in turns:
                     async with aclosing(self._pool.stream(turn)) as events:
@@ -83,24 +87,16 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 )
             )
 
-    async def _turns_of_file(self, requests: AsyncIterator[asr_pb2.RecognizeRequest], stream: RecognitionStream) -> AsyncGenerator[Turn, None]:
+    async def _turns_of_file(
+        self, requests: AsyncIterator[asr_pb2.RecognizeRequest], admitted: Admitted, stream: RecognitionStream
+    ) -> AsyncGenerator[Turn, None]:
         with tempfile.TemporaryDirectory(prefix="locutor-asr-") as folder:
             path = Path(folder) / "media"
-            await _receive(requests, path)
+            await _receive(requests, admitted, path)
             with closing(sound_of(path)) as blocks:
                 while (samples := await self._pool.run(next, blocks, None)) is not None:
                     yield partial(stream.accept, samples, caught_up=False)
         yield stream.finish
-
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        if self._streams >= self._most_streams:
-            raise Overloaded(f"{self._streams} streams are being recognised, which is the limit; try again", retry_after_s=2.0)
-        self._streams += 1
-        try:
-            yield
-        finally:
-            self._streams -= 1
 
 
 async def _config(requests: AsyncIterator[asr_pb2.RecognizeRequest]) -> asr_pb2.RecognizeConfig:
@@ -153,13 +149,12 @@ async def _turns_of_pcm(requests: AsyncIterator[asr_pb2.RecognizeRequest], pcm: 
     yield stream.finish
 
 
-async def _receive(requests: AsyncIterator[asr_pb2.RecognizeRequest], path: Path) -> None:
-    size = 0
+async def _receive(requests: AsyncIterator[asr_pb2.RecognizeRequest], admitted: Admitted, path: Path) -> None:
     with path.open("wb") as file:
         async for data in _audio(requests):
-            size += len(data)
-            if size > LARGEST_FILE_BYTES:
+            if admitted.size + len(data) > LARGEST_FILE_BYTES:
                 raise InvalidInput.of("audio", f"the file is larger than {LARGEST_FILE_BYTES // 1024**2} MiB; send its audio track alone", "FILE_TOO_LARGE")
+            admitted.hold(len(data))
             await asyncio.to_thread(file.write, data)
 
 

@@ -24,6 +24,8 @@ class ServingSettings:
     """Threads that one call of the engine may use."""
     queue: int = 32
     """Calls that may wait; more are refused with RESOURCE_EXHAUSTED."""
+    idle_s: float = 60.0
+    """How long a call whose next message is waited for may keep silent."""
     engine: str = ""
     """Default engine; empty: the first of the service's registry."""
     grace_s: float = 20.0
@@ -45,6 +47,8 @@ class ServingSettings:
             raise InvalidInput.of("tls", "clients can be asked for certificates over TLS alone; give --tls-certificate and --tls-key too", "BAD_TLS")
         if self.workers < 1 or self.threads < 1 or self.queue < 0:
             raise InvalidInput.of("workers", f"found {self.workers} workers, {self.threads} threads, queue {self.queue}; 1, 1 and 0 are the least")
+        if not self.idle_s > 0:
+            raise InvalidInput.of("idle_s", f"found {self.idle_s:g} s; give more than 0")
         if not address.is_local and self.tls_certificate is None and not self.trust_network:
             raise InvalidInput.of(
                 "listen",
@@ -67,6 +71,7 @@ class ServingSettings:
         option("workers", 1, int, "calls of the engine at work at a time")
         option("threads", os.cpu_count() or 1, int, "threads that one call may use")
         option("queue", 32, int, "calls that may wait")
+        option("idle-s", 60.0, float, "seconds that a sender may keep silent before his call is ended")
         option("engine", "", str, "default engine")
         option("grace-s", 20.0, float, "seconds that running calls may go on after SIGTERM")
         option("tls-certificate", None, Path, "PEM chain of the server")

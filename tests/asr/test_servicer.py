@@ -6,6 +6,7 @@ import asyncio
 import io
 import wave
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 
 import grpc
 import grpc.aio
@@ -16,7 +17,7 @@ import pytest_asyncio
 from locutor.address import CHANNEL_OPTIONS, Address
 from locutor.asr.v1 import asr_pb2, asr_pb2_grpc
 from locutor.common.v1 import audio_pb2
-from locutor.errors import InvalidInput, LocutorError, Overloaded
+from locutor.errors import DeadlineExceeded, InvalidInput, LocutorError, Overloaded
 from locutor.status import from_rpc_error
 from services.asr.engines.faster_whisper import WEIGHTS_VARIABLE
 from services.asr.servicer import AsrServicer
@@ -31,17 +32,22 @@ FILE = audio_pb2.AUDIO_ENCODING_FILE
 CHUNK = 64 * 1024
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stub() -> AsyncIterator[asr_pb2_grpc.AsrServiceStub]:
+@asynccontextmanager
+async def serving(settings: ServingSettings) -> AsyncIterator[asr_pb2_grpc.AsrServiceStub]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(WEIGHTS_VARIABLE, "whisper-tiny-en")
-        settings = ServingSettings(threads=2, queue=1)
         server = GrpcServer([AsrServicer(settings, ModelStore())], settings)
         await server.start()
         await server.load()
         async with grpc.aio.insecure_channel(Address.parse(server.address).target, options=CHANNEL_OPTIONS) as channel:
             yield asr_pb2_grpc.AsrServiceStub(channel)
         await server.stop(0)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stub() -> AsyncIterator[asr_pb2_grpc.AsrServiceStub]:
+    async with serving(ServingSettings(threads=2, queue=1)) as stub:
+        yield stub
 
 
 def config(encoding: int = PCM, rate: int = 16_000, channels: int = 1, **fields: object) -> asr_pb2.RecognizeRequest:
@@ -193,6 +199,44 @@ async def test_slow_senders_leave_the_worker_to_others_and_end_when_cancelled(st
     await asyncio.gather(first, also, return_exceptions=True)
     await asyncio.sleep(0.3)
     assert word_error_rate(speech.text, await _text(stub, speech)) <= 0.2
+
+
+@pytest.mark.parametrize("sent", [[], [config()], [config(), *chunks(SECOND)], [config(FILE), *chunks(SECOND)]], ids=["nothing", "config", "audio", "file"])
+async def test_a_sender_that_falls_silent_loses_his_place(sent: list[asr_pb2.RecognizeRequest]) -> None:
+    async def silent() -> AsyncIterator[asr_pb2.RecognizeRequest]:
+        for request in sent:
+            yield request
+        await asyncio.sleep(3600)
+
+    async with serving(ServingSettings(threads=1, queue=0, idle_s=0.5)) as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in stub.Recognize(silent(), timeout=60):
+                pass
+        error = from_rpc_error(caught.value)
+        assert isinstance(error, DeadlineExceeded) and error.reason == "IDLE_STREAM" and "0.5 s" in error.message
+        assert [r.WhichOneof("payload") for r in await recognize(stub, [config(), *chunks(bytes(32_000))])] == ["summary"]
+
+
+async def test_files_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.asr.servicer.MOST_FILE_BYTES", 100_000)
+    arrived = asyncio.Event()
+
+    async def unfinished() -> AsyncIterator[asr_pb2.RecognizeRequest]:
+        yield config(FILE)
+        yield asr_pb2.RecognizeRequest(audio=bytes(60_000))
+        arrived.set()
+        await asyncio.sleep(3600)
+
+    async with serving(ServingSettings(threads=1)) as stub:
+        call = stub.Recognize(unfinished())
+        first = asyncio.ensure_future(call.read())
+        await arrived.wait()
+        await asyncio.sleep(0.3)
+        assert isinstance(await refusal(stub, [config(FILE), *chunks(bytes(60_000))]), Overloaded)
+        call.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await asyncio.sleep(0.3)
+        assert (await refusal(stub, [config(FILE), *chunks(bytes(60_000))])).reason == "NOT_MEDIA"
 
 
 async def _text(stub: asr_pb2_grpc.AsrServiceStub, speech: Recording) -> str:
