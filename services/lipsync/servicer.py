@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from fractions import Fraction
 
 import grpc.aio
 import numpy as np
 
 from locutor.common.v1 import audio_pb2, timeline_pb2, video_pb2
-from locutor.errors import FieldViolation, InvalidInput, Overloaded
+from locutor.errors import FieldViolation, InvalidInput
 from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
 from services.lipsync.engine import ENGINES, Background, LipsyncEngine, Performance, PhonemeSpan, Piece, Speech, VideoFormat
 from services.lipsync.image import MAX_BYTES
@@ -23,6 +23,7 @@ from services.serving import EnginePool, ServingSettings
 from services.serving.draining import drain
 from services.serving.engine_shelf import EngineShelf
 from services.serving.messages import model_message
+from services.serving.uploads import Admitted, UploadGate, unidle
 from services.weights import ModelStore
 
 SIDE_PIXELS = (128, 3840)
@@ -32,6 +33,10 @@ CHANNELS = (1, 8)
 MOST_PERCENT = 150
 LONGEST_PIECE_S = 900
 """A programme is cut into pieces of seconds to minutes; a longer one would hold a worker, and its client, too long."""
+MOST_AUDIO_BYTES = 64 << 20
+"""Of one piece: 900 s at 24 kHz, and more than 10 minutes at 48 kHz, with one channel."""
+MOST_UPLOADED_BYTES = 512 << 20
+"""Of all calls at work and waiting: they are held in memory."""
 LONGEST_PROGRAMME_S = 24 * 3600
 """What moves in a pause is worked out from the programme's start: a second of work at the end of a day."""
 MOST_PHONEMES = 50_000
@@ -53,8 +58,8 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
         self._store = store
         self._portraits: asyncio.Task[Portraits] | None = None
         # Uploads are held in memory: no more of them than the pool admits.
-        self._most_uploads = settings.workers + settings.queue
-        self._uploads = 0
+        self._gate = UploadGate("portraits", calls=settings.workers + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
+        self._idle_s = settings.idle_s
 
     def register(self, server: grpc.aio.Server) -> None:
         lipsync_pb2_grpc.add_LipsyncServiceServicer_to_server(self, server)
@@ -71,8 +76,8 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
     async def Animate(
         self, requests: AsyncIterator[lipsync_pb2.AnimateRequest], context: grpc.aio.ServicerContext
     ) -> AsyncIterator[lipsync_pb2.AnimateResponse]:
-        async with self._admitted():
-            order, speech, piece, engine_name = await _animation(requests)
+        with self._gate.admit() as admitted:
+            order, speech, piece, engine_name = await _animation(unidle(requests, self._idle_s), admitted)
             engine, portraits = await self._shelf.get(engine_name), await self._load_portraits()
             frames = 0
             async with aclosing(self._pool.stream(render, portraits, order, engine, speech, piece)) as events:
@@ -90,10 +95,10 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
             yield lipsync_pb2.AnimateResponse(summary=lipsync_pb2.AnimateSummary(frame_count=frames))
 
     async def Inspect(self, requests: AsyncIterator[lipsync_pb2.InspectRequest], context: grpc.aio.ServicerContext) -> lipsync_pb2.InspectResponse:
-        portrait = _Upload("portrait", MAX_BYTES)
         try:
-            async with self._admitted():
-                async for request in requests:
+            with self._gate.admit() as admitted:
+                portrait = _Upload("portrait", MAX_BYTES, admitted)
+                async for request in unidle(requests, self._idle_s):
                     portrait.add(request.portrait)
                 inspection = await self._pool.run((await self._load_portraits()).inspect, portrait.data())
         except InvalidInput as error:
@@ -111,43 +116,33 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
             self._portraits = asyncio.create_task(asyncio.to_thread(Portraits, self._store))
         return await asyncio.shield(self._portraits)
 
-    @asynccontextmanager
-    async def _admitted(self) -> AsyncIterator[None]:
-        if self._uploads >= self._most_uploads:
-            raise Overloaded(f"{self._uploads} portraits are at work or waiting, which is the limit; try again", retry_after_s=2.0)
-        self._uploads += 1
-        try:
-            yield
-        finally:
-            self._uploads -= 1
-
 
 class _Upload:
     """Bytes that arrive in parts, up to a limit."""
 
-    def __init__(self, field: str, most: int) -> None:
-        self._field, self._most = field, most
+    def __init__(self, field: str, most: int, admitted: Admitted) -> None:
+        self._field, self._most, self._admitted = field, most, admitted
         self._data = bytearray()
 
     def add(self, chunk: bytes) -> None:
         if len(self._data) + len(chunk) > self._most:
-            raise InvalidInput.of(self._field, f"is larger than {self._most / 2**20:.0f} MiB, which is the limit; send less", "TOO_LARGE")
+            raise InvalidInput.of(self._field, f"is larger than {self._most / 2**20:.3g} MiB, which is the limit; send less", "TOO_LARGE")
+        self._admitted.hold(len(chunk))
         self._data += chunk
 
     def data(self) -> bytes:
         return bytes(self._data)
 
 
-async def _animation(requests: AsyncIterator[lipsync_pb2.AnimateRequest]) -> tuple[PortraitOrder, Speech, Piece, str]:
+async def _animation(requests: AsyncIterator[lipsync_pb2.AnimateRequest], admitted: Admitted) -> tuple[PortraitOrder, Speech, Piece, str]:
     """Everything a client sends: checked as it arrives, the config before anything else is read."""
     first = await anext(aiter(requests), None)
     if first is None or first.WhichOneof("payload") != "config":
         raise InvalidInput.of("config", f"found {_found(first)} as the first message; send `config` first, then the bytes", "CONFIG_MISSING")
     config = first.config
     video = _checked_config(config)
-    bytes_a_second = config.audio.sample_rate_hertz * config.audio.channels * 2
-    portrait, background_image = _Upload("portrait", MAX_BYTES), _Upload("background_image", MAX_BYTES)
-    audio = _Upload("audio", LONGEST_PIECE_S * bytes_a_second)
+    portrait, background_image = _Upload("portrait", MAX_BYTES, admitted), _Upload("background_image", MAX_BYTES, admitted)
+    audio = _Upload("audio", _most_audio(config, video), admitted)
     phonemes: list[PhonemeSpan] = []
     async for request in requests:
         match request.WhichOneof("payload"):
@@ -182,6 +177,12 @@ def _check_end(speech: Speech, length_s: Fraction) -> None:
         if span.end_s > ends_s + LONGEST_OVERHANG_S:
             text = f"ends at {span.end_s:.3f} s, after the piece ({ends_s:.3f} s); send what is said in it, with offsets from its audio's first sample"
             raise InvalidInput.of(f"timeline.phonemes[{index}]", text, "AFTER_THE_END")
+
+
+def _most_audio(config: lipsync_pb2.AnimateConfig, video: VideoFormat) -> int:
+    """Bytes of sound that a piece may have."""
+    longest_s = config.frame_count / video.frame_rate + Fraction(LONGEST_OVERHANG_S) if config.frame_count else LONGEST_PIECE_S
+    return min(MOST_AUDIO_BYTES, math.ceil(longest_s * config.audio.sample_rate_hertz) * config.audio.channels * 2)
 
 
 def _found(request: lipsync_pb2.AnimateRequest | None) -> str:

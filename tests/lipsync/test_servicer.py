@@ -247,6 +247,45 @@ async def test_too_large_a_portrait_is_refused_while_it_arrives(stub: lipsync_pb
     assert (error.violations[0].field, error.reason) == ("portrait", "TOO_LARGE")
 
 
+@pytest.mark.parametrize("frame_count", [0, 5, 20_000])
+async def test_more_sound_than_a_piece_has_is_refused_while_it_arrives(stub: lipsync_pb2_grpc.LipsyncServiceStub, frame_count: int) -> None:
+    made = config(frame_count=frame_count)
+    made.audio.sample_rate_hertz, made.audio.channels = 96_000, 8
+    most = 1.2 * 96_000 * 8 * 2 if frame_count == 5 else 64 << 20
+    sound = [Request(audio=bytes(1 << 20)) for _ in range(int(most) // (1 << 20) + 1)]
+    error = await refused(stub, [Request(config=made), *sound])
+    assert (error.violations[0].field, error.reason) == ("audio", "TOO_LARGE")
+    # A little less of it passes: the portrait is what is missed.
+    assert (await refused(stub, [Request(config=made), *sound[:-1]])).violations[0].field == "portrait"
+
+
+async def test_calls_share_a_limit_of_memory(portrait: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.lipsync.servicer.MOST_UPLOADED_BYTES", len(portrait) * 3 // 2)
+    settings = ServingSettings(listen=f"unix:{tmp_path}/lipsync.sock", idle_s=3.0)
+    server = GrpcServer([LipsyncServicer(settings, ModelStore())], settings)
+    await server.start()
+
+    async def unfinished() -> AsyncIterator[Request]:
+        yield Request(config=config(frame_count=1))
+        yield Request(portrait=portrait)
+        await asyncio.sleep(3600)
+
+    async with grpc.aio.insecure_channel(Address.parse(server.address).target, options=CHANNEL_OPTIONS) as channel:
+        stub = lipsync_pb2_grpc.LipsyncServiceStub(channel)
+        first = asyncio.ensure_future(stub.Animate(unfinished()).read())
+        await asyncio.sleep(0.5)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await answers(stub, [Request(config=config(frame_count=1)), Request(portrait=portrait)])
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED, caught.value.details()
+        # The first one never goes on, which is noticed; then there is room.
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await first
+        assert (caught.value.code(), from_rpc_error(caught.value).reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "IDLE_STREAM")
+        responses = await answers(stub, [Request(config=config(frame_count=1)), Request(portrait=portrait)])
+        assert responses[-1].summary.frame_count == 1
+    await server.stop(0)
+
+
 async def test_leaving_early_frees_the_worker(stub: lipsync_pb2_grpc.LipsyncServiceStub, portrait: bytes) -> None:
     """There is one worker: were the first call's 20,000 frames rendered to their end, the second would not answer within the test's patience."""
     call = stub.Animate(iter([Request(config=config(frame_count=20_000)), Request(portrait=portrait)]))
