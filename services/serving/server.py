@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,10 @@ class GrpcServer:
             return
         await self._health.enter_graceful_shutdown()
         await server.stop(self._settings.grace_s if grace_s is None else grace_s)
-        for service in self._services:
-            await service.close()
+        async with AsyncExitStack() as closing:
+            # One that cannot be closed does not keep the others open.
+            for service in self._services:
+                closing.push_async_callback(service.close)
 
     def _credentials(self) -> grpc.ServerCredentials | None:
         s = self._settings

@@ -200,6 +200,23 @@ async def test_stop_lets_a_running_call_end_and_closes_the_service() -> None:
     assert echo.closed
 
 
+async def test_a_service_that_cannot_be_closed_does_not_keep_the_others_open() -> None:
+    class Stuck(Streamer):
+        async def close(self) -> None:
+            raise RuntimeError("stuck")
+
+    services = [Echo(), Stuck(), Refuser()]
+    echo = services[0]
+    assert isinstance(echo, Echo)
+    for order in (services, services[::-1]):
+        echo.closed = False
+        server = GrpcServer(order, ServingSettings())
+        await server.start()
+        with pytest.raises(RuntimeError, match="stuck"):
+            await server.stop(0)
+        assert echo.closed
+
+
 async def test_a_token_is_asked_for_but_not_of_health_checks() -> None:
     tokens = {"acme": hashlib.sha256(b"s3cret").hexdigest()}
     async with running(interceptors=[TokenInterceptor(tokens)]) as (_, channel):
