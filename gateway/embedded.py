@@ -31,8 +31,8 @@ class EmbeddedServices:
     def __init__(self, settings: GatewaySettings) -> None:
         self.addresses = dict(settings.services)
         """URI of each service by name; those that are started here are added by `start`."""
-        # As many pieces as the gateway sends, and one more: the look at a new job's face must not wait for a piece.
-        self._workers = {"lipsync": settings.pieces_at_once * settings.jobs_at_once + 1}
+        # As many pieces as the gateway sends at a time.
+        self._workers = {"lipsync": settings.pieces_at_once * settings.jobs_at_once}
         self._folder = Path(tempfile.mkdtemp(prefix="locutor-"))
         self._servers: dict[str, GrpcServer] = {}
 

@@ -36,7 +36,7 @@ LONGEST_PIECE_S = 900
 MOST_AUDIO_BYTES = 64 << 20
 """Of one piece: 900 s at 24 kHz, and more than 10 minutes at 48 kHz, with one channel."""
 MOST_UPLOADED_BYTES = 512 << 20
-"""Of all calls at work and waiting: they are held in memory."""
+"""Of all pieces at work and waiting, and of all portraits that are looked at: they are held in memory."""
 LONGEST_PROGRAMME_S = 24 * 3600
 """What moves in a pause is worked out from the programme's start: a second of work at the end of a day."""
 MOST_PHONEMES = 50_000
@@ -55,10 +55,13 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
     def __init__(self, settings: ServingSettings, store: ModelStore) -> None:
         self._shelf: EngineShelf[LipsyncEngine] = EngineShelf(ENGINES, store, settings)
         self._pool = EnginePool("lipsync", workers=settings.workers, queue=settings.queue)
+        # A look at a face takes a moment, and somebody waits for it: it does not queue behind pieces.
+        self._inspections = EnginePool("lipsync inspection", workers=1, queue=settings.queue)
         self._store = store
         self._portraits: asyncio.Task[Portraits] | None = None
-        # Uploads are held in memory: no more of them than the pool admits.
-        self._gate = UploadGate("portraits", calls=settings.workers + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
+        # Uploads are held in memory: no more of them than the pools admit.
+        self._gate = UploadGate("pieces", calls=settings.workers + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
+        self._inspection_gate = UploadGate("portraits", calls=1 + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
         self._idle_s = settings.idle_s
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -69,9 +72,12 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
         await self._load_portraits()
 
     async def close(self) -> None:
-        await self._pool.close()
+        await asyncio.gather(self._pool.close(), self._inspections.close())
         if self._portraits is not None:
-            (await self._portraits).close()
+            # Why they could not be loaded was told to those who asked for them.
+            [portraits] = await asyncio.gather(self._portraits, return_exceptions=True)
+            if isinstance(portraits, Portraits):
+                portraits.close()
 
     async def Animate(
         self, requests: AsyncIterator[lipsync_pb2.AnimateRequest], context: grpc.aio.ServicerContext
@@ -96,11 +102,11 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
 
     async def Inspect(self, requests: AsyncIterator[lipsync_pb2.InspectRequest], context: grpc.aio.ServicerContext) -> lipsync_pb2.InspectResponse:
         try:
-            with self._gate.admit() as admitted:
+            with self._inspection_gate.admit() as admitted:
                 portrait = _Upload("portrait", MAX_BYTES, admitted)
                 async for request in unidle(requests, self._idle_s):
                     portrait.add(request.portrait)
-                inspection = await self._pool.run((await self._load_portraits()).inspect, portrait.data())
+                inspection = await self._inspections.run((await self._load_portraits()).inspect, portrait.data())
         except InvalidInput as error:
             await drain(requests)
             # To say what is wrong with an image is this call's answer, not its failure.
@@ -112,7 +118,7 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
         return lipsync_pb2.ListModelsResponse(models=[model_message(info) for info in await self._shelf.models()])
 
     async def _load_portraits(self) -> Portraits:
-        if self._portraits is None or (self._portraits.done() and self._portraits.exception() is not None):
+        if self._portraits is None or (self._portraits.done() and (self._portraits.cancelled() or self._portraits.exception() is not None)):
             self._portraits = asyncio.create_task(asyncio.to_thread(Portraits, self._store))
         return await asyncio.shield(self._portraits)
 

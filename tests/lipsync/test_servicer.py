@@ -18,7 +18,7 @@ from PIL import Image
 
 from locutor.address import CHANNEL_OPTIONS, Address
 from locutor.common.v1 import audio_pb2, timeline_pb2, video_pb2
-from locutor.errors import InvalidInput
+from locutor.errors import InvalidInput, MissingWeights
 from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
 from locutor.status import from_rpc_error
 from media.mux import mux_program
@@ -284,6 +284,49 @@ async def test_calls_share_a_limit_of_memory(portrait: bytes, tmp_path: Path, mo
         responses = await answers(stub, [Request(config=config(frame_count=1)), Request(portrait=portrait)])
         assert responses[-1].summary.frame_count == 1
     await server.stop(0)
+
+
+async def test_a_look_at_a_face_does_not_wait_for_pieces(portrait: bytes, tmp_path: Path) -> None:
+    """The only worker is at a piece of 20,000 frames, and there is no queue."""
+    settings = ServingSettings(listen=f"unix:{tmp_path}/lipsync.sock", workers=1, queue=0)
+    server = GrpcServer([LipsyncServicer(settings, ModelStore())], settings)
+    await server.start()
+    async with grpc.aio.insecure_channel(Address.parse(server.address).target, options=CHANNEL_OPTIONS) as channel:
+        stub = lipsync_pb2_grpc.LipsyncServiceStub(channel)
+        piece = stub.Animate(iter([Request(config=config(frame_count=20_000)), Request(portrait=portrait)]))
+        assert (await piece.read()).HasField("header")
+        assert (await stub.Inspect(iter([lipsync_pb2.InspectRequest(portrait=portrait)]), timeout=60)).usable
+        assert not piece.done()
+        piece.cancel()
+    await server.stop(0)
+
+
+@pytest.mark.parametrize("ending", ["never asked for", "cancelled", "failed", "cancelled, then failed"])
+async def test_closing_without_portraits(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCUTOR_OFFLINE", "1")
+    monkeypatch.setenv("LOCUTOR_MODELS", str(tmp_path))
+    servicer = LipsyncServicer(ServingSettings(), ModelStore())
+
+    async def upload() -> AsyncIterator[lipsync_pb2.InspectRequest]:
+        yield lipsync_pb2.InspectRequest(portrait=b"x")
+
+    async def inspect() -> None:
+        # The call's context is not used.
+        await servicer.Inspect(upload(), None)  # type: ignore[arg-type]
+
+    if "cancelled" in ending:
+        loading = asyncio.ensure_future(inspect())
+        before = asyncio.all_tasks()
+        await asyncio.sleep(0)
+        (load,) = asyncio.all_tasks() - before
+        load.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await loading
+    if "failed" in ending:
+        for _ in range(2):
+            with pytest.raises(MissingWeights):
+                await inspect()
+    await servicer.close()
 
 
 async def test_leaving_early_frees_the_worker(stub: lipsync_pb2_grpc.LipsyncServiceStub, portrait: bytes) -> None:
