@@ -49,8 +49,9 @@ def form_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert process.returncode == 0, rest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module: while it lasts, Playwright's event loop is the running one, and no asynchronous test could have its own."""
     if _CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("Chromium is not installed, and in CI it must be: `make test` installs it")
