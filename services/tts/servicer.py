@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -67,17 +68,24 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         yield tts_pb2.SynthesizeResponse(summary=tts_pb2.SynthesizeSummary(duration=duration(samples / engine.sample_rate), sample_count=samples, rate=rate))
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListVoicesResponse:
-        voices: list[Voice] = []
-        for name in ENGINES:
-            try:
-                voices += load_engine_class(ENGINES, name).voices
-            except MissingExtra:
-                if name == self._shelf.default:
-                    raise
+        # An engine's module imports its library, which takes seconds.
+        voices = await asyncio.to_thread(_voices, self._shelf.default)
         return tts_pb2.ListVoicesResponse(voices=[_voice(voice) for voice in voices if not request.locale or speaks(voice.locale, request.locale)])
 
     async def ListModels(self, request: tts_pb2.ListModelsRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListModelsResponse:
         return tts_pb2.ListModelsResponse(models=[model_message(info) for info in await self._shelf.models()])
+
+
+def _voices(default_engine: str) -> list[Voice]:
+    """Of every engine that is installed. Raises `MissingExtra` where the default one is not."""
+    voices: list[Voice] = []
+    for name in ENGINES:
+        try:
+            voices += load_engine_class(ENGINES, name).voices
+        except MissingExtra:
+            if name == default_engine:
+                raise
+    return voices
 
 
 def _speak(engine: TtsEngine, request: SpeechRequest) -> Iterator[Speech | SpokenSentence]:

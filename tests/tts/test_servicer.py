@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from locutor.common.v1 import audio_pb2, timeline_pb2
 from locutor.errors import InvalidInput, OutOfRange
 from locutor.status import from_rpc_error
 from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
+from services.engine import load_engine_class
 from services.serving import GrpcServer, ServingSettings
 from services.tts.servicer import TtsServicer
 from services.weights import ModelStore
@@ -73,6 +75,19 @@ async def test_lists(stub: tts_pb2_grpc.TtsServiceStub) -> None:
     (model,) = (await stub.ListModels(tts_pb2.ListModelsRequest())).models
     assert model.installed and model.is_default and not model.remedy and "pt-BR" in model.locales
     assert model.license == "Apache-2.0" and len(model.weights) == 55
+
+
+async def test_voices_are_listed_without_holding_up_other_calls(stub: tts_pb2_grpc.TtsServiceStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first list imports the engines' libraries: not in the thread that serves all calls."""
+    threads: list[threading.Thread] = []
+
+    def load(*arguments: Any) -> Any:
+        threads.append(threading.current_thread())
+        return load_engine_class(*arguments)
+
+    monkeypatch.setattr("services.tts.servicer.load_engine_class", load)
+    assert (await stub.ListVoices(tts_pb2.ListVoicesRequest())).voices
+    assert threads and threading.current_thread() not in threads
 
 
 @pytest.mark.parametrize(
