@@ -10,6 +10,9 @@ import av
 
 from locutor.errors import InvalidInput
 
+# Files alone, and no playlists or manifests: those would make FFmpeg open what they name.
+CONTAINERS = "aac,avi,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,wav"
+
 
 @dataclass(frozen=True)
 class VideoTrack:
@@ -71,7 +74,7 @@ def probe(path: Path, field: str = "media") -> MediaInfo:
     if size == 0:
         raise InvalidInput.of(field, f"{path.name!r} is empty (0 bytes); send the file again", "EMPTY")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}) as container:
             video = tuple(_video_track(stream) for stream in container.streams.video)
             audio = tuple(_audio_track(stream) for stream in container.streams.audio)
             subtitles = tuple(stream.codec_context.name for stream in container.streams.subtitles)
@@ -87,7 +90,6 @@ def probe(path: Path, field: str = "media") -> MediaInfo:
             )
     except av.error.FFmpegError as error:
         raise InvalidInput.of(field, f"{path.name!r} is not an audio or video file that can be read ({error.strerror})", "NOT_MEDIA") from error
-    # FFmpeg takes any file called .png for a picture: one without a size is none.
     if not any(track.width and track.height for track in video) and not any(track.sample_rate for track in audio):
         raise InvalidInput.of(field, f"{path.name!r} (looks like {info.container}) has neither video nor audio in it", "NOT_MEDIA")
     return info

@@ -40,6 +40,16 @@ def test_what_is_no_media_is_refused(tmp_path: Path) -> None:
         assert (caught.value.violations[0].field, caught.value.reason) == ("face_uri", reason)
 
 
+@pytest.mark.parametrize("name", ["list.m3u8", "list.ffconcat", "list.mp4"])
+def test_what_only_names_other_files_is_refused(video: Path, name: str) -> None:
+    playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nv.mp4\n#EXT-X-ENDLIST\n"
+    path = video.with_name(name)
+    path.write_text(playlist if name == "list.m3u8" else "ffconcat version 1.0\nfile 'v.mp4'\n")
+    with pytest.raises(InvalidInput, match="is not an audio or video file") as caught:
+        probe(path)
+    assert caught.value.reason == "NOT_MEDIA"
+
+
 @pytest.mark.parametrize(("time_s", "frame"), [(0.0, 0), (0.039, 0), (0.04, 1), (1.2, 30), (1.99, 49), (2.399, 59)])
 def test_the_cover_is_the_frame_asked_for(video: Path, tmp_path: Path, time_s: float, frame: int) -> None:
     write_cover(video, tmp_path / "cover.jpg", time_s)
