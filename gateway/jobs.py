@@ -1,7 +1,8 @@
 """The jobs and media that a gateway knows, in a database file.
 
-A job's row holds the whole `Job` message and the little that is asked for by itself. All calls run one after another in
-a thread of their own, so that the event loop never waits for a disk.
+A job's row holds the whole `Job` message and the little that is asked for by itself. Jobs and media belong to tenants, who
+know nothing of each other; without tokens all belong to the tenant "". All calls run one after another in a thread of their
+own, so that the event loop never waits for a disk.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from locutor.address import MAX_MESSAGE_BYTES
-from locutor.errors import AlreadyExists, NotFound, Overloaded
+from locutor.errors import AlreadyExists, InvalidInput, NotFound, Overloaded
 from locutor.gateway.v1 import job_pb2, media_pb2
 
 T = TypeVar("T")
@@ -35,7 +36,8 @@ _jobs = sa.Table(
     # Rises with each job: the order of creation, and the page token.
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("id", sa.String(32), unique=True, nullable=False),
-    sa.Column("request_id", sa.String(128), unique=True, nullable=True),
+    sa.Column("tenant", sa.String, nullable=False),
+    sa.Column("request_id", sa.String(128), nullable=True),
     sa.Column("request_hash", sa.String(64), nullable=False),
     sa.Column("state", sa.Integer, nullable=False, index=True),
     # The process that works on it.
@@ -43,12 +45,16 @@ _jobs = sa.Table(
     # Seconds since the epoch; null until the job has ended.
     sa.Column("expires", sa.Float, nullable=True, index=True),
     sa.Column("job", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("tenant", "request_id"),
+    sa.Index("ix_jobs_tenant_number", "tenant", "number"),
     sqlite_autoincrement=True,
 )
 _media = sa.Table(
     "media",
     _metadata,
+    # Equal bytes are stored once, but each tenant may read only those that he sent, or that his jobs made.
     sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("tenant", sa.String, primary_key=True),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("media", sa.LargeBinary, nullable=False),
 )
@@ -66,6 +72,7 @@ class JobTable:
     """Jobs and media by id."""
 
     def __init__(self, path: Path) -> None:
+        """Raises `InvalidInput` where the file was written by a Locutor with other tables."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = sa.create_engine(f"sqlite:///{path}")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs")
@@ -77,6 +84,7 @@ class JobTable:
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA busy_timeout=10000")
 
+        self._check_tables(path)
         _metadata.create_all(self._engine)
 
     async def close(self) -> None:
@@ -84,19 +92,20 @@ class JobTable:
         self._thread.shutdown()
         self._engine.dispose()
 
-    async def find_request(self, request: job_pb2.CreateJobRequest) -> job_pb2.Job | None:
-        """The job that an equal request with this id made. Raises `AlreadyExists` where it asked for something else."""
+    async def find_request(self, request: job_pb2.CreateJobRequest, tenant: str) -> job_pb2.Job | None:
+        """The job that an equal request of the tenant with this id made. Raises `AlreadyExists` where it asked for something else."""
         if not request.request_id:
             return None
-        row = await self._run(lambda c: c.execute(sa.select(_jobs.c.request_hash, _jobs.c.job).where(_jobs.c.request_id == request.request_id)).first())
+        mine = (_jobs.c.tenant == tenant) & (_jobs.c.request_id == request.request_id)
+        row = await self._run(lambda c: c.execute(sa.select(_jobs.c.request_hash, _jobs.c.job).where(mine)).first())
         if row is None:
             return None
         if row.request_hash != request_hash(request):
             raise AlreadyExists(f"the request id {request.request_id!r} was used for another job; choose a new id", reason="REQUEST_ID_REUSED")
         return job_pb2.Job.FromString(row.job)
 
-    async def add(self, job: job_pb2.Job, request: job_pb2.CreateJobRequest, owner: str, queue: int) -> job_pb2.Job:
-        """Keep a new job, or return the one that an equal request made meanwhile.
+    async def add(self, job: job_pb2.Job, request: job_pb2.CreateJobRequest, tenant: str, owner: str, queue: int) -> job_pb2.Job:
+        """Keep a tenant's new job, or return the one that an equal request made meanwhile.
 
         Raises `Overloaded` where `queue` jobs are waiting already.
         """
@@ -105,13 +114,13 @@ class JobTable:
             waiting = connection.execute(sa.select(sa.func.count()).where(_jobs.c.state == job_pb2.STATE_QUEUED)).scalar_one()
             if waiting >= queue:
                 raise Overloaded(f"{waiting} jobs are waiting, which is the limit; try again later", retry_after_s=30.0)
-            row = {"id": job.id, "owner": owner, "request_id": request.request_id or None, "request_hash": request_hash(request), "state": job.state}
-            connection.execute(_jobs.insert().values(**row, job=job.SerializeToString()))
+            row = {"id": job.id, "tenant": tenant, "owner": owner, "request_id": request.request_id or None, "request_hash": request_hash(request)}
+            connection.execute(_jobs.insert().values(**row, state=job.state, job=job.SerializeToString()))
 
         try:
             await self._run(insert)
         except sa.exc.IntegrityError:
-            found = await self.find_request(request)
+            found = await self.find_request(request, tenant)
             if found is None:
                 raise
             return found
@@ -123,19 +132,20 @@ class JobTable:
         values = {"state": job.state, "expires": expires, "job": job.SerializeToString()}
         await self._run(lambda c: c.execute(_jobs.update().where(_jobs.c.id == job.id).values(**values)))
 
-    async def get(self, job_id: str) -> job_pb2.Job:
-        """Raises `NotFound`."""
-        data = await self._run(lambda c: c.execute(sa.select(_jobs.c.job).where(_jobs.c.id == job_id)).scalar())
+    async def get(self, job_id: str, tenant: str) -> job_pb2.Job:
+        """Raises `NotFound`, also for a job of another tenant."""
+        mine = (_jobs.c.id == job_id) & (_jobs.c.tenant == tenant)
+        data = await self._run(lambda c: c.execute(sa.select(_jobs.c.job).where(mine)).scalar())
         if data is None:
             raise NotFound(f"there is no job {job_id[:64]!r}; it was never created here, or has expired", reason="JOB_NOT_FOUND")
         return job_pb2.Job.FromString(data)
 
-    async def page(self, size: int, before: int | None) -> tuple[list[job_pb2.Job], int | None]:
-        """Jobs, newest first, created before number `before`; and the number to go on with, where there are more.
+    async def page(self, tenant: str, size: int, before: int | None) -> tuple[list[job_pb2.Job], int | None]:
+        """A tenant's jobs, newest first, created before number `before`; and the number to go on with, where there are more.
 
         A page is shorter than asked for where its jobs would not fit into a message.
         """
-        query = sa.select(_jobs.c.number, _jobs.c.job).order_by(_jobs.c.number.desc()).limit(size + 1)
+        query = sa.select(_jobs.c.number, _jobs.c.job).where(_jobs.c.tenant == tenant).order_by(_jobs.c.number.desc()).limit(size + 1)
         if before is not None:
             query = query.where(_jobs.c.number < before)
         rows = await self._run(lambda c: c.execute(query).all())
@@ -172,25 +182,44 @@ class JobTable:
     async def delete(self, job_id: str) -> None:
         await self._run(lambda c: c.execute(_jobs.delete().where(_jobs.c.id == job_id)))
 
-    async def add_media(self, media: media_pb2.Media) -> None:
-        """Keep what is known of bytes in the store; the latest word on the same bytes wins."""
-        row = {"sha256": media.uri.removeprefix("media/"), "created": datetime.now(UTC).timestamp(), "media": media.SerializeToString()}
-        await self._run(lambda c: c.execute(_media.insert().prefix_with("OR REPLACE").values(**row)))
+    async def add_media(self, media: media_pb2.Media, tenant: str) -> None:
+        """Keep what a tenant says of bytes in the store, and that he may read them; his latest word on the same bytes wins."""
+        await self._run(lambda c: _put_media(c, media, tenant))
 
-    async def get_media(self, sha256: str) -> media_pb2.Media:
-        """Raises `NotFound` for bytes that are no upload and no output, even where the store holds them."""
-        data = await self._run(lambda c: c.execute(sa.select(_media.c.media).where(_media.c.sha256 == sha256)).scalar())
+    async def add_output(self, media: media_pb2.Media, job_id: str) -> None:
+        """Keep what a job made, for the tenant whose job it is."""
+
+        def put(connection: sa.Connection) -> None:
+            tenant = connection.execute(sa.select(_jobs.c.tenant).where(_jobs.c.id == job_id)).scalar_one()
+            _put_media(connection, media, tenant)
+
+        await self._run(put)
+
+    async def get_media(self, sha256: str, tenant: str) -> media_pb2.Media:
+        """Raises `NotFound` for bytes that are no upload and no output of the tenant, even where the store holds them."""
+        mine = (_media.c.sha256 == sha256) & (_media.c.tenant == tenant)
+        data = await self._run(lambda c: c.execute(sa.select(_media.c.media).where(mine)).scalar())
         if data is None:
             raise NotFound(f"there is no media/{sha256}; it was never uploaded here, or has expired", reason="MEDIA_NOT_FOUND")
         return media_pb2.Media.FromString(data)
 
     async def media_before(self, time: datetime) -> list[str]:
         """Digests of media that were added before a time."""
-        rows = await self._run(lambda c: c.execute(sa.select(_media.c.sha256).where(_media.c.created < time.timestamp())).all())
+        rows = await self._run(lambda c: c.execute(sa.select(_media.c.sha256).where(_media.c.created < time.timestamp()).distinct()).all())
         return [row.sha256 for row in rows]
 
-    async def delete_media(self, digests: Sequence[str]) -> None:
-        await self._run(lambda c: c.execute(_media.delete().where(_media.c.sha256.in_(digests))))
+    async def delete_media(self, digests: Sequence[str], before: datetime) -> None:
+        """Forget media that were added before a time: what another tenant added since stays."""
+        old = _media.c.sha256.in_(digests) & (_media.c.created < before.timestamp())
+        await self._run(lambda c: c.execute(_media.delete().where(old)))
+
+    def _check_tables(self, path: Path) -> None:
+        inspector = sa.inspect(self._engine)
+        for table in _metadata.sorted_tables:
+            if inspector.has_table(table.name) and {column["name"] for column in inspector.get_columns(table.name)} != set(table.columns.keys()):
+                self._engine.dispose()
+                message = f"{path} was written by another version of Locutor; move it away (its jobs are lost, what was made for them is used again)"
+                raise InvalidInput.of("LOCUTOR_DATA", f"{message}, or choose another folder", "OTHER_VERSION")
 
     async def _select(self, condition: Any) -> list[job_pb2.Job]:
         query = sa.select(_jobs.c.job).where(condition).order_by(_jobs.c.number)
@@ -202,3 +231,8 @@ class JobTable:
                 return work(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
+
+
+def _put_media(connection: sa.Connection, media: media_pb2.Media, tenant: str) -> None:
+    row = {"sha256": media.uri.removeprefix("media/"), "tenant": tenant, "created": datetime.now(UTC).timestamp(), "media": media.SerializeToString()}
+    connection.execute(_media.insert().prefix_with("OR REPLACE").values(**row))

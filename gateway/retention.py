@@ -40,7 +40,7 @@ class Retention:
         oldest = now - self._settings.retention
         needed = {digest for job in await self._table.all() for digest in _media_of(job)}
         expired = [digest for digest in await self._table.media_before(oldest) if digest not in needed]
-        await self._table.delete_media(expired)
+        await self._table.delete_media(expired, oldest)
         needed |= set(await self._table.media_before(now))
         removed = await self._store.remove_before(oldest, needed)
         log.info("retention: %d media expired, %d objects removed", len(expired), removed)

@@ -22,7 +22,7 @@ class Gateway:
     """The parts of one gateway, for the services at the given addresses. To be made inside a running event loop."""
 
     def __init__(self, settings: GatewaySettings, addresses: Mapping[str, str]) -> None:
-        """Raises `InvalidInput` where the signing key or the store's URL cannot be used."""
+        """Raises `InvalidInput` where the database, the signing key or the store's URL cannot be used."""
         settings.data.mkdir(parents=True, exist_ok=True)
         self._owner = Owner(settings.data)
         self._services = Services(addresses)
@@ -35,7 +35,7 @@ class Gateway:
         self.servicers: Sequence[Service] = (
             JobServicer(settings, self._table, store, self._services, self._runner, self._owner),
             MediaServicer(settings, self._table, store),
-            CatalogServicer(store, self._services),
+            CatalogServicer(self._table, store, self._services),
         )
         """To be registered and closed by a server."""
 

@@ -20,6 +20,8 @@ def read_tokens(path: Path, setting: str) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise InvalidInput.of(setting, f"{str(path)!r} cannot be read ({error}); name a TOML file", "BAD_SETTING") from error
     for tenant, digest in found.items():
+        if not tenant:
+            raise InvalidInput.of(setting, f"{str(path)!r} has an entry without a name; name each tenant", "BAD_SETTING")
         if not isinstance(digest, str) or len(digest) != 64 or not set(digest) <= _DIGITS:
             raise InvalidInput.of(setting, f"the entry {tenant!r} is not a sha256 in lower-case hexadecimal; take that of the token", "BAD_SETTING")
     if not found:

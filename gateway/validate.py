@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from gateway.artifacts import ArtifactStore, digest_of
 from gateway.content import image_type
 from gateway.faces import inspect_face
 from gateway.present.plan import make_plan
+from gateway.readable import ReadableMedia
 from gateway.services import Services
-from locutor.errors import FieldViolation, InvalidInput, NotFound
+from locutor.errors import FieldViolation, InvalidInput
 from locutor.gateway.v1 import job_pb2
 from locutor.glossary import glossary_violations
 from locutor.lipsync.v1 import lipsync_pb2
@@ -24,14 +24,14 @@ MAX_REQUEST_ID = 128
 _MAX_STATEMENT_CHARACTERS = 2_000
 
 
-async def check_present(spec: job_pb2.PresentSpec, services: Services, store: ArtifactStore) -> None:
+async def check_present(spec: job_pb2.PresentSpec, services: Services, media: ReadableMedia) -> None:
     """Raises `InvalidInput` with every violation, and what the services raise where they cannot be asked."""
     violations = [*_check_fields(spec)]
     voices, pairs, face, background = await asyncio.gather(
         services.voices(),
         services.pairs(),
-        _violations(_check_face(spec, services, store)),
-        _violations(_check_background(spec, store)),
+        _violations(_check_face(spec, services, media)),
+        _violations(_check_background(spec, media)),
     )
     try:
         # Long scripts take seconds to read: other calls must not wait for that.
@@ -69,10 +69,10 @@ def _check_fields(spec: job_pb2.PresentSpec) -> list[FieldViolation]:
     return [*found, *glossary_violations(spec.glossary, "present.glossary")]
 
 
-async def _check_face(spec: job_pb2.PresentSpec, services: Services, store: ArtifactStore) -> None:
+async def _check_face(spec: job_pb2.PresentSpec, services: Services, media: ReadableMedia) -> None:
     field = "present.face_uri"
-    digest = await _media(spec.face_uri, field, store)
-    inspection = await inspect_face(store, services, digest)
+    digest = await media.digest(spec.face_uri, field)
+    inspection = await inspect_face(media.store, services, digest)
     errors = [finding for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_ERROR]
     if errors:
         raise InvalidInput([FieldViolation(field, finding.message, finding.reason) for finding in errors])
@@ -80,27 +80,15 @@ async def _check_face(spec: job_pb2.PresentSpec, services: Services, store: Arti
         raise InvalidInput.of(field, "this image cannot be used as a face; give a portrait of one person who looks at the camera", "NOT_USABLE")
 
 
-async def _check_background(spec: job_pb2.PresentSpec, store: ArtifactStore) -> None:
+async def _check_background(spec: job_pb2.PresentSpec, media: ReadableMedia) -> None:
     field = "present.background_uri"
     if not spec.background.image:
         if spec.background_uri:
             raise InvalidInput.of(field, "is set, but the background is not to be an image; set background.image, or leave this empty", "UNUSED")
         return
-    digest = await _media(spec.background_uri, field, store)
+    digest = await media.digest(spec.background_uri, field)
     with TemporaryDirectory() as folder:
-        image_type(await store.fetch(digest, Path(folder) / "background"), field)
-
-
-async def _media(uri: str, field: str, store: ArtifactStore) -> str:
-    """The digest of a media that is there. Raises `InvalidInput`."""
-    if not uri:
-        raise InvalidInput.of(field, "is empty; upload an image and give its URI", "NO_MEDIA")
-    try:
-        digest = digest_of(uri)
-        await store.blob(digest)
-    except NotFound as error:
-        raise InvalidInput.of(field, error.message, error.reason) from error
-    return digest
+        image_type(await media.store.fetch(digest, Path(folder) / "background"), field)
 
 
 async def _violations(check: Awaitable[None]) -> tuple[FieldViolation, ...]:

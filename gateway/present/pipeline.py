@@ -81,6 +81,6 @@ class PresentPipeline:
         outputs = [*work.assembly.outputs, (job_pb2.OUTPUT_KIND_REPORT, report, "application/json", "report.json")]
         for kind, blob, content_type, suffix in outputs:
             media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=content_type, file_name=f"{own.locale}.{suffix}")
-            await self._table.add_media(media)
+            await self._table.add_output(media, tracker.job.id)
             result.outputs.add(kind=kind, media=media)
         tracker.end_locale(own.locale, job_pb2.STATE_SUCCEEDED)

@@ -6,18 +6,21 @@ import asyncio
 
 import grpc.aio
 
-from gateway.artifacts import ArtifactStore, digest_of
+from gateway.artifacts import ArtifactStore
 from gateway.faces import inspect_face
+from gateway.jobs import JobTable
+from gateway.readable import ReadableMedia
 from gateway.services import Services
 from gateway.settings import SERVICES
-from locutor.errors import InvalidInput, NotFound
 from locutor.gateway.v1 import catalog_pb2, catalog_pb2_grpc
+from services.serving.interceptors import tenant
 
 
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     full_name = "locutor.gateway.v1.CatalogService"
 
-    def __init__(self, store: ArtifactStore, services: Services) -> None:
+    def __init__(self, table: JobTable, store: ArtifactStore, services: Services) -> None:
+        self._table = table
         self._store = store
         self._services = services
 
@@ -37,9 +40,5 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         return catalog_pb2.GetCatalogResponse(voices=voices, pairs=pairs, models=[model for found in models for model in found])
 
     async def InspectFace(self, request: catalog_pb2.InspectFaceRequest, context: grpc.aio.ServicerContext) -> catalog_pb2.InspectFaceResponse:
-        try:
-            digest = digest_of(request.face_uri)
-            await self._store.blob(digest)
-        except NotFound as error:
-            raise InvalidInput.of("face_uri", error.message, error.reason) from error
+        digest = await ReadableMedia(self._store, self._table, tenant.get()).digest(request.face_uri, "face_uri")
         return catalog_pb2.InspectFaceResponse(inspection=await inspect_face(self._store, self._services, digest))

@@ -1,4 +1,4 @@
-"""JobService: create, watch, cancel."""
+"""JobService: create, watch, cancel. Each tenant's jobs are all that there are for him."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from gateway.jobs import ENDED, JobTable
 from gateway.owners import Owner
 from gateway.present.plan import target_locales
 from gateway.progress import now
+from gateway.readable import ReadableMedia
 from gateway.runner import JobRunner
 from gateway.services import Services
 from gateway.settings import GatewaySettings
 from gateway.validate import check_present, check_request_id
 from locutor.errors import FieldViolation, InvalidInput, Unavailable
 from locutor.gateway.v1 import job_pb2, job_pb2_grpc
+from services.serving.interceptors import tenant
 
 _DEFAULT_PAGE = 20
 _LARGEST_PAGE = 100
@@ -49,13 +51,13 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         check_request_id(request.request_id)
         if request.WhichOneof("spec") != "present":
             raise InvalidInput.of("present", "is not set; say what the job is to make", "NO_SPEC")
-        found = await self._table.find_request(request)
+        found = await self._table.find_request(request, tenant.get())
         if found is None:
-            await check_present(request.present, self._services, self._store)
+            await check_present(request.present, self._services, ReadableMedia(self._store, self._table, tenant.get()))
             job = job_pb2.Job(id=secrets.token_hex(8), state=job_pb2.STATE_QUEUED, present=request.present, request_id=request.request_id, create_time=now())
             for target, locale in zip(job.present.targets, target_locales(job.present), strict=True):
                 target.locale = locale
-            found = await self._table.add(job, request, self._owner.id, self._settings.queue)
+            found = await self._table.add(job, request, tenant.get(), self._owner.id, self._settings.queue)
             if found.id == job.id:
                 self._runner.submit(job)
         return job_pb2.CreateJobResponse(job=self._runner.current(found.id) or found)
@@ -71,15 +73,18 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             violations.append(FieldViolation("page_token", "is not one that this service gave; leave it empty for the first page", "BAD_PAGE_TOKEN"))
         if violations:
             raise InvalidInput(violations)
-        jobs, token = await self._table.page(request.page_size or _DEFAULT_PAGE, int(request.page_token) if request.page_token else None)
+        before = int(request.page_token) if request.page_token else None
+        jobs, token = await self._table.page(tenant.get(), request.page_size or _DEFAULT_PAGE, before)
         return job_pb2.ListJobsResponse(jobs=[self._runner.current(job.id) or job for job in jobs], next_page_token=str(token) if token is not None else "")
 
     async def WatchJob(self, request: job_pb2.WatchJobRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[job_pb2.WatchJobResponse]:
+        await self._check_caller(request.id)
         changes = self._runner.watch(request.id) or self._watch_table(request.id)
         async for job in changes:
             yield job_pb2.WatchJobResponse(job=job)
 
     async def CancelJob(self, request: job_pb2.CancelJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.CancelJobResponse:
+        await self._check_caller(request.id)
         self._runner.cancel(request.id)
         job = await self._job(request.id)
         if job.state not in ENDED and self._runner.current(job.id) is None:
@@ -93,14 +98,19 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         await self._table.delete(job.id)
         return job_pb2.DeleteJobResponse()
 
+    async def _check_caller(self, job_id: str) -> None:
+        """Raises `NotFound` where the job is not the caller's. The runner knows the jobs of all."""
+        await self._table.get(job_id, tenant.get())
+
     async def _job(self, job_id: str) -> job_pb2.Job:
-        return self._runner.current(job_id) or await self._table.get(job_id)
+        await self._check_caller(job_id)
+        return self._runner.current(job_id) or await self._table.get(job_id, tenant.get())
 
     async def _watch_table(self, job_id: str) -> AsyncIterator[job_pb2.Job]:
         """A job that has ended, or that another gateway works on."""
         last = None
         while True:
-            job = await self._table.get(job_id)
+            job = await self._table.get(job_id, tenant.get())
             if job != last:
                 yield job
             if job.state in ENDED:

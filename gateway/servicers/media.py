@@ -16,6 +16,7 @@ from gateway.jobs import JobTable
 from gateway.settings import GatewaySettings
 from locutor.errors import InvalidInput, OutOfRange
 from locutor.gateway.v1 import media_pb2, media_pb2_grpc
+from services.serving.interceptors import tenant
 
 _MAX_NAME_CHARACTERS = 255
 _UNTOLD = {"", "application/octet-stream"}
@@ -68,12 +69,12 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
                 raise InvalidInput.of("config.content_type", f"says {config.content_type[:80]}, but the content is {content_type}", "TYPE_DIFFERS")
             blob = await self._store.put_file(Path(file.name), hasher.hexdigest())
         media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=content_type, file_name=config.file_name)
-        await self._table.add_media(media)
+        await self._table.add_media(media, tenant.get())
         return media_pb2.UploadMediaResponse(media=media)
 
     async def DownloadMedia(self, request: media_pb2.DownloadMediaRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[media_pb2.DownloadMediaResponse]:
         digest = digest_of(request.uri)
-        media = await self._table.get_media(digest)
+        media = await self._table.get_media(digest, tenant.get())
         if request.offset_bytes > media.size_bytes:
             raise OutOfRange.of("offset_bytes", f"found {request.offset_bytes}; the media has {media.size_bytes} bytes", "OUT_OF_RANGE")
         yield media_pb2.DownloadMediaResponse(media=media)

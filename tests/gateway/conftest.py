@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 import numpy as np
@@ -72,24 +74,41 @@ class Client:
         return (await self.watch(job_id))[-1]
 
 
+class WithToken:
+    """A channel whose calls carry a token."""
+
+    def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
+        self._channel = channel
+        self._metadata = (("authorization", f"Bearer {token}"),)
+
+    def __getattr__(self, kind: str) -> Callable[..., Any]:
+        return lambda *args, **options: partial(getattr(self._channel, kind)(*args, **options), metadata=self._metadata)
+
+
 @asynccontextmanager
-async def client_of(address: str) -> AsyncIterator[Client]:
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+async def client_of(address: str, token: str = "") -> AsyncIterator[Client]:
+    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as plain:
+        channel = WithToken(plain, token) if token else plain
         yield Client(job_pb2_grpc.JobServiceStub(channel), media_pb2_grpc.MediaServiceStub(channel), catalog_pb2_grpc.CatalogServiceStub(channel))
 
 
 @asynccontextmanager
-async def running_gateway(settings: GatewaySettings, fakes: Fakes, folder: Path) -> AsyncIterator[Client]:
+async def running_server(settings: GatewaySettings, fakes: Fakes, folder: Path, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> AsyncIterator[str]:
     gateway = Gateway(settings, fakes.addresses)
     # gRPC remembers, for a while, that nobody listens on an address: each gateway has its own.
-    server = GrpcServer(gateway.servicers, ServingSettings(listen=f"unix:{folder}/{secrets.token_hex(4)}.sock"))
+    server = GrpcServer(gateway.servicers, ServingSettings(listen=f"unix:{folder}/{secrets.token_hex(4)}.sock"), interceptors)
     await server.start()
     await server.load()
     await gateway.take_up()
-    async with client_of(server.address) as client:
-        yield client
+    yield server.address
     await server.stop(grace_s=0)
     await gateway.close()
+
+
+@asynccontextmanager
+async def running_gateway(settings: GatewaySettings, fakes: Fakes, folder: Path) -> AsyncIterator[Client]:
+    async with running_server(settings, fakes, folder) as address, client_of(address) as client:
+        yield client
 
 
 @pytest.fixture

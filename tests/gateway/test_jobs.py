@@ -344,7 +344,7 @@ async def test_a_disk_that_is_full_for_a_while_loses_no_end(
     full = False
     table = JobTable(settings.database)
     async with asyncio.timeout(20):
-        while (await table.get(job.id)).state != SUCCEEDED:  # noqa: ASYNC110 - what is waited for knows of no event
+        while (await table.get(job.id, "")).state != SUCCEEDED:  # noqa: ASYNC110 - what is waited for knows of no event
             await asyncio.sleep(0.01)
     await table.close()
 

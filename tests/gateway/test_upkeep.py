@@ -37,12 +37,12 @@ async def test_what_has_expired_goes_and_nothing_else(client: Client, settings: 
     end = job.end_time.ToDatetime(UTC)
 
     await retention.sweep(end + settings.retention - timedelta(seconds=1))
-    assert (await table.get(job.id)).id == job.id
+    assert (await table.get(job.id, "")).id == job.id
     assert all([await store.has(digest) for digest in kept])
 
     await retention.sweep(end + settings.retention + timedelta(hours=1))
     with pytest.raises(NotFound):
-        await table.get(job.id)
+        await table.get(job.id, "")
     assert not any([await store.has(digest) for digest in kept])
     assert list((settings.data / "store" / "steps").iterdir()) == []
     await table.close()
@@ -76,7 +76,7 @@ async def test_only_one_gateway_takes_a_job_over(tmp_path: Path) -> None:
     tables = [JobTable(tmp_path / "jobs.sqlite") for _ in range(4)]
     for number in range(8):
         request = job_pb2.CreateJobRequest(request_id=f"r{number}")
-        await tables[0].add(job_pb2.Job(id=f"job{number}", state=job_pb2.STATE_RUNNING), request, "dead", 100)
+        await tables[0].add(job_pb2.Job(id=f"job{number}", state=job_pb2.STATE_RUNNING), request, "", "dead", 100)
     taken = await asyncio.gather(*(table.take_over("dead", f"owner{number}") for number, table in enumerate(tables)))
     assert sorted(len(jobs) for jobs in taken) == [0, 0, 0, 8]
     assert [job.id for job in max(taken, key=len)] == [f"job{number}" for number in range(8)]
@@ -88,10 +88,10 @@ async def test_a_page_of_large_jobs_fits_into_a_message(tmp_path: Path) -> None:
     table = JobTable(tmp_path / "jobs.sqlite")
     for number in range(5):
         job = job_pb2.Job(id=f"job{number}", state=job_pb2.STATE_QUEUED, present=job_pb2.PresentSpec(script=job_pb2.Script(text="x" * 3_000_000)))
-        await table.add(job, job_pb2.CreateJobRequest(), "me", 100)
+        await table.add(job, job_pb2.CreateJobRequest(), "", "me", 100)
     pages, before = [], None
     while not pages or before is not None:
-        jobs, before = await table.page(100, before)
+        jobs, before = await table.page("", 100, before)
         pages.append([job.id for job in jobs])
     assert pages == [["job4", "job3"], ["job2", "job1"], ["job0"]]
     await table.close()
@@ -115,7 +115,7 @@ def test_tokens(tmp_path: Path) -> None:
     digest = hashlib.sha256(b"secret").hexdigest()
     path.write_text(f'acme = "{digest}"\n')
     assert read_tokens(path, "LOCUTOR_TOKENS") == {"acme": digest}
-    for content in ("", 'acme = "secret"\n', "acme = 1\n", "[x"):
+    for content in ("", 'acme = "secret"\n', f'"" = "{digest}"\n', "acme = 1\n", "[x"):
         path.write_text(content)
         with pytest.raises(InvalidInput):
             read_tokens(path, "LOCUTOR_TOKENS")

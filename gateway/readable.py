@@ -1,0 +1,30 @@
+"""The media that a tenant may name in a request: those that he sent, or that his jobs made, and whose bytes are still there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.artifacts import ArtifactStore, digest_of
+from gateway.jobs import JobTable
+from locutor.errors import InvalidInput, NotFound
+
+
+@dataclass(frozen=True)
+class ReadableMedia:
+    """The media of one tenant."""
+
+    store: ArtifactStore
+    table: JobTable
+    tenant: str
+
+    async def digest(self, uri: str, field: str) -> str:
+        """The digest of a media that is there and the tenant's. Raises `InvalidInput` with `field`."""
+        if not uri:
+            raise InvalidInput.of(field, "is empty; upload an image and give its URI", "NO_MEDIA")
+        try:
+            digest = digest_of(uri)
+            await self.table.get_media(digest, self.tenant)
+            await self.store.blob(digest)
+        except NotFound as error:
+            raise InvalidInput.of(field, error.message, error.reason) from error
+        return digest
