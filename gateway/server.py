@@ -22,10 +22,12 @@ class Gateway:
     """The parts of one gateway, for the services at the given addresses. To be made inside a running event loop."""
 
     def __init__(self, settings: GatewaySettings, addresses: Mapping[str, str]) -> None:
-        """Raises `InvalidInput` where the database, the signing key or the store's URL cannot be used."""
+        """Raises `InvalidInput` where the database, a certificate, the signing key or the store's URL cannot be used."""
         settings.data.mkdir(parents=True, exist_ok=True)
         self._owner = Owner(settings.data)
-        self._services = Services(addresses)
+        # Services in this process have a private socket, or the loopback, to themselves.
+        remote = [name for name, address in settings.services.items() if not address.startswith("unix:")]
+        self._services = Services(addresses, dict.fromkeys(remote, settings.services_tls) if settings.services_tls is not None else None)
         self._table = JobTable(settings.database)
         store = ArtifactStore(settings.store_url)
         signing_key = SigningKey.from_environment({**os.environ, "LOCUTOR_DATA": str(settings.data)})

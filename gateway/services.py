@@ -14,6 +14,7 @@ import grpc.aio
 from gateway.settings import SERVICES
 from locutor.address import CHANNEL_OPTIONS, Address
 from locutor.asr.v1 import asr_pb2_grpc
+from locutor.channel import TlsFiles
 from locutor.common.v1 import model_pb2
 from locutor.errors import DeadlineExceeded, LocutorError, Overloaded, ServiceLost
 from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
@@ -37,10 +38,13 @@ PATIENCE_S = 600.0
 class Services:
     """Stubs of the four services."""
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
-        """`addresses`: URI of each service by name. Nothing is sent yet."""
+    def __init__(self, addresses: Mapping[str, str], tls: Mapping[str, TlsFiles] | None = None) -> None:
+        """`addresses`: URI of each service by name. `tls`: certificates for those that are called over TLS. Nothing is sent yet.
+
+        Raises `InvalidInput` where a certificate cannot be read.
+        """
         self.addresses = dict(addresses)
-        self._channels = {name: grpc.aio.insecure_channel(Address.parse(self.addresses[name]).target, options=CHANNEL_OPTIONS) for name in SERVICES}
+        self._channels = {name: _channel(self.addresses[name], (tls or {}).get(name)) for name in SERVICES}
         self.asr: Any = asr_pb2_grpc.AsrServiceStub(self._channels["asr"])
         self.tts: Any = tts_pb2_grpc.TtsServiceStub(self._channels["tts"])
         self.translate: Any = translate_pb2_grpc.TranslateServiceStub(self._channels["translate"])
@@ -87,6 +91,13 @@ class Services:
 
         with self.errors("lipsync"):
             return await self.lipsync.Inspect(requests(), timeout=QUESTION_TIMEOUT_S)
+
+
+def _channel(address: str, tls: TlsFiles | None) -> grpc.aio.Channel:
+    target = Address.parse(address).target
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+    return grpc.aio.secure_channel(target, tls.credentials(), options=CHANNEL_OPTIONS)
 
 
 def _is_lost(error: grpc.aio.AioRpcError) -> bool:

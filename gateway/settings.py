@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from locutor.address import Address
+from locutor.channel import TlsFiles
 from locutor.errors import InvalidInput
 
 SERVICES = ("asr", "tts", "translate", "lipsync")
@@ -27,6 +28,8 @@ class GatewaySettings:
     """URL of the artifact store: "s3://bucket/prefix", "gs://...", "az://...", "file:///...". Empty: a folder in `data`."""
     services: Mapping[str, str] = field(default_factory=dict)
     """Name of a service to its URI. A service that is not named is started in this process."""
+    services_tls: TlsFiles | None = None
+    """Certificates for the way to `services`, but for those on a unix socket; None: plain text."""
     jobs_at_once: int = 1
     """Jobs at work; the others are queued."""
     queue: int = 200
@@ -56,7 +59,8 @@ class GatewaySettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
         """Read LOCUTOR_DATA, LOCUTOR_STORE, the services' LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE and LOCUTOR_LIPSYNC, LOCUTOR_WEB,
-        LOCUTOR_TOKENS, LOCUTOR_JOBS (how many at once) and LOCUTOR_RETENTION_DAYS.
+        LOCUTOR_SERVICES_TLS_CA, LOCUTOR_SERVICES_TLS_CERTIFICATE and LOCUTOR_SERVICES_TLS_KEY, LOCUTOR_TOKENS, LOCUTOR_JOBS (how many at
+        once) and LOCUTOR_RETENTION_DAYS.
 
         Raises `InvalidInput` that names the variable.
         """
@@ -72,6 +76,7 @@ class GatewaySettings:
             except InvalidInput as error:
                 raise InvalidInput.of(f"LOCUTOR_{name.upper()}", error.violations[0].message, "BAD_ADDRESS") from error
         found["services"] = services
+        found["services_tls"] = _tls_files(environment)
         if "LOCUTOR_WEB" in environment:
             found["web"] = environment["LOCUTOR_WEB"]
         if environment.get("LOCUTOR_TOKENS"):
@@ -81,6 +86,15 @@ class GatewaySettings:
         if environment.get("LOCUTOR_RETENTION_DAYS"):
             found["retention"] = timedelta(days=_number(environment, "LOCUTOR_RETENTION_DAYS", 0.001, 36_500))
         return cls(**found)
+
+
+def _tls_files(environment: Mapping[str, str]) -> TlsFiles | None:
+    named = {field: environment.get(f"LOCUTOR_SERVICES_TLS_{field.upper()}") for field in ("ca", "certificate", "key")}
+    if bool(named["certificate"]) != bool(named["key"]):
+        missing = "KEY" if named["certificate"] else "CERTIFICATE"
+        raise InvalidInput.of(f"LOCUTOR_SERVICES_TLS_{missing}", "is not set; a certificate and a key go together", "BAD_SETTING")
+    paths = {field: Path(path).expanduser() for field, path in named.items() if path}
+    return TlsFiles(**paths) if paths else None
 
 
 def _number(environment: Mapping[str, str], name: str, least: float, most: float) -> float:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,8 +24,11 @@ from gateway.retention import Retention
 from gateway.settings import GatewaySettings
 from gateway.tokens import read_tokens
 from locutor.address import CHANNEL_OPTIONS
+from locutor.channel import TlsFiles
 from locutor.errors import InvalidInput, NotFound
-from locutor.gateway.v1 import job_pb2, job_pb2_grpc
+from locutor.gateway.v1 import catalog_pb2, job_pb2, job_pb2_grpc
+from services.serving import GrpcServer, ServingSettings
+from tests.client.test_tls import certificate
 from tests.gateway.conftest import Client, client_of, make_spec, running_gateway
 from tests.gateway.fakes import Fakes
 
@@ -101,6 +105,39 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
     settings = GatewaySettings.from_environment({"LOCUTOR_DATA": str(tmp_path), "LOCUTOR_TTS": "dns:///tts:50051", "LOCUTOR_JOBS": "3", "LOCUTOR_WEB": ""})
     assert (settings.data, dict(settings.services), settings.jobs_at_once, settings.web) == (tmp_path, {"tts": "dns:///tts:50051"}, 3, "")
     assert settings.store_url == (tmp_path / "store").as_uri()
+
+
+def test_certificates_for_services_come_from_the_environment() -> None:
+    prefix = "LOCUTOR_SERVICES_TLS_"
+    assert GatewaySettings.from_environment({}).services_tls is None
+    assert GatewaySettings.from_environment({f"{prefix}CA": "ca.pem"}).services_tls == TlsFiles(Path("ca.pem"))
+    both = GatewaySettings.from_environment({f"{prefix}CERTIFICATE": "own.pem", f"{prefix}KEY": "own.key"})
+    assert both.services_tls == TlsFiles(None, Path("own.pem"), Path("own.key"))
+    with pytest.raises(InvalidInput) as caught:
+        GatewaySettings.from_environment({f"{prefix}CA": "ca.pem", f"{prefix}CERTIFICATE": "own.pem"})
+    assert caught.value.violations[0].field == f"{prefix}KEY"
+
+
+async def test_services_are_called_over_tls(settings: GatewaySettings, fakes: Fakes, portrait: bytes, tmp_path: Path) -> None:
+    """Three services on unix sockets stay as they are; the voice is behind mTLS."""
+    authority = certificate(tmp_path, "authority", None)
+    for name in ("server", "client"):
+        certificate(tmp_path, name, authority)
+    serving = ServingSettings(tls_certificate=tmp_path / "server.pem", tls_key=tmp_path / "server.key", tls_client_ca=tmp_path / "authority.pem")
+    server = GrpcServer([fakes.tts], serving)
+    await server.start()
+    fakes.addresses["tts"] = server.address
+    own = TlsFiles(tmp_path / "authority.pem", tmp_path / "client.pem", tmp_path / "client.key")
+    secured = replace(settings, services=fakes.addresses, services_tls=own)
+    async with running_gateway(secured, fakes, tmp_path) as client:
+        spec = make_spec((await client.upload(portrait)).uri)
+        assert (await client.ended((await client.create(spec)).id)).state == job_pb2.STATE_SUCCEEDED
+    # Without a certificate of its own, and in plain text, it is not let in.
+    for tls in (TlsFiles(tmp_path / "authority.pem"), None):
+        async with running_gateway(replace(secured, services_tls=tls), fakes, tmp_path) as client:
+            error = await client.refused(client.catalog.GetCatalog(catalog_pb2.GetCatalogRequest()))
+            assert error.reason == "SERVICE_LOST" and "the tts service at tcp://127.0.0.1:" in error.message
+    await server.stop(grace_s=0)
 
 
 @pytest.mark.parametrize(("name", "value"), [("LOCUTOR_TTS", "tts"), ("LOCUTOR_JOBS", "0"), ("LOCUTOR_JOBS", "many"), ("LOCUTOR_RETENTION_DAYS", "-1")])
