@@ -21,7 +21,7 @@ def make_report(job: job_pb2.Job, plan: PresentPlan, own: LocalePlan, work: Loca
             "title": plan.title,
             "locale": plan.source_locale,
             "utterances": len(own.script.utterances),
-            "translation": "machine" if own.pair is not None else "none",
+            "translation": "machine" if own.pair is not None else "given" if own.is_given else "none",
         },
         "face": spec.face_uri,
         "voice": {"id": own.voice.id, "locale": own.voice.locale, "engine": own.voice.engine, "rate": own.rate},

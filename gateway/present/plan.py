@@ -32,6 +32,8 @@ class LocalePlan:
     voice: tts_pb2.Voice
     rate: float
     """Speaking rate as a factor of the voice's own."""
+    is_given: bool
+    """The text is a translation that came with the request."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class _Planner:
             if not _RATES[0] <= rate <= _RATES[1]:
                 self._refuse(f"{field}.rate", f"found {rate:g}; choose from {_RATES[0]:g} to {_RATES[1]:g}", "OUT_OF_RANGE")
             if script is not None and voice is not None:
-                plans.append(LocalePlan(locale, own or script, pair, voice, rate))
+                plans.append(LocalePlan(locale, own or script, pair, voice, rate, own is not None))
         if script is None or not source or video is None:
             return None
         return PresentPlan(script.title, source, tuple(plans), video)

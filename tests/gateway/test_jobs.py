@@ -159,6 +159,8 @@ async def test_translation_that_is_given_wins(client: Client, fakes: Fakes, spec
     assert job.state == SUCCEEDED
     assert fakes.translate.calls["Translate"] == 0
     assert {(r.text, r.voice) for r in fakes.tts.asked if r.voice != "en_a"} == {("Uma frase minha.", "pt_a"), ("Una frase.", "es_a")}
+    reports = [json.loads(await client.download(outputs(job, locale)[job_pb2.OUTPUT_KIND_REPORT])) for locale in ("en-US", "pt-BR", "es")]
+    assert [report["script"]["translation"] for report in reports] == ["none", "given", "given"]
 
 
 async def test_a_locale_of_the_same_language_uses_the_script(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:
