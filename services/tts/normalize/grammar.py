@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -38,7 +39,7 @@ class Currency:
     cents: str = ""
 
 
-class Grammar:
+class Grammar(ABC):
     """A language. The methods here hold for European languages; others override them.
 
     Texts that a method returns need no further reading. `noun` is the word behind a number, which decides its gender.
@@ -145,12 +146,13 @@ class Grammar:
     def day_of_month(self, day: int) -> str:
         return self.cardinal(day)
 
+    @abstractmethod
     def date(self, day: int, month: int, year: int | None) -> str:
-        raise NotImplementedError
+        """A day of the calendar, with or without its year."""
 
+    @abstractmethod
     def time(self, hour: int, minute: int, second: int | None, half: str) -> str:
         """`half`: "am", "pm" or empty."""
-        raise NotImplementedError
 
     # amounts
 
@@ -181,8 +183,9 @@ class Grammar:
             return f"{minus}{self.cardinal(cents, currency.cents)} {currency.cent if cents == 1 else currency.cents}"
         return minus + self.whole_and_cents(whole, cents, currency)
 
+    @abstractmethod
     def whole_and_cents(self, whole: str, cents: int, currency: Currency) -> str:
-        raise NotImplementedError
+        """An amount that has both: `whole` is written out already."""
 
     def magnitude(self, written: str, number: Number) -> str:
         """The magnitude behind a number, in its plural where the number asks for it."""
