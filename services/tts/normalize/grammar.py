@@ -183,9 +183,9 @@ class Grammar(ABC):
             return f"{minus}{self.cardinal(cents, currency.cents)} {currency.cent if cents == 1 else currency.cents}"
         return minus + self.whole_and_cents(whole, cents, currency)
 
-    @abstractmethod
     def whole_and_cents(self, whole: str, cents: int, currency: Currency) -> str:
         """An amount that has both: `whole` is written out already."""
+        return f"{whole} {self.cardinal(cents)} {currency.cent if cents == 1 else currency.cents}"
 
     def magnitude(self, written: str, number: Number) -> str:
         """The magnitude behind a number, in its plural where the number asks for it."""

@@ -188,6 +188,3 @@ class Hindi(Grammar):
 
     def fraction(self, numerator: int, denominator: int) -> str:
         return f"{self.cardinal(numerator)} बटा {self.cardinal(denominator)}"
-
-    def whole_and_cents(self, whole: str, cents: int, currency: Currency) -> str:
-        return f"{whole} {self.cardinal(cents)} {currency.cent if cents == 1 else currency.cents}"
