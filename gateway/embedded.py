@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -68,25 +69,27 @@ class EmbeddedGateway:
         """URI of the gateway inside the block."""
 
     async def __aenter__(self) -> EmbeddedGateway:
-        self._services = EmbeddedServices(self._settings)
-        self._folder = Path(tempfile.mkdtemp(prefix="locutor-"))
-        await self._services.start()
-        self._gateway = Gateway(self._settings, self._services.addresses)
-        serving = ServingSettings(listen=socket_address(self._folder, "gateway"))
-        self._server = GrpcServer(self._gateway.servicers, serving)
-        await self._server.start()
-        await self._server.load()
-        self.address = self._server.address
-        self._loading = asyncio.create_task(self._load(), name="load")
+        """Raises `LocutorError` where the gateway cannot start; what was started before it has ended then."""
+        async with AsyncExitStack() as stack:
+            folder = Path(tempfile.mkdtemp(prefix="locutor-"))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            self._services = EmbeddedServices(self._settings)
+            stack.push_async_callback(self._services.stop)
+            await self._services.start()
+            gateway = Gateway(self._settings, self._services.addresses)
+            stack.push_async_callback(gateway.close)
+            server = GrpcServer(gateway.servicers, ServingSettings(listen=socket_address(folder, "gateway")))
+            stack.push_async_callback(server.stop, grace_s=0)
+            await server.start()
+            await server.load()
+            self.address = server.address
+            loading = asyncio.create_task(self._load(), name="load")
+            stack.push_async_callback(_cancelled, loading)
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._loading.cancel()
-        await asyncio.gather(self._loading, return_exceptions=True)
-        await self._server.stop(grace_s=0)
-        await self._gateway.close()
-        await self._services.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        await self._stack.aclose()
 
     async def _load(self) -> None:
         try:
@@ -94,6 +97,11 @@ class EmbeddedGateway:
         except LocutorError as error:
             # The call that needs the engine gets the same error with all its details.
             log.warning("%s", error.message)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def socket_address(folder: Path, name: str) -> str:

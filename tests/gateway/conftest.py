@@ -100,9 +100,11 @@ async def running_server(settings: GatewaySettings, fakes: Fakes, folder: Path, 
     await server.start()
     await server.load()
     await gateway.take_up()
-    yield server.address
-    await server.stop(grace_s=0)
-    await gateway.close()
+    try:
+        yield server.address
+    finally:
+        await server.stop(grace_s=0)
+        await gateway.close()
 
 
 @asynccontextmanager

@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import os
 import signal
+import sqlite3
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +28,7 @@ from gateway.tokens import read_tokens
 from locutor.address import CHANNEL_OPTIONS
 from locutor.channel import TlsFiles
 from locutor.errors import InvalidInput, NotFound
-from locutor.gateway.v1 import catalog_pb2, job_pb2, job_pb2_grpc
+from locutor.gateway.v1 import job_pb2, job_pb2_grpc
 from services.serving import GrpcServer, ServingSettings
 from tests.client.test_tls import certificate
 from tests.gateway.conftest import Client, client_of, make_spec, running_gateway
@@ -135,7 +137,7 @@ async def test_services_are_called_over_tls(settings: GatewaySettings, fakes: Fa
     # Without a certificate of its own, and in plain text, it is not let in.
     for tls in (TlsFiles(tmp_path / "authority.pem"), None):
         async with running_gateway(replace(secured, services_tls=tls), fakes, tmp_path) as client:
-            error = await client.refused(client.catalog.GetCatalog(catalog_pb2.GetCatalogRequest()))
+            error = await client.refused(client.create(spec))
             assert error.reason == "SERVICE_LOST" and "the tts service at tcp://127.0.0.1:" in error.message
     await server.stop(grace_s=0)
 
@@ -228,6 +230,20 @@ async def test_the_process_refuses_open_access(fakes: Fakes, tmp_path: Path) -> 
     )
     _, stderr = await running.communicate()
     assert running.returncode == 1 and b"0.0.0.0" in stderr and b"Traceback" not in stderr
+
+
+def test_one_command_on_a_database_of_another_version_ends_in_one_line(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "jobs.sqlite") as old:
+        old.execute("CREATE TABLE media (sha256 VARCHAR(64) PRIMARY KEY)")
+    old.close()
+    program = (
+        "import asyncio\nfrom gateway.embedded import EmbeddedGateway\nfrom gateway.settings import GatewaySettings\n"
+        "from services.serving import run\nrun(EmbeddedGateway(GatewaySettings.from_environment()).__aenter__)"
+    )
+    environment = {**os.environ, "LOCUTOR_DATA": str(tmp_path), "TMPDIR": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1 and ended.stderr.count("\n") == 1 and "jobs.sqlite was written by another version" in ended.stderr
+    assert not list(tmp_path.glob("locutor-*"))
 
 
 async def test_an_unreachable_service_is_named(settings: GatewaySettings, fakes: Fakes, tmp_path: Path, portrait: bytes) -> None:
