@@ -61,7 +61,8 @@ class JsonLines:
         pass
 
     def note(self, event: str, text: str, **facts: Any) -> None:
-        print(json.dumps({"event": event, **facts}, ensure_ascii=False), flush=True)
+        # In one write: the thread that cancels a job notes it beside the one that follows it.
+        print(json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n", end="", flush=True)
 
     def job(self, job: Job) -> None:
         for stage in job.stages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -127,3 +128,13 @@ def test_gateway_that_is_not_there_exits_1_with_its_address(script: Path, astron
     done = run(arguments(script, astronaut, f"unix:{tmp_path}/nobody.sock", tmp_path / "out"))
     assert done.returncode == 1
     assert f"the gateway at unix:{tmp_path}/nobody.sock does not answer" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_notes_of_two_threads_stay_on_lines_of_their_own() -> None:
+    program = (
+        "import sys, threading\nfrom locutor.cli.progress import JsonLines\nsys.setswitchinterval(1e-6)\nreporter = JsonLines()\n"
+        "threads = [threading.Thread(target=lambda: [reporter.note('stage', '', number=n) for n in range(3000)]) for _ in range(4)]\n"
+        "[thread.start() for thread in threads]\n[thread.join() for thread in threads]"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert len([json.loads(line) for line in told.splitlines()]) == 12_000
