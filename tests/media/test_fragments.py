@@ -102,8 +102,10 @@ def test_short_streams(count: int) -> None:
 
 
 def test_no_frames_at_all() -> None:
-    encoder = FragmentEncoder(WIDTH, HEIGHT, Fraction(25))
-    encoder.finish()
+    """A header and nothing after it."""
+    (header,) = FragmentEncoder(WIDTH, HEIGHT, Fraction(25)).finish()
+    assert header[4:8] == b"ftyp" and b"moov" in header
+    assert b"moof" not in header and b"mdat" not in header
 
 
 def test_pieces_join_without_a_trace(tmp_path: Path) -> None:

@@ -69,7 +69,9 @@ def test_order_and_gaps_hold_however_odd_the_times(times: list[int], rate: Fract
     """Words of no length, many in one frame, minutes apart."""
     stamps = [Fraction(time**2, 1000) for time in sorted(times)]
     words = tuple(TimedWord(5 * number, 5 * number + 4, stamp, stamp) for number, stamp in enumerate(stamps))
-    _check_hard_limits(make_cues([TimedText("word " * len(words), words)], "en-US", rate), "en-US", rate)
+    cues = make_cues([TimedText("word " * len(words), words)], "en-US", rate)
+    _check_hard_limits(cues, "en-US", rate)
+    assert [word for cue in cues for line in cue.lines for word in line.split()] == ["word"] * len(words)
 
 
 @settings(max_examples=60, deadline=None)
