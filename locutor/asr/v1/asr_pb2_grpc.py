@@ -40,6 +40,11 @@ class AsrServiceStub(object):
                 request_serializer=locutor_dot_asr_dot_v1_dot_asr__pb2.RecognizeRequest.SerializeToString,
                 response_deserializer=locutor_dot_asr_dot_v1_dot_asr__pb2.RecognizeResponse.FromString,
                 _registered_method=True)
+        self.Diarize = channel.stream_unary(
+                '/locutor.asr.v1.AsrService/Diarize',
+                request_serializer=locutor_dot_asr_dot_v1_dot_asr__pb2.DiarizeRequest.SerializeToString,
+                response_deserializer=locutor_dot_asr_dot_v1_dot_asr__pb2.DiarizeResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/locutor.asr.v1.AsrService/ListModels',
                 request_serializer=locutor_dot_asr_dot_v1_dot_asr__pb2.ListModelsRequest.SerializeToString,
@@ -59,6 +64,13 @@ class AsrServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Diarize(self, request_iterator, context):
+        """Tells the speakers of a recording apart. Send one `config`, then `audio` messages; then close.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """Engines and weights of this server, installed or not.
         """
@@ -73,6 +85,11 @@ def add_AsrServiceServicer_to_server(servicer, server):
                     servicer.Recognize,
                     request_deserializer=locutor_dot_asr_dot_v1_dot_asr__pb2.RecognizeRequest.FromString,
                     response_serializer=locutor_dot_asr_dot_v1_dot_asr__pb2.RecognizeResponse.SerializeToString,
+            ),
+            'Diarize': grpc.stream_unary_rpc_method_handler(
+                    servicer.Diarize,
+                    request_deserializer=locutor_dot_asr_dot_v1_dot_asr__pb2.DiarizeRequest.FromString,
+                    response_serializer=locutor_dot_asr_dot_v1_dot_asr__pb2.DiarizeResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -108,6 +125,33 @@ class AsrService(object):
             '/locutor.asr.v1.AsrService/Recognize',
             locutor_dot_asr_dot_v1_dot_asr__pb2.RecognizeRequest.SerializeToString,
             locutor_dot_asr_dot_v1_dot_asr__pb2.RecognizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Diarize(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/locutor.asr.v1.AsrService/Diarize',
+            locutor_dot_asr_dot_v1_dot_asr__pb2.DiarizeRequest.SerializeToString,
+            locutor_dot_asr_dot_v1_dot_asr__pb2.DiarizeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,21 +25,31 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n locutor/common/v1/timeline.proto\x12\x11locutor.common.v1\x1a\x1egoogle/protobuf/duration.proto\"\x90\x01\n\x08Timeline\x12,\n\x08phonemes\x18\x01 \x03(\x0b\x32\x1a.locutor.common.v1.Phoneme\x12&\n\x05words\x18\x02 \x03(\x0b\x32\x17.locutor.common.v1.Word\x12.\n\x07visemes\x18\x03 \x03(\x0b\x32\x1d.locutor.common.v1.VisemeSpan\"\x8b\x01\n\x07Phoneme\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08stressed\x18\x04 \x01(\x08\"\x9a\x01\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ntext_begin\x18\x04 \x01(\r\x12\x10\n\x08text_end\x18\x05 \x01(\r\"\x97\x01\n\nVisemeSpan\x12)\n\x06viseme\x18\x01 \x01(\x0e\x32\x19.locutor.common.v1.Viseme\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration*\x85\x02\n\x06Viseme\x12\x16\n\x12VISEME_UNSPECIFIED\x10\x00\x12\x12\n\x0eVISEME_SILENCE\x10\x01\x12\r\n\tVISEME_PP\x10\x02\x12\r\n\tVISEME_FF\x10\x03\x12\r\n\tVISEME_TH\x10\x04\x12\r\n\tVISEME_DD\x10\x05\x12\r\n\tVISEME_KK\x10\x06\x12\r\n\tVISEME_CH\x10\x07\x12\r\n\tVISEME_SS\x10\x08\x12\r\n\tVISEME_NN\x10\t\x12\r\n\tVISEME_RR\x10\n\x12\r\n\tVISEME_AA\x10\x0b\x12\x0c\n\x08VISEME_E\x10\x0c\x12\r\n\tVISEME_IH\x10\r\x12\r\n\tVISEME_OH\x10\x0e\x12\r\n\tVISEME_OU\x10\x0f\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n locutor/common/v1/timeline.proto\x12\x11locutor.common.v1\x1a\x1egoogle/protobuf/duration.proto\"\xbd\x02\n\x08Timeline\x12,\n\x08phonemes\x18\x01 \x03(\x0b\x32\x1a.locutor.common.v1.Phoneme\x12&\n\x05words\x18\x02 \x03(\x0b\x32\x17.locutor.common.v1.Word\x12.\n\x07visemes\x18\x03 \x03(\x0b\x32\x1d.locutor.common.v1.VisemeSpan\x12\x37\n\x0cmouth_shapes\x18\x04 \x03(\x0b\x32!.locutor.common.v1.MouthShapeSpan\x12\x39\n\razure_visemes\x18\x05 \x03(\x0b\x32\".locutor.common.v1.AzureVisemeSpan\x12\x37\n\x0b\x62lendshapes\x18\x06 \x01(\x0b\x32\".locutor.common.v1.BlendshapeTrack\"\x8b\x01\n\x07Phoneme\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08stressed\x18\x04 \x01(\x08\"\x9a\x01\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ntext_begin\x18\x04 \x01(\r\x12\x10\n\x08text_end\x18\x05 \x01(\r\"\x97\x01\n\nVisemeSpan\x12)\n\x06viseme\x18\x01 \x01(\x0e\x32\x19.locutor.common.v1.Viseme\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x9e\x01\n\x0eMouthShapeSpan\x12,\n\x05shape\x18\x01 \x01(\x0e\x32\x1d.locutor.common.v1.MouthShape\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x84\x01\n\x0f\x41zureVisemeSpan\x12\x11\n\tviseme_id\x18\x01 \x01(\r\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"v\n\x0f\x42lendshapeTrack\x12/\n\x0cstart_offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrate_hertz\x18\x02 \x01(\r\x12\r\n\x05names\x18\x03 \x03(\t\x12\x0f\n\x07weights\x18\x04 \x03(\x02*\x92\x01\n\rTimelineTrack\x12\x1e\n\x1aTIMELINE_TRACK_UNSPECIFIED\x10\x00\x12\x1f\n\x1bTIMELINE_TRACK_MOUTH_SHAPES\x10\x01\x12 \n\x1cTIMELINE_TRACK_AZURE_VISEMES\x10\x02\x12\x1e\n\x1aTIMELINE_TRACK_BLENDSHAPES\x10\x03*\x85\x02\n\x06Viseme\x12\x16\n\x12VISEME_UNSPECIFIED\x10\x00\x12\x12\n\x0eVISEME_SILENCE\x10\x01\x12\r\n\tVISEME_PP\x10\x02\x12\r\n\tVISEME_FF\x10\x03\x12\r\n\tVISEME_TH\x10\x04\x12\r\n\tVISEME_DD\x10\x05\x12\r\n\tVISEME_KK\x10\x06\x12\r\n\tVISEME_CH\x10\x07\x12\r\n\tVISEME_SS\x10\x08\x12\r\n\tVISEME_NN\x10\t\x12\r\n\tVISEME_RR\x10\n\x12\r\n\tVISEME_AA\x10\x0b\x12\x0c\n\x08VISEME_E\x10\x0c\x12\r\n\tVISEME_IH\x10\r\x12\r\n\tVISEME_OH\x10\x0e\x12\r\n\tVISEME_OU\x10\x0f*\xf1\x01\n\nMouthShape\x12\x1b\n\x17MOUTH_SHAPE_UNSPECIFIED\x10\x00\x12\x14\n\x10MOUTH_SHAPE_REST\x10\x01\x12\x12\n\x0eMOUTH_SHAPE_AI\x10\x02\x12\x11\n\rMOUTH_SHAPE_E\x10\x03\x12\x11\n\rMOUTH_SHAPE_O\x10\x04\x12\x11\n\rMOUTH_SHAPE_U\x10\x05\x12\x12\n\x0eMOUTH_SHAPE_WQ\x10\x06\x12\x13\n\x0fMOUTH_SHAPE_MBP\x10\x07\x12\x12\n\x0eMOUTH_SHAPE_FV\x10\x08\x12\x11\n\rMOUTH_SHAPE_L\x10\t\x12\x13\n\x0fMOUTH_SHAPE_ETC\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locutor.common.v1.timeline_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VISEME']._serialized_start=688
-  _globals['_VISEME']._serialized_end=949
+  _globals['_TIMELINETRACK']._serialized_start=1277
+  _globals['_TIMELINETRACK']._serialized_end=1423
+  _globals['_VISEME']._serialized_start=1426
+  _globals['_VISEME']._serialized_end=1687
+  _globals['_MOUTHSHAPE']._serialized_start=1690
+  _globals['_MOUTHSHAPE']._serialized_end=1931
   _globals['_TIMELINE']._serialized_start=88
-  _globals['_TIMELINE']._serialized_end=232
-  _globals['_PHONEME']._serialized_start=235
-  _globals['_PHONEME']._serialized_end=374
-  _globals['_WORD']._serialized_start=377
-  _globals['_WORD']._serialized_end=531
-  _globals['_VISEMESPAN']._serialized_start=534
-  _globals['_VISEMESPAN']._serialized_end=685
+  _globals['_TIMELINE']._serialized_end=405
+  _globals['_PHONEME']._serialized_start=408
+  _globals['_PHONEME']._serialized_end=547
+  _globals['_WORD']._serialized_start=550
+  _globals['_WORD']._serialized_end=704
+  _globals['_VISEMESPAN']._serialized_start=707
+  _globals['_VISEMESPAN']._serialized_end=858
+  _globals['_MOUTHSHAPESPAN']._serialized_start=861
+  _globals['_MOUTHSHAPESPAN']._serialized_end=1019
+  _globals['_AZUREVISEMESPAN']._serialized_start=1022
+  _globals['_AZUREVISEMESPAN']._serialized_end=1154
+  _globals['_BLENDSHAPETRACK']._serialized_start=1156
+  _globals['_BLENDSHAPETRACK']._serialized_end=1274
 # @@protoc_insertion_point(module_scope)

@@ -20,6 +20,32 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _TimelineTrack:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TimelineTrackEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TimelineTrack.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TIMELINE_TRACK_UNSPECIFIED: _TimelineTrack.ValueType  # 0
+    TIMELINE_TRACK_MOUTH_SHAPES: _TimelineTrack.ValueType  # 1
+    """`mouth_shapes`: the ten drawn shapes of hand animation."""
+    TIMELINE_TRACK_AZURE_VISEMES: _TimelineTrack.ValueType  # 2
+    """`azure_visemes`: the 22 viseme ids of Azure's speech service."""
+    TIMELINE_TRACK_BLENDSHAPES: _TimelineTrack.ValueType  # 3
+    """`blendshapes`: curves of ARKit's 52 face blendshapes."""
+
+class TimelineTrack(_TimelineTrack, metaclass=_TimelineTrackEnumTypeWrapper):
+    """Further forms of what the mouth does, for clients that animate characters of their own."""
+
+TIMELINE_TRACK_UNSPECIFIED: TimelineTrack.ValueType  # 0
+TIMELINE_TRACK_MOUTH_SHAPES: TimelineTrack.ValueType  # 1
+"""`mouth_shapes`: the ten drawn shapes of hand animation."""
+TIMELINE_TRACK_AZURE_VISEMES: TimelineTrack.ValueType  # 2
+"""`azure_visemes`: the 22 viseme ids of Azure's speech service."""
+TIMELINE_TRACK_BLENDSHAPES: TimelineTrack.ValueType  # 3
+"""`blendshapes`: curves of ARKit's 52 face blendshapes."""
+Global___TimelineTrack: _TypeAlias = TimelineTrack  # noqa: Y015
+
 class _Viseme:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -92,6 +118,48 @@ VISEME_OU: Viseme.ValueType  # 15
 """ou"""
 Global___Viseme: _TypeAlias = Viseme  # noqa: Y015
 
+class _MouthShape:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MouthShapeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MouthShape.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MOUTH_SHAPE_UNSPECIFIED: _MouthShape.ValueType  # 0
+    MOUTH_SHAPE_REST: _MouthShape.ValueType  # 1
+    MOUTH_SHAPE_AI: _MouthShape.ValueType  # 2
+    """a, i"""
+    MOUTH_SHAPE_E: _MouthShape.ValueType  # 3
+    MOUTH_SHAPE_O: _MouthShape.ValueType  # 4
+    MOUTH_SHAPE_U: _MouthShape.ValueType  # 5
+    MOUTH_SHAPE_WQ: _MouthShape.ValueType  # 6
+    """w, q"""
+    MOUTH_SHAPE_MBP: _MouthShape.ValueType  # 7
+    MOUTH_SHAPE_FV: _MouthShape.ValueType  # 8
+    MOUTH_SHAPE_L: _MouthShape.ValueType  # 9
+    """l; th shows the tongue in the same place"""
+    MOUTH_SHAPE_ETC: _MouthShape.ValueType  # 10
+    """All other consonants."""
+
+class MouthShape(_MouthShape, metaclass=_MouthShapeEnumTypeWrapper):
+    """The ten mouth shapes that animators draw (Preston Blair, "Cartoon Animation")."""
+
+MOUTH_SHAPE_UNSPECIFIED: MouthShape.ValueType  # 0
+MOUTH_SHAPE_REST: MouthShape.ValueType  # 1
+MOUTH_SHAPE_AI: MouthShape.ValueType  # 2
+"""a, i"""
+MOUTH_SHAPE_E: MouthShape.ValueType  # 3
+MOUTH_SHAPE_O: MouthShape.ValueType  # 4
+MOUTH_SHAPE_U: MouthShape.ValueType  # 5
+MOUTH_SHAPE_WQ: MouthShape.ValueType  # 6
+"""w, q"""
+MOUTH_SHAPE_MBP: MouthShape.ValueType  # 7
+MOUTH_SHAPE_FV: MouthShape.ValueType  # 8
+MOUTH_SHAPE_L: MouthShape.ValueType  # 9
+"""l; th shows the tongue in the same place"""
+MOUTH_SHAPE_ETC: MouthShape.ValueType  # 10
+"""All other consonants."""
+Global___MouthShape: _TypeAlias = MouthShape  # noqa: Y015
+
 @_typing.final
 class Timeline(_message.Message):
     """What the mouth does and when. Every offset counts from the first sample of the audio stream that the
@@ -103,22 +171,36 @@ class Timeline(_message.Message):
     PHONEMES_FIELD_NUMBER: _builtins.int
     WORDS_FIELD_NUMBER: _builtins.int
     VISEMES_FIELD_NUMBER: _builtins.int
+    MOUTH_SHAPES_FIELD_NUMBER: _builtins.int
+    AZURE_VISEMES_FIELD_NUMBER: _builtins.int
+    BLENDSHAPES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def phonemes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Phoneme]: ...
     @_builtins.property
     def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___Word]: ...
     @_builtins.property
     def visemes(self) -> _containers.RepeatedCompositeFieldContainer[Global___VisemeSpan]: ...
+    @_builtins.property
+    def mouth_shapes(self) -> _containers.RepeatedCompositeFieldContainer[Global___MouthShapeSpan]:
+        """The three below stand only where the request asked for them (`TimelineTrack`)."""
+
+    @_builtins.property
+    def azure_visemes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AzureVisemeSpan]: ...
+    @_builtins.property
+    def blendshapes(self) -> Global___BlendshapeTrack: ...
     def __init__(
         self,
         *,
         phonemes: _abc.Iterable[Global___Phoneme] | None = ...,
         words: _abc.Iterable[Global___Word] | None = ...,
         visemes: _abc.Iterable[Global___VisemeSpan] | None = ...,
+        mouth_shapes: _abc.Iterable[Global___MouthShapeSpan] | None = ...,
+        azure_visemes: _abc.Iterable[Global___AzureVisemeSpan] | None = ...,
+        blendshapes: Global___BlendshapeTrack | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blendshapes", b"blendshapes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["phonemes", b"phonemes", "visemes", b"visemes", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["azure_visemes", b"azure_visemes", "blendshapes", b"blendshapes", "mouth_shapes", b"mouth_shapes", "phonemes", b"phonemes", "visemes", b"visemes", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -222,3 +304,102 @@ class VisemeSpan(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VisemeSpan: _TypeAlias = VisemeSpan  # noqa: Y015
+
+@_typing.final
+class MouthShapeSpan(_message.Message):
+    """One drawn shape held over a span."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHAPE_FIELD_NUMBER: _builtins.int
+    START_OFFSET_FIELD_NUMBER: _builtins.int
+    END_OFFSET_FIELD_NUMBER: _builtins.int
+    shape: Global___MouthShape.ValueType
+    @_builtins.property
+    def start_offset(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def end_offset(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        shape: Global___MouthShape.ValueType = ...,
+        start_offset: _duration_pb2.Duration | None = ...,
+        end_offset: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_offset", b"end_offset", "start_offset", b"start_offset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_offset", b"end_offset", "shape", b"shape", "start_offset", b"start_offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MouthShapeSpan: _TypeAlias = MouthShapeSpan  # noqa: Y015
+
+@_typing.final
+class AzureVisemeSpan(_message.Message):
+    """One of Azure's visemes held over a span."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VISEME_ID_FIELD_NUMBER: _builtins.int
+    START_OFFSET_FIELD_NUMBER: _builtins.int
+    END_OFFSET_FIELD_NUMBER: _builtins.int
+    viseme_id: _builtins.int
+    """0 (silence) to 21 (p, b, m)."""
+    @_builtins.property
+    def start_offset(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def end_offset(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        viseme_id: _builtins.int = ...,
+        start_offset: _duration_pb2.Duration | None = ...,
+        end_offset: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_offset", b"end_offset", "start_offset", b"start_offset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_offset", b"end_offset", "start_offset", b"start_offset", "viseme_id", b"viseme_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AzureVisemeSpan: _TypeAlias = AzureVisemeSpan  # noqa: Y015
+
+@_typing.final
+class BlendshapeTrack(_message.Message):
+    """Curves of blendshapes, sampled evenly."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_OFFSET_FIELD_NUMBER: _builtins.int
+    RATE_HERTZ_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    rate_hertz: _builtins.int
+    """Samples a second."""
+    @_builtins.property
+    def start_offset(self) -> _duration_pb2.Duration:
+        """The first sample."""
+
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """"jawOpen", "mouthClose", ...: ARKit's names, in ARKit's order."""
+
+    @_builtins.property
+    def weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """0 to 1, sample by sample, each with a weight for every name."""
+
+    def __init__(
+        self,
+        *,
+        start_offset: _duration_pb2.Duration | None = ...,
+        rate_hertz: _builtins.int = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        weights: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start_offset", b"start_offset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "rate_hertz", b"rate_hertz", "start_offset", b"start_offset", "weights", b"weights"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlendshapeTrack: _TypeAlias = BlendshapeTrack  # noqa: Y015

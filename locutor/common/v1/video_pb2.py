@@ -22,19 +22,26 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlocutor/common/v1/video.proto\x12\x11locutor.common.v1\"x\n\x0bVideoFormat\x12\x14\n\x0cwidth_pixels\x18\x01 \x01(\r\x12\x15\n\rheight_pixels\x18\x02 \x01(\r\x12\x1c\n\x14\x66rame_rate_numerator\x18\x03 \x01(\r\x12\x1e\n\x16\x66rame_rate_denominator\x18\x04 \x01(\r\"V\n\nBackground\x12\x13\n\tcolor_rgb\x18\x01 \x01(\rH\x00\x12\x1a\n\x10\x62lurred_portrait\x18\x02 \x01(\x08H\x00\x12\x0f\n\x05image\x18\x03 \x01(\x08H\x00\x42\x06\n\x04kind\"\x8d\x01\n\x0bPerformance\x12\x0c\n\x04seed\x18\x01 \x01(\x04\x12\x1f\n\x12\x65xpression_percent\x18\x02 \x01(\rH\x00\x88\x01\x01\x12 \n\x13head_motion_percent\x18\x03 \x01(\rH\x01\x88\x01\x01\x42\x15\n\x13_expression_percentB\x16\n\x14_head_motion_percentb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlocutor/common/v1/video.proto\x12\x11locutor.common.v1\x1a\x1egoogle/protobuf/duration.proto\"x\n\x0bVideoFormat\x12\x14\n\x0cwidth_pixels\x18\x01 \x01(\r\x12\x15\n\rheight_pixels\x18\x02 \x01(\r\x12\x1c\n\x14\x66rame_rate_numerator\x18\x03 \x01(\r\x12\x1e\n\x16\x66rame_rate_denominator\x18\x04 \x01(\r\"V\n\nBackground\x12\x13\n\tcolor_rgb\x18\x01 \x01(\rH\x00\x12\x1a\n\x10\x62lurred_portrait\x18\x02 \x01(\x08H\x00\x12\x0f\n\x05image\x18\x03 \x01(\x08H\x00\x42\x06\n\x04kind\"\xf1\x01\n\x0bPerformance\x12\x0c\n\x04seed\x18\x01 \x01(\x04\x12\x1f\n\x12\x65xpression_percent\x18\x02 \x01(\rH\x00\x88\x01\x01\x12 \n\x13head_motion_percent\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\'\n\x05style\x18\x04 \x01(\x0e\x32\x18.locutor.common.v1.Style\x12\x19\n\x0cgaze_percent\x18\x05 \x01(\rH\x02\x88\x01\x01\x12\r\n\x05still\x18\x06 \x01(\x08\x42\x15\n\x13_expression_percentB\x16\n\x14_head_motion_percentB\x0f\n\r_gaze_percent\"\x8d\x01\n\x03\x43ue\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.locutor.common.v1.CueKind\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration*m\n\x05Style\x12\x15\n\x11STYLE_UNSPECIFIED\x10\x00\x12\x11\n\rSTYLE_NEUTRAL\x10\x01\x12\x12\n\x0eSTYLE_FRIENDLY\x10\x02\x12\x11\n\rSTYLE_SERIOUS\x10\x03\x12\x13\n\x0fSTYLE_ENERGETIC\x10\x04*\xea\x01\n\x07\x43ueKind\x12\x18\n\x14\x43UE_KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43UE_KIND_NOD\x10\x01\x12\x12\n\x0e\x43UE_KIND_SHAKE\x10\x02\x12\x12\n\x0e\x43UE_KIND_SMILE\x10\x03\x12\x16\n\x12\x43UE_KIND_LOOK_LEFT\x10\x04\x12\x17\n\x13\x43UE_KIND_LOOK_RIGHT\x10\x05\x12\x14\n\x10\x43UE_KIND_LOOK_UP\x10\x06\x12\x16\n\x12\x43UE_KIND_LOOK_DOWN\x10\x07\x12\x18\n\x14\x43UE_KIND_RAISE_BROWS\x10\x08\x12\x12\n\x0e\x43UE_KIND_BLINK\x10\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locutor.common.v1.video_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VIDEOFORMAT']._serialized_start=52
-  _globals['_VIDEOFORMAT']._serialized_end=172
-  _globals['_BACKGROUND']._serialized_start=174
-  _globals['_BACKGROUND']._serialized_end=260
-  _globals['_PERFORMANCE']._serialized_start=263
-  _globals['_PERFORMANCE']._serialized_end=404
+  _globals['_STYLE']._serialized_start=682
+  _globals['_STYLE']._serialized_end=791
+  _globals['_CUEKIND']._serialized_start=794
+  _globals['_CUEKIND']._serialized_end=1028
+  _globals['_VIDEOFORMAT']._serialized_start=84
+  _globals['_VIDEOFORMAT']._serialized_end=204
+  _globals['_BACKGROUND']._serialized_start=206
+  _globals['_BACKGROUND']._serialized_end=292
+  _globals['_PERFORMANCE']._serialized_start=295
+  _globals['_PERFORMANCE']._serialized_end=536
+  _globals['_CUE']._serialized_start=539
+  _globals['_CUE']._serialized_end=680
 # @@protoc_insertion_point(module_scope)

@@ -4,7 +4,9 @@ isort:skip_file
 """
 
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -15,6 +17,67 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Style:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StyleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Style.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STYLE_UNSPECIFIED: _Style.ValueType  # 0
+    """Neutral."""
+    STYLE_NEUTRAL: _Style.ValueType  # 1
+    STYLE_FRIENDLY: _Style.ValueType  # 2
+    """A light smile, softer and more frequent nods."""
+    STYLE_SERIOUS: _Style.ValueType  # 3
+    """Brows lower, fewer and smaller movements."""
+    STYLE_ENERGETIC: _Style.ValueType  # 4
+    """Larger and quicker movements, wider mouth."""
+
+class Style(_Style, metaclass=_StyleEnumTypeWrapper):
+    """Manner of a performance."""
+
+STYLE_UNSPECIFIED: Style.ValueType  # 0
+"""Neutral."""
+STYLE_NEUTRAL: Style.ValueType  # 1
+STYLE_FRIENDLY: Style.ValueType  # 2
+"""A light smile, softer and more frequent nods."""
+STYLE_SERIOUS: Style.ValueType  # 3
+"""Brows lower, fewer and smaller movements."""
+STYLE_ENERGETIC: Style.ValueType  # 4
+"""Larger and quicker movements, wider mouth."""
+Global___Style: _TypeAlias = Style  # noqa: Y015
+
+class _CueKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CueKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CueKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CUE_KIND_UNSPECIFIED: _CueKind.ValueType  # 0
+    CUE_KIND_NOD: _CueKind.ValueType  # 1
+    CUE_KIND_SHAKE: _CueKind.ValueType  # 2
+    CUE_KIND_SMILE: _CueKind.ValueType  # 3
+    CUE_KIND_LOOK_LEFT: _CueKind.ValueType  # 4
+    CUE_KIND_LOOK_RIGHT: _CueKind.ValueType  # 5
+    CUE_KIND_LOOK_UP: _CueKind.ValueType  # 6
+    CUE_KIND_LOOK_DOWN: _CueKind.ValueType  # 7
+    CUE_KIND_RAISE_BROWS: _CueKind.ValueType  # 8
+    CUE_KIND_BLINK: _CueKind.ValueType  # 9
+
+class CueKind(_CueKind, metaclass=_CueKindEnumTypeWrapper): ...
+
+CUE_KIND_UNSPECIFIED: CueKind.ValueType  # 0
+CUE_KIND_NOD: CueKind.ValueType  # 1
+CUE_KIND_SHAKE: CueKind.ValueType  # 2
+CUE_KIND_SMILE: CueKind.ValueType  # 3
+CUE_KIND_LOOK_LEFT: CueKind.ValueType  # 4
+CUE_KIND_LOOK_RIGHT: CueKind.ValueType  # 5
+CUE_KIND_LOOK_UP: CueKind.ValueType  # 6
+CUE_KIND_LOOK_DOWN: CueKind.ValueType  # 7
+CUE_KIND_RAISE_BROWS: CueKind.ValueType  # 8
+CUE_KIND_BLINK: CueKind.ValueType  # 9
+Global___CueKind: _TypeAlias = CueKind  # noqa: Y015
 
 @_typing.final
 class VideoFormat(_message.Message):
@@ -92,30 +155,78 @@ class Performance(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     EXPRESSION_PERCENT_FIELD_NUMBER: _builtins.int
     HEAD_MOTION_PERCENT_FIELD_NUMBER: _builtins.int
+    STYLE_FIELD_NUMBER: _builtins.int
+    GAZE_PERCENT_FIELD_NUMBER: _builtins.int
+    STILL_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     """Same seed, same input: same frames."""
     expression_percent: _builtins.int
     """Strength of lips, jaw and brows in percent of natural, 0 to 150; unset: 100."""
     head_motion_percent: _builtins.int
     """Strength of head motion in percent of natural, 0 to 150; 0 holds the head still; unset: 100."""
+    style: Global___Style.ValueType
+    gaze_percent: _builtins.int
+    """How far and how often the eyes leave the viewer, in percent of natural, 0 to 150; 0: never; unset: 100."""
+    still: _builtins.bool
+    """Only the mouth and the eyelids move: for splicing into other footage."""
     def __init__(
         self,
         *,
         seed: _builtins.int = ...,
         expression_percent: _builtins.int | None = ...,
         head_motion_percent: _builtins.int | None = ...,
+        style: Global___Style.ValueType = ...,
+        gaze_percent: _builtins.int | None = ...,
+        still: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expression_percent", b"_expression_percent", "_head_motion_percent", b"_head_motion_percent", "expression_percent", b"expression_percent", "head_motion_percent", b"head_motion_percent"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expression_percent", b"_expression_percent", "_gaze_percent", b"_gaze_percent", "_head_motion_percent", b"_head_motion_percent", "expression_percent", b"expression_percent", "gaze_percent", b"gaze_percent", "head_motion_percent", b"head_motion_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expression_percent", b"_expression_percent", "_head_motion_percent", b"_head_motion_percent", "expression_percent", b"expression_percent", "head_motion_percent", b"head_motion_percent", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expression_percent", b"_expression_percent", "_gaze_percent", b"_gaze_percent", "_head_motion_percent", b"_head_motion_percent", "expression_percent", b"expression_percent", "gaze_percent", b"gaze_percent", "head_motion_percent", b"head_motion_percent", "seed", b"seed", "still", b"still", "style", b"style"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expression_percent: _TypeAlias = _typing.Literal["expression_percent"]  # noqa: Y015
     _WhichOneofArgType__expression_percent: _TypeAlias = _typing.Literal["_expression_percent", b"_expression_percent"]  # noqa: Y015
+    _WhichOneofReturnType__gaze_percent: _TypeAlias = _typing.Literal["gaze_percent"]  # noqa: Y015
+    _WhichOneofArgType__gaze_percent: _TypeAlias = _typing.Literal["_gaze_percent", b"_gaze_percent"]  # noqa: Y015
     _WhichOneofReturnType__head_motion_percent: _TypeAlias = _typing.Literal["head_motion_percent"]  # noqa: Y015
     _WhichOneofArgType__head_motion_percent: _TypeAlias = _typing.Literal["_head_motion_percent", b"_head_motion_percent"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expression_percent) -> _WhichOneofReturnType__expression_percent | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gaze_percent) -> _WhichOneofReturnType__gaze_percent | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__head_motion_percent) -> _WhichOneofReturnType__head_motion_percent | None: ...
 
 Global___Performance: _TypeAlias = Performance  # noqa: Y015
+
+@_typing.final
+class Cue(_message.Message):
+    """Something the presenter is told to do. Left and right are the viewer's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    START_OFFSET_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    kind: Global___CueKind.ValueType
+    @_builtins.property
+    def start_offset(self) -> _duration_pb2.Duration:
+        """From the first frame of the programme."""
+
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """Unset: what is natural for its kind."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___CueKind.ValueType = ...,
+        start_offset: _duration_pb2.Duration | None = ...,
+        duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "start_offset", b"start_offset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "kind", b"kind", "start_offset", b"start_offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cue: _TypeAlias = Cue  # noqa: Y015

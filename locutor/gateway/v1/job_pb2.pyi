@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from locutor.common.v1 import video_pb2 as _video_pb2
+from locutor.gateway.v1 import dub_pb2 as _dub_pb2
 from locutor.gateway.v1 import media_pb2 as _media_pb2
 from locutor.translate.v1 import translate_pb2 as _translate_pb2
 import builtins as _builtins
@@ -69,6 +70,12 @@ class _OutputKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutputKind
     """The locutor.common.v1.Timeline of the programme as protobuf JSON: for clients that animate their own characters, and for
     measuring the video. Offsets count from the first frame; words carry no text positions.
     """
+    OUTPUT_KIND_SUBTITLES_TTML: _OutputKind.ValueType  # 7
+    """IMSC 1.1 text profile."""
+    OUTPUT_KIND_UTTERANCES: _OutputKind.ValueType  # 8
+    """The utterances of a dub job in this locale, for a person to read and change: the DubEdit file format."""
+    OUTPUT_KIND_AUDIO: _OutputKind.ValueType  # 9
+    """The dubbed sound alone, WAV."""
 
 class OutputKind(_OutputKind, metaclass=_OutputKindEnumTypeWrapper): ...
 
@@ -82,6 +89,12 @@ OUTPUT_KIND_TIMELINE: OutputKind.ValueType  # 6
 """The locutor.common.v1.Timeline of the programme as protobuf JSON: for clients that animate their own characters, and for
 measuring the video. Offsets count from the first frame; words carry no text positions.
 """
+OUTPUT_KIND_SUBTITLES_TTML: OutputKind.ValueType  # 7
+"""IMSC 1.1 text profile."""
+OUTPUT_KIND_UTTERANCES: OutputKind.ValueType  # 8
+"""The utterances of a dub job in this locale, for a person to read and change: the DubEdit file format."""
+OUTPUT_KIND_AUDIO: OutputKind.ValueType  # 9
+"""The dubbed sound alone, WAV."""
 Global___OutputKind: _TypeAlias = OutputKind  # noqa: Y015
 
 @_typing.final
@@ -94,12 +107,14 @@ class Job(_message.Message):
     STAGES_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
     PRESENT_FIELD_NUMBER: _builtins.int
+    DUB_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    REMAINING_DURATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     state: Global___State.ValueType
     progress: _builtins.float
@@ -116,6 +131,8 @@ class Job(_message.Message):
     @_builtins.property
     def present(self) -> Global___PresentSpec: ...
     @_builtins.property
+    def dub(self) -> Global___DubSpec: ...
+    @_builtins.property
     def error(self) -> Global___JobError:
         """Why the job as a whole failed."""
 
@@ -129,6 +146,10 @@ class Job(_message.Message):
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """The job and its outputs are kept until then."""
 
+    @_builtins.property
+    def remaining_duration(self) -> _duration_pb2.Duration:
+        """Expected time to the end, from how fast the stages go; unset where nothing is known yet."""
+
     def __init__(
         self,
         *,
@@ -138,18 +159,20 @@ class Job(_message.Message):
         stages: _abc.Iterable[Global___Stage] | None = ...,
         results: _abc.Iterable[Global___LocaleResult] | None = ...,
         present: Global___PresentSpec | None = ...,
+        dub: Global___DubSpec | None = ...,
         error: Global___JobError | None = ...,
         request_id: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        remaining_duration: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "present", b"present", "spec", b"spec", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "dub", b"dub", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "present", b"present", "remaining_duration", b"remaining_duration", "spec", b"spec", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "id", b"id", "present", b"present", "progress", b"progress", "request_id", b"request_id", "results", b"results", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "dub", b"dub", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "id", b"id", "present", b"present", "progress", b"progress", "remaining_duration", b"remaining_duration", "request_id", b"request_id", "results", b"results", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["present"]  # noqa: Y015
+    _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["present", "dub"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_spec) -> _WhichOneofReturnType_spec | None: ...
 
@@ -172,8 +195,11 @@ class Stage(_message.Message):
     CACHED_STEPS_FIELD_NUMBER: _builtins.int
     TOTAL_STEPS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """"translate", "speak", "animate", "mux"."""
+    """Of a present job "translate", "speak", "animate", "mux"; of a dub job "probe", "recognize", "diarize", "track", then for
+    each locale "translate", "speak", "mix", "animate", "mux".
+    """
     locale: _builtins.str
+    """Empty: of all locales together."""
     state: Global___State.ValueType
     progress: _builtins.float
     """0 to 1."""
@@ -426,7 +452,7 @@ Global___Target: _TypeAlias = Target  # noqa: Y015
 
 @_typing.final
 class Consent(_message.Message):
-    """Who allowed this face to be used, and for what. It is kept with the job and written into the report."""
+    """Who allowed this face or this voice to be used, and for what. It is kept with the job and written into the report."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -451,26 +477,116 @@ class Consent(_message.Message):
 Global___Consent: _TypeAlias = Consent  # noqa: Y015
 
 @_typing.final
+class DubSpec(_message.Message):
+    """A video in, the same video speaking other languages out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIDEO_URI_FIELD_NUMBER: _builtins.int
+    SOURCE_LOCALE_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    OMIT_LIPSYNC_FIELD_NUMBER: _builtins.int
+    SPEAKER_COUNT_FIELD_NUMBER: _builtins.int
+    CAST_FIELD_NUMBER: _builtins.int
+    SOURCE_SUBTITLES_URI_FIELD_NUMBER: _builtins.int
+    MUSIC_AND_EFFECTS_URI_FIELD_NUMBER: _builtins.int
+    BACKGROUND_SOUND_FIELD_NUMBER: _builtins.int
+    LOUDNESS_FIELD_NUMBER: _builtins.int
+    GLOSSARY_FIELD_NUMBER: _builtins.int
+    CONSENT_FIELD_NUMBER: _builtins.int
+    PERFORMANCE_FIELD_NUMBER: _builtins.int
+    EDITS_FIELD_NUMBER: _builtins.int
+    AUDIO_TRACK_FIELD_NUMBER: _builtins.int
+    TRANSLATION_ENGINE_FIELD_NUMBER: _builtins.int
+    video_uri: _builtins.str
+    """Media of the video."""
+    source_locale: _builtins.str
+    """BCP 47 locale of the speech. Empty: detected."""
+    omit_lipsync: _builtins.bool
+    """Leave the picture as it is: the video stream is copied."""
+    speaker_count: _builtins.int
+    """How many people speak; 0: estimated."""
+    source_subtitles_uri: _builtins.str
+    """Media of SRT or VTT subtitles in the source's language: what is said, and when. Empty: recognised."""
+    music_and_effects_uri: _builtins.str
+    """Media of the sound without speech, as long as the video. Empty: separated or ducked, as `background_sound` says."""
+    background_sound: _dub_pb2.BackgroundSound.ValueType
+    loudness: _dub_pb2.LoudnessTarget.ValueType
+    audio_track: _builtins.int
+    """Which of the video's audio tracks speaks, counted from 0."""
+    translation_engine: _builtins.str
+    """Name of a translation engine of the translate service. Empty: its default."""
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[_dub_pb2.DubTarget]: ...
+    @_builtins.property
+    def cast(self) -> _containers.RepeatedCompositeFieldContainer[_dub_pb2.CastMember]:
+        """Voices that are decided; the other speakers get one by gender and pitch."""
+
+    @_builtins.property
+    def glossary(self) -> _containers.RepeatedCompositeFieldContainer[_translate_pb2.GlossaryTerm]: ...
+    @_builtins.property
+    def consent(self) -> Global___Consent: ...
+    @_builtins.property
+    def performance(self) -> _video_pb2.Performance:
+        """Of it only expression_percent is used."""
+
+    @_builtins.property
+    def edits(self) -> _containers.RepeatedCompositeFieldContainer[_dub_pb2.UtteranceEdit]:
+        """Changes made by a person to what would be done otherwise."""
+
+    def __init__(
+        self,
+        *,
+        video_uri: _builtins.str = ...,
+        source_locale: _builtins.str = ...,
+        targets: _abc.Iterable[_dub_pb2.DubTarget] | None = ...,
+        omit_lipsync: _builtins.bool = ...,
+        speaker_count: _builtins.int = ...,
+        cast: _abc.Iterable[_dub_pb2.CastMember] | None = ...,
+        source_subtitles_uri: _builtins.str = ...,
+        music_and_effects_uri: _builtins.str = ...,
+        background_sound: _dub_pb2.BackgroundSound.ValueType = ...,
+        loudness: _dub_pb2.LoudnessTarget.ValueType = ...,
+        glossary: _abc.Iterable[_translate_pb2.GlossaryTerm] | None = ...,
+        consent: Global___Consent | None = ...,
+        performance: _video_pb2.Performance | None = ...,
+        edits: _abc.Iterable[_dub_pb2.UtteranceEdit] | None = ...,
+        audio_track: _builtins.int = ...,
+        translation_engine: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "performance", b"performance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_track", b"audio_track", "background_sound", b"background_sound", "cast", b"cast", "consent", b"consent", "edits", b"edits", "glossary", b"glossary", "loudness", b"loudness", "music_and_effects_uri", b"music_and_effects_uri", "omit_lipsync", b"omit_lipsync", "performance", b"performance", "source_locale", b"source_locale", "source_subtitles_uri", b"source_subtitles_uri", "speaker_count", b"speaker_count", "targets", b"targets", "translation_engine", b"translation_engine", "video_uri", b"video_uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DubSpec: _TypeAlias = DubSpec  # noqa: Y015
+
+@_typing.final
 class CreateJobRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PRESENT_FIELD_NUMBER: _builtins.int
+    DUB_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Chosen by the client, at most 128 printable ASCII characters: makes a repeated call harmless. May be empty."""
     @_builtins.property
     def present(self) -> Global___PresentSpec: ...
+    @_builtins.property
+    def dub(self) -> Global___DubSpec: ...
     def __init__(
         self,
         *,
         present: Global___PresentSpec | None = ...,
+        dub: Global___DubSpec | None = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["present", b"present", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dub", b"dub", "present", b"present", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["present", b"present", "request_id", b"request_id", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dub", b"dub", "present", b"present", "request_id", b"request_id", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["present"]  # noqa: Y015
+    _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["present", "dub"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_spec) -> _WhichOneofReturnType_spec | None: ...
 
@@ -694,3 +810,96 @@ class DeleteJobResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteJobResponse: _TypeAlias = DeleteJobResponse  # noqa: Y015
+
+@_typing.final
+class ListUtterancesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    locale: _builtins.str
+    """One of the job's."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        locale: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "locale", b"locale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUtterancesRequest: _TypeAlias = ListUtterancesRequest  # noqa: Y015
+
+@_typing.final
+class ListUtterancesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UTTERANCES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def utterances(self) -> _containers.RepeatedCompositeFieldContainer[_dub_pb2.Utterance]: ...
+    def __init__(
+        self,
+        *,
+        utterances: _abc.Iterable[_dub_pb2.Utterance] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["utterances", b"utterances"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUtterancesResponse: _TypeAlias = ListUtterancesResponse  # noqa: Y015
+
+@_typing.final
+class EditJobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    EDITS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """An ended dub job."""
+    request_id: _builtins.str
+    """As in CreateJobRequest."""
+    @_builtins.property
+    def edits(self) -> _containers.RepeatedCompositeFieldContainer[_dub_pb2.UtteranceEdit]:
+        """Laid over those that the job has already."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        edits: _abc.Iterable[_dub_pb2.UtteranceEdit] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edits", b"edits", "id", b"id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditJobRequest: _TypeAlias = EditJobRequest  # noqa: Y015
+
+@_typing.final
+class EditJobResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job(self) -> Global___Job: ...
+    def __init__(
+        self,
+        *,
+        job: Global___Job | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditJobResponse: _TypeAlias = EditJobResponse  # noqa: Y015

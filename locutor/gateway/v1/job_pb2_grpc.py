@@ -60,6 +60,16 @@ class JobServiceStub(object):
                 request_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.CancelJobResponse.FromString,
                 _registered_method=True)
+        self.ListUtterances = channel.unary_unary(
+                '/locutor.gateway.v1.JobService/ListUtterances',
+                request_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ListUtterancesRequest.SerializeToString,
+                response_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ListUtterancesResponse.FromString,
+                _registered_method=True)
+        self.EditJob = channel.unary_unary(
+                '/locutor.gateway.v1.JobService/EditJob',
+                request_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.EditJobRequest.SerializeToString,
+                response_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.EditJobResponse.FromString,
+                _registered_method=True)
         self.DeleteJob = channel.unary_unary(
                 '/locutor.gateway.v1.JobService/DeleteJob',
                 request_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.DeleteJobRequest.SerializeToString,
@@ -107,6 +117,21 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUtterances(self, request, context):
+        """The utterances of a dub job in one of its locales, as far as they are known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EditJob(self, request, context):
+        """A new job like an ended dub job, with some utterances changed: only what depends on them is made again, and the result
+        equals that of a fresh job with the same changes. The first job stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteJob(self, request, context):
         """Removes an ended job.
         """
@@ -141,6 +166,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.CancelJobRequest.FromString,
                     response_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'ListUtterances': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUtterances,
+                    request_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ListUtterancesRequest.FromString,
+                    response_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ListUtterancesResponse.SerializeToString,
+            ),
+            'EditJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.EditJob,
+                    request_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.EditJobRequest.FromString,
+                    response_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.EditJobResponse.SerializeToString,
             ),
             'DeleteJob': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteJob,
@@ -284,6 +319,60 @@ class JobService(object):
             '/locutor.gateway.v1.JobService/CancelJob',
             locutor_dot_gateway_dot_v1_dot_job__pb2.CancelJobRequest.SerializeToString,
             locutor_dot_gateway_dot_v1_dot_job__pb2.CancelJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUtterances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/locutor.gateway.v1.JobService/ListUtterances',
+            locutor_dot_gateway_dot_v1_dot_job__pb2.ListUtterancesRequest.SerializeToString,
+            locutor_dot_gateway_dot_v1_dot_job__pb2.ListUtterancesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EditJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/locutor.gateway.v1.JobService/EditJob',
+            locutor_dot_gateway_dot_v1_dot_job__pb2.EditJobRequest.SerializeToString,
+            locutor_dot_gateway_dot_v1_dot_job__pb2.EditJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

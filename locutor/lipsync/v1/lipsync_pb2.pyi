@@ -93,6 +93,7 @@ class AnimateConfig(_message.Message):
     FIRST_FRAME_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
+    CUES_FIELD_NUMBER: _builtins.int
     frame_count: _builtins.int
     """Number of frames to make. They may outlast the audio; the mouth then rests. 0: as many as the audio needs."""
     first_frame: _builtins.int
@@ -113,6 +114,10 @@ class AnimateConfig(_message.Message):
     def background(self) -> _video_pb2.Background: ...
     @_builtins.property
     def performance(self) -> _video_pb2.Performance: ...
+    @_builtins.property
+    def cues(self) -> _containers.RepeatedCompositeFieldContainer[_video_pb2.Cue]:
+        """In order of time; those of the whole programme may be sent, whatever the piece."""
+
     def __init__(
         self,
         *,
@@ -124,10 +129,11 @@ class AnimateConfig(_message.Message):
         first_frame: _builtins.int = ...,
         engine: _builtins.str = ...,
         locale: _builtins.str = ...,
+        cues: _abc.Iterable[_video_pb2.Cue] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "background", b"background", "performance", b"performance", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "background", b"background", "engine", b"engine", "first_frame", b"first_frame", "frame_count", b"frame_count", "locale", b"locale", "performance", b"performance", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "background", b"background", "cues", b"cues", "engine", b"engine", "first_frame", b"first_frame", "frame_count", b"frame_count", "locale", b"locale", "performance", b"performance", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -250,7 +256,7 @@ class UnusableSpan(_message.Message):
     END_OFFSET_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Stable: "NO_FACE", "TURNED_AWAY"."""
+    """Stable: "NO_FACE", "TURNED_AWAY", "TOO_SMALL", "HIDDEN"."""
     @_builtins.property
     def start_offset(self) -> _duration_pb2.Duration: ...
     @_builtins.property
@@ -269,6 +275,405 @@ class UnusableSpan(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UnusableSpan: _TypeAlias = UnusableSpan  # noqa: Y015
+
+@_typing.final
+class Footage(_message.Message):
+    """Which frames are meant. The file may begin before the first of them, for it is cut at its own key frames. Each
+    frame is the picture that the file shows at that frame's time, upright and with square pixels, whatever the
+    file's own frame rate.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIDEO_FIELD_NUMBER: _builtins.int
+    START_OFFSET_FIELD_NUMBER: _builtins.int
+    FRAME_COUNT_FIELD_NUMBER: _builtins.int
+    frame_count: _builtins.int
+    """Where the file ends early, its last picture is held."""
+    @_builtins.property
+    def video(self) -> _video_pb2.VideoFormat:
+        """Size of the upright picture with square pixels, and the constant rate of the frames."""
+
+    @_builtins.property
+    def start_offset(self) -> _duration_pb2.Duration:
+        """Where the first frame begins, on the file's own clock of presentation times."""
+
+    def __init__(
+        self,
+        *,
+        video: _video_pb2.VideoFormat | None = ...,
+        start_offset: _duration_pb2.Duration | None = ...,
+        frame_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start_offset", b"start_offset", "video", b"video"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame_count", b"frame_count", "start_offset", b"start_offset", "video", b"video"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Footage: _TypeAlias = Footage  # noqa: Y015
+
+@_typing.final
+class TrackFacesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    VIDEO_FIELD_NUMBER: _builtins.int
+    video: _builtins.bytes
+    """A video file of any container and codec that can be decoded, in chunks of 64 to 256 KiB."""
+    @_builtins.property
+    def config(self) -> Global___Footage: ...
+    def __init__(
+        self,
+        *,
+        config: Global___Footage | None = ...,
+        video: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "payload", b"payload", "video", b"video"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "payload", b"payload", "video", b"video"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "video"]  # noqa: Y015
+    _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
+
+Global___TrackFacesRequest: _TypeAlias = TrackFacesRequest  # noqa: Y015
+
+@_typing.final
+class TrackFacesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    tracks: _builtins.bytes
+    """Parts of the tracks, to be put together and passed on to AnimateVideo as they are."""
+    @_builtins.property
+    def progress(self) -> Global___TrackFacesProgress: ...
+    @_builtins.property
+    def summary(self) -> Global___TrackFacesSummary: ...
+    def __init__(
+        self,
+        *,
+        progress: Global___TrackFacesProgress | None = ...,
+        tracks: _builtins.bytes = ...,
+        summary: Global___TrackFacesSummary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "progress", b"progress", "summary", b"summary", "tracks", b"tracks"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "progress", b"progress", "summary", b"summary", "tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["progress", "tracks", "summary"]  # noqa: Y015
+    _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
+
+Global___TrackFacesResponse: _TypeAlias = TrackFacesResponse  # noqa: Y015
+
+@_typing.final
+class TrackFacesProgress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAMES_DONE_FIELD_NUMBER: _builtins.int
+    frames_done: _builtins.int
+    def __init__(
+        self,
+        *,
+        frames_done: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames_done", b"frames_done"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrackFacesProgress: _TypeAlias = TrackFacesProgress  # noqa: Y015
+
+@_typing.final
+class TrackFacesSummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAME_COUNT_FIELD_NUMBER: _builtins.int
+    SHOTS_FIELD_NUMBER: _builtins.int
+    FACES_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    frame_count: _builtins.int
+    @_builtins.property
+    def shots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Numbers of the frames with which a shot begins; the first is 0."""
+
+    @_builtins.property
+    def faces(self) -> _containers.RepeatedCompositeFieldContainer[Global___FaceTrack]: ...
+    @_builtins.property
+    def model(self) -> _model_pb2.Model:
+        """What tracked them; it changes when its output may change."""
+
+    def __init__(
+        self,
+        *,
+        frame_count: _builtins.int = ...,
+        shots: _abc.Iterable[_builtins.int] | None = ...,
+        faces: _abc.Iterable[Global___FaceTrack] | None = ...,
+        model: _model_pb2.Model | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["faces", b"faces", "frame_count", b"frame_count", "model", b"model", "shots", b"shots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrackFacesSummary: _TypeAlias = TrackFacesSummary  # noqa: Y015
+
+@_typing.final
+class FaceTrack(_message.Message):
+    """A face from its first frame in a shot to its last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_FIELD_NUMBER: _builtins.int
+    FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    FRAME_COUNT_FIELD_NUMBER: _builtins.int
+    FACE_FIELD_NUMBER: _builtins.int
+    USABLE_FRAMES_FIELD_NUMBER: _builtins.int
+    person: _builtins.int
+    """Who it is: the same number for the same person, as far as appearance tells, within this footage."""
+    first_frame: _builtins.int
+    frame_count: _builtins.int
+    usable_frames: _builtins.int
+    """Frames in which it can be moved."""
+    @_builtins.property
+    def face(self) -> Global___Face:
+        """Where it is in the middle of the track."""
+
+    def __init__(
+        self,
+        *,
+        person: _builtins.int = ...,
+        first_frame: _builtins.int = ...,
+        frame_count: _builtins.int = ...,
+        face: Global___Face | None = ...,
+        usable_frames: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["face", b"face"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["face", b"face", "first_frame", b"first_frame", "frame_count", b"frame_count", "person", b"person", "usable_frames", b"usable_frames"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FaceTrack: _TypeAlias = FaceTrack  # noqa: Y015
+
+@_typing.final
+class AnimateVideoRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    VIDEO_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    video: _builtins.bytes
+    tracks: _builtins.bytes
+    audio: _builtins.bytes
+    """The dubbed speech."""
+    @_builtins.property
+    def config(self) -> Global___AnimateVideoConfig: ...
+    @_builtins.property
+    def line(self) -> Global___DubbedLine: ...
+    def __init__(
+        self,
+        *,
+        config: Global___AnimateVideoConfig | None = ...,
+        video: _builtins.bytes = ...,
+        tracks: _builtins.bytes = ...,
+        audio: _builtins.bytes = ...,
+        line: Global___DubbedLine | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "line", b"line", "payload", b"payload", "tracks", b"tracks", "video", b"video"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "line", b"line", "payload", b"payload", "tracks", b"tracks", "video", b"video"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "video", "tracks", "audio", "line"]  # noqa: Y015
+    _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
+
+Global___AnimateVideoRequest: _TypeAlias = AnimateVideoRequest  # noqa: Y015
+
+@_typing.final
+class AnimateVideoConfig(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOOTAGE_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    AUDIO_LEAD_FIELD_NUMBER: _builtins.int
+    PERFORMANCE_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    locale: _builtins.str
+    """BCP 47 locale of the dubbed speech."""
+    @_builtins.property
+    def footage(self) -> Global___Footage: ...
+    @_builtins.property
+    def audio(self) -> _audio_pb2.AudioFormat:
+        """PCM_S16LE."""
+
+    @_builtins.property
+    def audio_lead(self) -> _duration_pb2.Duration:
+        """The audio's first sample is heard this long before the first frame: a piece may begin in speech."""
+
+    @_builtins.property
+    def performance(self) -> _video_pb2.Performance:
+        """Of it only expression_percent is used: heads and eyes are those of the footage."""
+
+    def __init__(
+        self,
+        *,
+        footage: Global___Footage | None = ...,
+        audio: _audio_pb2.AudioFormat | None = ...,
+        audio_lead: _duration_pb2.Duration | None = ...,
+        performance: _video_pb2.Performance | None = ...,
+        engine: _builtins.str = ...,
+        locale: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_lead", b"audio_lead", "footage", b"footage", "performance", b"performance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_lead", b"audio_lead", "engine", b"engine", "footage", b"footage", "locale", b"locale", "performance", b"performance"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnimateVideoConfig: _TypeAlias = AnimateVideoConfig  # noqa: Y015
+
+@_typing.final
+class DubbedLine(_message.Message):
+    """What one person says in the footage, and what he is to say instead. Offsets count from the first frame and may be
+    negative, or past the last frame, for a line that is only partly in this piece.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEAKER_FIELD_NUMBER: _builtins.int
+    SOURCE_START_OFFSET_FIELD_NUMBER: _builtins.int
+    SOURCE_END_OFFSET_FIELD_NUMBER: _builtins.int
+    TIMELINE_FIELD_NUMBER: _builtins.int
+    TIMELINE_OFFSET_FIELD_NUMBER: _builtins.int
+    speaker: _builtins.str
+    """Distinguishes the speakers of one job."""
+    @_builtins.property
+    def source_start_offset(self) -> _duration_pb2.Duration:
+        """When he speaks in the footage: his is the face whose mouth moves most in that time."""
+
+    @_builtins.property
+    def source_end_offset(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def timeline(self) -> _timeline_pb2.Timeline:
+        """What he says now. Times count from `timeline_offset`."""
+
+    @_builtins.property
+    def timeline_offset(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        speaker: _builtins.str = ...,
+        source_start_offset: _duration_pb2.Duration | None = ...,
+        source_end_offset: _duration_pb2.Duration | None = ...,
+        timeline: _timeline_pb2.Timeline | None = ...,
+        timeline_offset: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source_end_offset", b"source_end_offset", "source_start_offset", b"source_start_offset", "timeline", b"timeline", "timeline_offset", b"timeline_offset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["source_end_offset", b"source_end_offset", "source_start_offset", b"source_start_offset", "speaker", b"speaker", "timeline", b"timeline", "timeline_offset", b"timeline_offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DubbedLine: _TypeAlias = DubbedLine  # noqa: Y015
+
+@_typing.final
+class AnimateVideoResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    FRAGMENT_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    fragment: _builtins.bytes
+    """As in AnimateResponse."""
+    @_builtins.property
+    def header(self) -> Global___AnimateVideoHeader: ...
+    @_builtins.property
+    def progress(self) -> Global___AnimateProgress: ...
+    @_builtins.property
+    def summary(self) -> Global___AnimateVideoSummary: ...
+    def __init__(
+        self,
+        *,
+        header: Global___AnimateVideoHeader | None = ...,
+        fragment: _builtins.bytes = ...,
+        progress: Global___AnimateProgress | None = ...,
+        summary: Global___AnimateVideoSummary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fragment", b"fragment", "header", b"header", "payload", b"payload", "progress", b"progress", "summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fragment", b"fragment", "header", b"header", "payload", b"payload", "progress", b"progress", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["header", "fragment", "progress", "summary"]  # noqa: Y015
+    _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
+
+Global___AnimateVideoResponse: _TypeAlias = AnimateVideoResponse  # noqa: Y015
+
+@_typing.final
+class AnimateVideoHeader(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> _model_pb2.Model: ...
+    def __init__(
+        self,
+        *,
+        model: _model_pb2.Model | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnimateVideoHeader: _TypeAlias = AnimateVideoHeader  # noqa: Y015
+
+@_typing.final
+class AnimateVideoSummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAME_COUNT_FIELD_NUMBER: _builtins.int
+    CHANGED_FRAMES_FIELD_NUMBER: _builtins.int
+    UNUSABLE_FIELD_NUMBER: _builtins.int
+    PERSONS_FIELD_NUMBER: _builtins.int
+    frame_count: _builtins.int
+    changed_frames: _builtins.int
+    """Frames of which any pixel was changed."""
+    @_builtins.property
+    def unusable(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnusableSpan]:
+        """Spans in which somebody speaks whose face could not be moved; the picture was passed through as it was."""
+
+    @_builtins.property
+    def persons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """One a line, in the order of the request: the person whose mouth was moved, or -1 where nobody's was."""
+
+    def __init__(
+        self,
+        *,
+        frame_count: _builtins.int = ...,
+        changed_frames: _builtins.int = ...,
+        unusable: _abc.Iterable[Global___UnusableSpan] | None = ...,
+        persons: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_frames", b"changed_frames", "frame_count", b"frame_count", "persons", b"persons", "unusable", b"unusable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnimateVideoSummary: _TypeAlias = AnimateVideoSummary  # noqa: Y015
 
 @_typing.final
 class InspectRequest(_message.Message):

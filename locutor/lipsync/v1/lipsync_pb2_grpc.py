@@ -40,6 +40,16 @@ class LipsyncServiceStub(object):
                 request_serializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateRequest.SerializeToString,
                 response_deserializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateResponse.FromString,
                 _registered_method=True)
+        self.TrackFaces = channel.stream_stream(
+                '/locutor.lipsync.v1.LipsyncService/TrackFaces',
+                request_serializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.TrackFacesRequest.SerializeToString,
+                response_deserializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.TrackFacesResponse.FromString,
+                _registered_method=True)
+        self.AnimateVideo = channel.stream_stream(
+                '/locutor.lipsync.v1.LipsyncService/AnimateVideo',
+                request_serializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateVideoRequest.SerializeToString,
+                response_deserializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateVideoResponse.FromString,
+                _registered_method=True)
         self.Inspect = channel.stream_unary(
                 '/locutor.lipsync.v1.LipsyncService/Inspect',
                 request_serializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.InspectRequest.SerializeToString,
@@ -59,6 +69,23 @@ class LipsyncServiceServicer(object):
     def Animate(self, request_iterator, context):
         """A portrait speaks. Send `config`, then the portrait's bytes (and the background image's, if any), then
         `timeline` and `audio` in any order; then close. Video comes back as fragments of a fragmented MP4.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TrackFaces(self, request_iterator, context):
+        """Follows the faces in moving footage: ask once, AnimateVideo takes the answer for every language. Send
+        `config`, then the footage's bytes; then close.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnimateVideo(self, request_iterator, context):
+        """The people in moving footage speak other words. Send `config`, then the footage's bytes, the `tracks` that
+        TrackFaces gave for the same config and footage, `audio` and `line`s in any order; then close. What is not a
+        speaking mouth comes back as it was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,6 +112,16 @@ def add_LipsyncServiceServicer_to_server(servicer, server):
                     servicer.Animate,
                     request_deserializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateRequest.FromString,
                     response_serializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateResponse.SerializeToString,
+            ),
+            'TrackFaces': grpc.stream_stream_rpc_method_handler(
+                    servicer.TrackFaces,
+                    request_deserializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.TrackFacesRequest.FromString,
+                    response_serializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.TrackFacesResponse.SerializeToString,
+            ),
+            'AnimateVideo': grpc.stream_stream_rpc_method_handler(
+                    servicer.AnimateVideo,
+                    request_deserializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateVideoRequest.FromString,
+                    response_serializer=locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateVideoResponse.SerializeToString,
             ),
             'Inspect': grpc.stream_unary_rpc_method_handler(
                     servicer.Inspect,
@@ -125,6 +162,60 @@ class LipsyncService(object):
             '/locutor.lipsync.v1.LipsyncService/Animate',
             locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateRequest.SerializeToString,
             locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TrackFaces(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/locutor.lipsync.v1.LipsyncService/TrackFaces',
+            locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.TrackFacesRequest.SerializeToString,
+            locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.TrackFacesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnimateVideo(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/locutor.lipsync.v1.LipsyncService/AnimateVideo',
+            locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateVideoRequest.SerializeToString,
+            locutor_dot_lipsync_dot_v1_dot_lipsync__pb2.AnimateVideoResponse.FromString,
             options,
             channel_credentials,
             insecure,

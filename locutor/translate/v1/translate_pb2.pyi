@@ -28,6 +28,7 @@ class TranslateRequest(_message.Message):
     TEXTS_FIELD_NUMBER: _builtins.int
     GLOSSARY_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
+    BUDGETS_FIELD_NUMBER: _builtins.int
     source_locale: _builtins.str
     """BCP 47."""
     target_locale: _builtins.str
@@ -40,6 +41,12 @@ class TranslateRequest(_message.Message):
 
     @_builtins.property
     def glossary(self) -> _containers.RepeatedCompositeFieldContainer[Global___GlossaryTerm]: ...
+    @_builtins.property
+    def budgets(self) -> _containers.RepeatedCompositeFieldContainer[Global___LengthBudget]:
+        """One a text, or none: how long its translation should be, so that it can be said in time. Engines that cannot steer
+        their length ignore it.
+        """
+
     def __init__(
         self,
         *,
@@ -48,14 +55,39 @@ class TranslateRequest(_message.Message):
         texts: _abc.Iterable[_builtins.str] | None = ...,
         glossary: _abc.Iterable[Global___GlossaryTerm] | None = ...,
         engine: _builtins.str = ...,
+        budgets: _abc.Iterable[Global___LengthBudget] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "glossary", b"glossary", "source_locale", b"source_locale", "target_locale", b"target_locale", "texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "engine", b"engine", "glossary", b"glossary", "source_locale", b"source_locale", "target_locale", b"target_locale", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TranslateRequest: _TypeAlias = TranslateRequest  # noqa: Y015
+
+@_typing.final
+class LengthBudget(_message.Message):
+    """In code points of the translation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MIN_CHARACTERS_FIELD_NUMBER: _builtins.int
+    MAX_CHARACTERS_FIELD_NUMBER: _builtins.int
+    min_characters: _builtins.int
+    max_characters: _builtins.int
+    def __init__(
+        self,
+        *,
+        min_characters: _builtins.int = ...,
+        max_characters: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_characters", b"max_characters", "min_characters", b"min_characters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LengthBudget: _TypeAlias = LengthBudget  # noqa: Y015
 
 @_typing.final
 class GlossaryTerm(_message.Message):
@@ -118,7 +150,10 @@ class Translation(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     MISSED_TERMS_FIELD_NUMBER: _builtins.int
+    FALLBACK_REASON_FIELD_NUMBER: _builtins.int
     text: _builtins.str
+    fallback_reason: _builtins.str
+    """Set where the engine's own answer was unusable and the plain engine translated instead: what was wrong with it."""
     @_builtins.property
     def missed_terms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Glossary terms of the source that could not be kept: a reviewer should look."""
@@ -128,10 +163,11 @@ class Translation(_message.Message):
         *,
         text: _builtins.str = ...,
         missed_terms: _abc.Iterable[_builtins.str] | None = ...,
+        fallback_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["missed_terms", b"missed_terms", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback_reason", b"fallback_reason", "missed_terms", b"missed_terms", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,37 +28,37 @@ from locutor.common.v1 import model_pb2 as locutor_dot_common_dot_v1_dot_model__
 from locutor.common.v1 import timeline_pb2 as locutor_dot_common_dot_v1_dot_timeline__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18locutor/tts/v1/tts.proto\x12\x0elocutor.tts.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dlocutor/common/v1/audio.proto\x1a\x1dlocutor/common/v1/model.proto\x1a locutor/common/v1/timeline.proto\"\xe8\x01\n\x11SynthesizeRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x11\n\x04rate\x18\x05 \x01(\x02H\x00\x88\x01\x01\x12\x32\n\x0ftarget_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\x08min_rate\x18\x07 \x01(\x02H\x01\x88\x01\x01\x12\x15\n\x08max_rate\x18\x08 \x01(\x02H\x02\x88\x01\x01\x42\x07\n\x05_rateB\x0b\n\t_min_rateB\x0b\n\t_max_rate\"\xc8\x01\n\x12SynthesizeResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .locutor.tts.v1.SynthesizeHeaderH\x00\x12,\n\x08sentence\x18\x02 \x01(\x0b\x32\x18.locutor.tts.v1.SentenceH\x00\x12\x0f\n\x05\x61udio\x18\x03 \x01(\x0cH\x00\x12\x34\n\x07summary\x18\x04 \x01(\x0b\x32!.locutor.tts.v1.SynthesizeSummaryH\x00\x42\t\n\x07payload\"\x8a\x01\n\x10SynthesizeHeader\x12.\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\'\n\x05model\x18\x02 \x01(\x0b\x32\x18.locutor.common.v1.Model\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x0e\n\x06locale\x18\x04 \x01(\t\"\xbc\x01\n\x08Sentence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0bspoken_text\x18\x02 \x01(\t\x12/\n\x0cstart_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x08timeline\x18\x05 \x01(\x0b\x32\x1b.locutor.common.v1.Timeline\"d\n\x11SynthesizeSummary\x12+\n\x08\x64uration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0csample_count\x18\x02 \x01(\x04\x12\x0c\n\x04rate\x18\x03 \x01(\x02\"\xaf\x01\n\x05Voice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12&\n\x06gender\x18\x03 \x01(\x0e\x32\x16.locutor.tts.v1.Gender\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x12\n\nis_default\x18\x05 \x01(\x08\x12(\n\x07quality\x18\x06 \x01(\x0e\x32\x17.locutor.tts.v1.Quality\x12\x14\n\x0c\x64isplay_name\x18\x07 \x01(\t\"#\n\x11ListVoicesRequest\x12\x0e\n\x06locale\x18\x01 \x01(\t\";\n\x12ListVoicesResponse\x12%\n\x06voices\x18\x01 \x03(\x0b\x32\x15.locutor.tts.v1.Voice\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model*X\n\x06Gender\x12\x16\n\x12GENDER_UNSPECIFIED\x10\x00\x12\x11\n\rGENDER_FEMALE\x10\x01\x12\x0f\n\x0bGENDER_MALE\x10\x02\x12\x12\n\x0eGENDER_NEUTRAL\x10\x03*K\n\x07Quality\x12\x17\n\x13QUALITY_UNSPECIFIED\x10\x00\x12\x13\n\x0fQUALITY_FORMANT\x10\x01\x12\x12\n\x0eQUALITY_NEURAL\x10\x02\x32\x8d\x02\n\nTtsService\x12U\n\nSynthesize\x12!.locutor.tts.v1.SynthesizeRequest\x1a\".locutor.tts.v1.SynthesizeResponse0\x01\x12S\n\nListVoices\x12!.locutor.tts.v1.ListVoicesRequest\x1a\".locutor.tts.v1.ListVoicesResponse\x12S\n\nListModels\x12!.locutor.tts.v1.ListModelsRequest\x1a\".locutor.tts.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18locutor/tts/v1/tts.proto\x12\x0elocutor.tts.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dlocutor/common/v1/audio.proto\x1a\x1dlocutor/common/v1/model.proto\x1a locutor/common/v1/timeline.proto\"\x9a\x02\n\x11SynthesizeRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x11\n\x04rate\x18\x05 \x01(\x02H\x00\x88\x01\x01\x12\x32\n\x0ftarget_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\x08min_rate\x18\x07 \x01(\x02H\x01\x88\x01\x01\x12\x15\n\x08max_rate\x18\x08 \x01(\x02H\x02\x88\x01\x01\x12\x30\n\x06tracks\x18\t \x03(\x0e\x32 .locutor.common.v1.TimelineTrackB\x07\n\x05_rateB\x0b\n\t_min_rateB\x0b\n\t_max_rate\"\xc8\x01\n\x12SynthesizeResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .locutor.tts.v1.SynthesizeHeaderH\x00\x12,\n\x08sentence\x18\x02 \x01(\x0b\x32\x18.locutor.tts.v1.SentenceH\x00\x12\x0f\n\x05\x61udio\x18\x03 \x01(\x0cH\x00\x12\x34\n\x07summary\x18\x04 \x01(\x0b\x32!.locutor.tts.v1.SynthesizeSummaryH\x00\x42\t\n\x07payload\"\x8a\x01\n\x10SynthesizeHeader\x12.\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\'\n\x05model\x18\x02 \x01(\x0b\x32\x18.locutor.common.v1.Model\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x0e\n\x06locale\x18\x04 \x01(\t\"\xbc\x01\n\x08Sentence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0bspoken_text\x18\x02 \x01(\t\x12/\n\x0cstart_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x08timeline\x18\x05 \x01(\x0b\x32\x1b.locutor.common.v1.Timeline\"d\n\x11SynthesizeSummary\x12+\n\x08\x64uration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0csample_count\x18\x02 \x01(\x04\x12\x0c\n\x04rate\x18\x03 \x01(\x02\"\xaf\x01\n\x05Voice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12&\n\x06gender\x18\x03 \x01(\x0e\x32\x16.locutor.tts.v1.Gender\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x12\n\nis_default\x18\x05 \x01(\x08\x12(\n\x07quality\x18\x06 \x01(\x0e\x32\x17.locutor.tts.v1.Quality\x12\x14\n\x0c\x64isplay_name\x18\x07 \x01(\t\"#\n\x11ListVoicesRequest\x12\x0e\n\x06locale\x18\x01 \x01(\t\";\n\x12ListVoicesResponse\x12%\n\x06voices\x18\x01 \x03(\x0b\x32\x15.locutor.tts.v1.Voice\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model*X\n\x06Gender\x12\x16\n\x12GENDER_UNSPECIFIED\x10\x00\x12\x11\n\rGENDER_FEMALE\x10\x01\x12\x0f\n\x0bGENDER_MALE\x10\x02\x12\x12\n\x0eGENDER_NEUTRAL\x10\x03*K\n\x07Quality\x12\x17\n\x13QUALITY_UNSPECIFIED\x10\x00\x12\x13\n\x0fQUALITY_FORMANT\x10\x01\x12\x12\n\x0eQUALITY_NEURAL\x10\x02\x32\x8d\x02\n\nTtsService\x12U\n\nSynthesize\x12!.locutor.tts.v1.SynthesizeRequest\x1a\".locutor.tts.v1.SynthesizeResponse0\x01\x12S\n\nListVoices\x12!.locutor.tts.v1.ListVoicesRequest\x1a\".locutor.tts.v1.ListVoicesResponse\x12S\n\nListModels\x12!.locutor.tts.v1.ListModelsRequest\x1a\".locutor.tts.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locutor.tts.v1.tts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GENDER']._serialized_start=1405
-  _globals['_GENDER']._serialized_end=1493
-  _globals['_QUALITY']._serialized_start=1495
-  _globals['_QUALITY']._serialized_end=1570
+  _globals['_GENDER']._serialized_start=1455
+  _globals['_GENDER']._serialized_end=1543
+  _globals['_QUALITY']._serialized_start=1545
+  _globals['_QUALITY']._serialized_end=1620
   _globals['_SYNTHESIZEREQUEST']._serialized_start=173
-  _globals['_SYNTHESIZEREQUEST']._serialized_end=405
-  _globals['_SYNTHESIZERESPONSE']._serialized_start=408
-  _globals['_SYNTHESIZERESPONSE']._serialized_end=608
-  _globals['_SYNTHESIZEHEADER']._serialized_start=611
-  _globals['_SYNTHESIZEHEADER']._serialized_end=749
-  _globals['_SENTENCE']._serialized_start=752
-  _globals['_SENTENCE']._serialized_end=940
-  _globals['_SYNTHESIZESUMMARY']._serialized_start=942
-  _globals['_SYNTHESIZESUMMARY']._serialized_end=1042
-  _globals['_VOICE']._serialized_start=1045
-  _globals['_VOICE']._serialized_end=1220
-  _globals['_LISTVOICESREQUEST']._serialized_start=1222
-  _globals['_LISTVOICESREQUEST']._serialized_end=1257
-  _globals['_LISTVOICESRESPONSE']._serialized_start=1259
-  _globals['_LISTVOICESRESPONSE']._serialized_end=1318
-  _globals['_LISTMODELSREQUEST']._serialized_start=1320
-  _globals['_LISTMODELSREQUEST']._serialized_end=1339
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1341
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1403
-  _globals['_TTSSERVICE']._serialized_start=1573
-  _globals['_TTSSERVICE']._serialized_end=1842
+  _globals['_SYNTHESIZEREQUEST']._serialized_end=455
+  _globals['_SYNTHESIZERESPONSE']._serialized_start=458
+  _globals['_SYNTHESIZERESPONSE']._serialized_end=658
+  _globals['_SYNTHESIZEHEADER']._serialized_start=661
+  _globals['_SYNTHESIZEHEADER']._serialized_end=799
+  _globals['_SENTENCE']._serialized_start=802
+  _globals['_SENTENCE']._serialized_end=990
+  _globals['_SYNTHESIZESUMMARY']._serialized_start=992
+  _globals['_SYNTHESIZESUMMARY']._serialized_end=1092
+  _globals['_VOICE']._serialized_start=1095
+  _globals['_VOICE']._serialized_end=1270
+  _globals['_LISTVOICESREQUEST']._serialized_start=1272
+  _globals['_LISTVOICESREQUEST']._serialized_end=1307
+  _globals['_LISTVOICESRESPONSE']._serialized_start=1309
+  _globals['_LISTVOICESRESPONSE']._serialized_end=1368
+  _globals['_LISTMODELSREQUEST']._serialized_start=1370
+  _globals['_LISTMODELSREQUEST']._serialized_end=1389
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1391
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1453
+  _globals['_TTSSERVICE']._serialized_start=1623
+  _globals['_TTSSERVICE']._serialized_end=1892
 # @@protoc_insertion_point(module_scope)

@@ -74,6 +74,7 @@ class SynthesizeRequest(_message.Message):
     TARGET_DURATION_FIELD_NUMBER: _builtins.int
     MIN_RATE_FIELD_NUMBER: _builtins.int
     MAX_RATE_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Plain text, 1 to 5000 code points."""
     locale: _builtins.str
@@ -93,6 +94,10 @@ class SynthesizeRequest(_message.Message):
         durations) where the rate would leave [min_rate, max_rate].
         """
 
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedScalarFieldContainer[_timeline_pb2.TimelineTrack.ValueType]:
+        """Further tracks of the timelines; phonemes, words and visemes always come."""
+
     def __init__(
         self,
         *,
@@ -104,10 +109,11 @@ class SynthesizeRequest(_message.Message):
         target_duration: _duration_pb2.Duration | None = ...,
         min_rate: _builtins.float | None = ...,
         max_rate: _builtins.float | None = ...,
+        tracks: _abc.Iterable[_timeline_pb2.TimelineTrack.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_rate", b"_max_rate", "_min_rate", b"_min_rate", "_rate", b"_rate", "max_rate", b"max_rate", "min_rate", b"min_rate", "rate", b"rate", "target_duration", b"target_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_rate", b"_max_rate", "_min_rate", b"_min_rate", "_rate", b"_rate", "engine", b"engine", "locale", b"locale", "max_rate", b"max_rate", "min_rate", b"min_rate", "rate", b"rate", "target_duration", b"target_duration", "text", b"text", "voice", b"voice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_rate", b"_max_rate", "_min_rate", b"_min_rate", "_rate", b"_rate", "engine", b"engine", "locale", b"locale", "max_rate", b"max_rate", "min_rate", b"min_rate", "rate", b"rate", "target_duration", b"target_duration", "text", b"text", "tracks", b"tracks", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_rate: _TypeAlias = _typing.Literal["max_rate"]  # noqa: Y015
     _WhichOneofArgType__max_rate: _TypeAlias = _typing.Literal["_max_rate", b"_max_rate"]  # noqa: Y015
