@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from grpc_status import rpc_status
 from locutor import transfer
 from locutor.channel import TlsFiles, open_channel
 from locutor.errors import ServiceLost
-from locutor.gateway.v1 import catalog_pb2, catalog_pb2_grpc, job_pb2, job_pb2_grpc, media_pb2, media_pb2_grpc
+from locutor.gateway.v1 import catalog_pb2, catalog_pb2_grpc, dub_pb2, job_pb2, job_pb2_grpc, media_pb2, media_pb2_grpc
 from locutor.lipsync.v1 import lipsync_pb2
 from locutor.status import from_rpc_error
 
@@ -98,6 +98,23 @@ class LocutorClient:
         """
         with self._errors():
             return self._jobs.CreateJob(job_pb2.CreateJobRequest(present=spec, request_id=request_id), timeout=_CALL_TIMEOUT_S).job
+
+    def create_dub_job(self, spec: job_pb2.DubSpec, *, request_id: str = "") -> job_pb2.Job:
+        """As `create_present_job`, for a video that is to speak other languages."""
+        with self._errors():
+            return self._jobs.CreateJob(job_pb2.CreateJobRequest(dub=spec, request_id=request_id), timeout=_CALL_TIMEOUT_S).job
+
+    def utterances(self, job_id: str, locale: str) -> list[dub_pb2.Utterance]:
+        """What is said in one locale of a dub job, as far as it is known."""
+        with self._errors():
+            request = job_pb2.ListUtterancesRequest(id=job_id, locale=locale)
+            return list(self._jobs.ListUtterances(request, timeout=_CALL_TIMEOUT_S).utterances)
+
+    def edit_job(self, job_id: str, edits: Iterable[dub_pb2.UtteranceEdit], *, request_id: str = "") -> job_pb2.Job:
+        """A new job like an ended dub job, with some utterances changed; only what depends on them is made again."""
+        with self._errors():
+            request = job_pb2.EditJobRequest(id=job_id, edits=edits, request_id=request_id)
+            return self._jobs.EditJob(request, timeout=_CALL_TIMEOUT_S).job
 
     def watch(self, job_id: str) -> Iterator[job_pb2.Job]:
         """The job as it is, then again at each change, the ended job last. A lost connection is taken up again."""
