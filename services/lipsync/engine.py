@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from services.articulation.speech import PhonemeSpan as PhonemeSpan
+from services.articulation.speech import Speech
 from services.engine import EngineSpec, ModelInfo
 
 if TYPE_CHECKING:
@@ -89,29 +91,6 @@ class Performance:
     """How far and how often the eyes leave the viewer; 1 is natural, 0 never, at most 1.5."""
     still: bool = False
     """Only the mouth and the eyelids move."""
-
-
-@dataclass(frozen=True)
-class PhonemeSpan:
-    """One speech sound; times in seconds from the first sample of the piece's audio, of the sound itself."""
-
-    symbol: str
-    """IPA with length mark, without stress marks; empty: silence."""
-    start_s: float
-    end_s: float
-    stressed: bool = False
-
-
-@dataclass(frozen=True)
-class Speech:
-    """The sound of one piece and what is said in it."""
-
-    audio: np.ndarray
-    """(samples,) float32, -1 to 1, mono."""
-    sample_rate: int
-    phonemes: Sequence[PhonemeSpan]
-    """In order of time; gaps are silence."""
-    locale: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from services.articulation.speech import PhonemeSpan
 from services.engine import EngineSpec, ModelInfo
 
 ENGINES: dict[str, EngineSpec] = {
@@ -82,17 +83,6 @@ class SpeechRequest:
     """The audio is to last this long: the rate is then chosen between `min_rate` and `max_rate`."""
     min_rate: float = 0.85
     max_rate: float = 1.35
-
-
-@dataclass(frozen=True)
-class PhonemeSpan:
-    """One speech sound. Times in seconds from the first sample of the stream, of the sound itself."""
-
-    symbol: str
-    """IPA with length mark, without stress marks; empty: silence."""
-    start_s: float
-    end_s: float
-    stressed: bool = False
 
 
 @dataclass(frozen=True)

@@ -39,17 +39,20 @@ def complaint(module: str, item: Import) -> str:
     elif parts[:2] == ["services", "serving"]:
         if ours and not within(name, ("locutor", "services.serving", "services.engine", "services.weights")):
             return "serving knows no service"
+    elif parts[:2] == ["services", "articulation"]:
+        if within(name, (*WIRE, *STUBS)) or (ours and not within(name, ("locutor.errors", "services.articulation", "services.engine", "services.weights"))):
+            return "articulation knows no service"
     elif len(parts) > 2 and parts[1] in SERVICES:
         own = f"services.{parts[1]}"
         if parts[2] in ("servicer", "__main__"):
-            if ours and not within(name, ("locutor", "media", "services.serving", "services.engine", "services.weights", own)):
+            if ours and not within(name, ("locutor", "media", "services.serving", "services.engine", "services.weights", "services.articulation", own)):
                 return "a service knows no other service and no gateway"
         elif within(name, (*WIRE, *STUBS)):
             return "only servicer.py knows gRPC and protobuf"
         elif within(name, (f"{own}.servicer", f"{own}.__main__")):
             return "only the process knows the servicer"
-        elif ours and not within(name, ("locutor.errors", "services.engine", "services.weights", own, "media")):
-            return "a service's parts know each other, media, services.engine, services.weights and locutor.errors"
+        elif ours and not within(name, ("locutor.errors", "services.engine", "services.weights", "services.articulation", own, "media")):
+            return "a service's parts know each other, media, services.articulation, services.engine, services.weights and locutor.errors"
         elif within(name, ["media"]) and parts[2] in ("engine", "engines"):
             return "an engine knows no media: it takes and gives arrays"
     elif within(name, (*WIRE, *STUBS)) or (ours and not within(name, ("locutor.errors", "services.weights"))):
@@ -87,6 +90,9 @@ def test_every_import_is_allowed() -> None:
         ("services.tts.__main__", "from services import asr"),
         ("services.serving.server", "from services.tts.servicer import TtsServicer"),
         ("services.weights.store", "import grpc"),
+        ("services.articulation.phonetics", "from services.tts.engine import Viseme"),
+        ("services.articulation.phonetics", "from locutor.common.v1 import timeline_pb2"),
+        ("services.serving.server", "import services.articulation"),
         ("services.engine", "from services.tts.engine import Speech"),
         ("media.mux", "from gateway import jobs"),
         ("media.mux", "from locutor.common.v1 import video_pb2"),
@@ -107,6 +113,12 @@ def test_the_rules_refuse(module: str, source: str) -> None:
         ("services.tts.engines.kokoro", "import numpy\nfrom services.weights import ModelStore\nfrom ..engine import Speech"),
         ("services.tts.servicer", "import grpc\nfrom locutor.tts.v1 import tts_pb2\nfrom services.serving import serve"),
         ("services.lipsync.rendering", "from media.fragments import FragmentEncoder"),
+        ("services.lipsync.engines.warp.engine", "from services.articulation.coarticulation import articulate"),
+        ("services.tts.servicer", "from services.articulation.phonetics import mouth_targets"),
+        (
+            "services.articulation.phonetics",
+            "import numpy\nfrom scipy.special import erf\nfrom locutor.errors import InvalidInput\nfrom services.weights import ModelStore",
+        ),
         ("gateway.embedded", "from services.tts.servicer import TtsServicer"),
         ("gateway.present.speak", "from locutor.tts.v1 import tts_pb2\nimport services.serving\nfrom media import mux"),
         ("locutor.cli.models", "if TYPE_CHECKING:\n    from services.weights import ModelStore\ndef f():\n    import gateway.embedded"),

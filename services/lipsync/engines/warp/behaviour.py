@@ -13,8 +13,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from services.articulation.coarticulation import VISUAL_LEAD_S
+from services.articulation.prosody import silences, stress_times, voice_level
 from services.lipsync.engine import Piece, Speech
-from services.lipsync.engines.warp.articulation import VISUAL_LEAD_S, silences, stress_times, voice_level
 
 _BLINK_MEDIAN_GAP_S, _BLINK_GAP_SPREAD, _BLINK_GAP_LEAST_S = 2.9, 0.45, 0.9
 _LID_CLOSING_S, _LID_OPENING_S, _LID_SHUT_S = 0.09, 0.24, 0.03

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from locutor.errors import InvalidInput
+from services.articulation.coarticulation import articulate
 from services.engine import ModelInfo
 from services.lipsync.engine import Background, Piece, PreparedPortrait, Speech, VideoFormat
-from services.lipsync.engines.warp.articulation import articulate
 from services.lipsync.engines.warp.behaviour import move
 from services.lipsync.engines.warp.portrait import WarpPortrait, analyse
 from services.lipsync.engines.warp.render import render
