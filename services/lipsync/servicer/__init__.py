@@ -1,0 +1,104 @@
+"""LipsyncService: messages to dataclasses and back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import grpc.aio
+
+from locutor.errors import InvalidInput
+from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
+from services.lipsync.engine import ENGINES, LipsyncEngine
+from services.lipsync.image import MAX_BYTES
+from services.lipsync.portraits import Portraits
+from services.lipsync.rendering import Started, render
+from services.lipsync.servicer.animate import animation
+from services.lipsync.servicer.answers import finding_message, inspection_message
+from services.lipsync.servicer.upload import Upload
+from services.serving import EnginePool, ServingSettings
+from services.serving.draining import drain
+from services.serving.engine_shelf import EngineShelf
+from services.serving.messages import model_message
+from services.serving.uploads import UploadGate, unidle
+from services.weights import ModelStore
+
+MOST_UPLOADED_BYTES = 512 << 20
+"""Of all pieces at work and waiting, and of all portraits that are looked at: they are held in memory."""
+_PROGRESS_EVERY = 10
+"""Frames."""
+
+
+class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
+    full_name = "locutor.lipsync.v1.LipsyncService"
+
+    def __init__(self, settings: ServingSettings, store: ModelStore) -> None:
+        self._shelf: EngineShelf[LipsyncEngine] = EngineShelf(ENGINES, store, settings)
+        self._pool = EnginePool("lipsync", workers=settings.workers, queue=settings.queue)
+        # A look at a face takes a moment, and somebody waits for it: it does not queue behind pieces.
+        self._inspections = EnginePool("lipsync inspection", workers=1, queue=settings.queue)
+        self._store = store
+        self._portraits: asyncio.Task[Portraits] | None = None
+        # Uploads are held in memory: no more of them than the pools admit.
+        self._gate = UploadGate("pieces", calls=settings.workers + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
+        self._inspection_gate = UploadGate("portraits", calls=1 + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
+        self._idle_s = settings.idle_s
+
+    def register(self, server: grpc.aio.Server) -> None:
+        lipsync_pb2_grpc.add_LipsyncServiceServicer_to_server(self, server)
+
+    async def load(self) -> None:
+        await self._shelf.get()
+        await self._load_portraits()
+
+    async def close(self) -> None:
+        await asyncio.gather(self._pool.close(), self._inspections.close())
+        if self._portraits is not None:
+            # Why they could not be loaded was told to those who asked for them.
+            [portraits] = await asyncio.gather(self._portraits, return_exceptions=True)
+            if isinstance(portraits, Portraits):
+                portraits.close()
+
+    async def Animate(
+        self, requests: AsyncIterator[lipsync_pb2.AnimateRequest], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[lipsync_pb2.AnimateResponse]:
+        with self._gate.admit() as admitted:
+            order, speech, piece, engine_name = await animation(unidle(requests, self._idle_s), admitted)
+            engine, portraits = await self._shelf.get(engine_name), await self._load_portraits()
+            frames = 0
+            async with aclosing(self._pool.stream(render, portraits, order, engine, speech, piece)) as events:
+                async for event in events:
+                    if isinstance(event, Started):
+                        warnings = [finding_message(finding) for finding in event.warnings]
+                        header = lipsync_pb2.AnimateHeader(model=model_message(engine.info), frame_count=piece.frame_count, warnings=warnings)
+                        yield lipsync_pb2.AnimateResponse(header=header)
+                        continue
+                    for part in event.parts:
+                        yield lipsync_pb2.AnimateResponse(fragment=part)
+                    if event.frames % _PROGRESS_EVERY == 0 and event.frames > frames:
+                        yield lipsync_pb2.AnimateResponse(progress=lipsync_pb2.AnimateProgress(frames_done=event.frames))
+                    frames = event.frames
+            yield lipsync_pb2.AnimateResponse(summary=lipsync_pb2.AnimateSummary(frame_count=frames))
+
+    async def Inspect(self, requests: AsyncIterator[lipsync_pb2.InspectRequest], context: grpc.aio.ServicerContext) -> lipsync_pb2.InspectResponse:
+        try:
+            with self._inspection_gate.admit() as admitted:
+                portrait = Upload("portrait", MAX_BYTES, admitted)
+                async for request in unidle(requests, self._idle_s):
+                    portrait.add(request.portrait)
+                inspection = await self._inspections.run((await self._load_portraits()).inspect, portrait.data())
+        except InvalidInput as error:
+            await drain(requests)
+            # To say what is wrong with an image is this call's answer, not its failure.
+            errors = [lipsync_pb2.Finding(severity=lipsync_pb2.SEVERITY_ERROR, reason=v.reason, message=f"the file {v.message}") for v in error.violations]
+            return lipsync_pb2.InspectResponse(usable=False, findings=errors)
+        return inspection_message(inspection)
+
+    async def ListModels(self, request: lipsync_pb2.ListModelsRequest, context: grpc.aio.ServicerContext) -> lipsync_pb2.ListModelsResponse:
+        return lipsync_pb2.ListModelsResponse(models=[model_message(info) for info in await self._shelf.models()])
+
+    async def _load_portraits(self) -> Portraits:
+        if self._portraits is None or (self._portraits.done() and (self._portraits.cancelled() or self._portraits.exception() is not None)):
+            self._portraits = asyncio.create_task(asyncio.to_thread(Portraits, self._store))
+        return await asyncio.shield(self._portraits)
