@@ -21,6 +21,29 @@ class Usability(IntEnum):
     HIDDEN = 4
 
 
+class MouthKind(IntEnum):
+    """What a view of a mouth shows best."""
+
+    CLOSED = 0
+    TEETH = 1
+
+
+@dataclass(frozen=True, eq=False)
+class MouthView:
+    """A mouth as one frame of the footage shows it: what other frames hide."""
+
+    kind: MouthKind
+    frame: int
+    """Number in the footage."""
+    picture: np.ndarray
+    """(rows, columns, 3) uint8: Y, Cb and Cr of the footage's own matrix and range."""
+    left: int
+    """Where the picture lies in the frame, in pixels; it may be shrunk."""
+    top: int
+    width: int
+    height: int
+
+
 @dataclass(frozen=True, eq=False)
 class FaceTrack:
     """One face from its first frame in a shot to its last."""
@@ -32,6 +55,8 @@ class FaceTrack:
     """(frames, 478, 3) float32: MediaPipe's landmarks, pixels of the upright picture (a pixel's centre is at .5), smoothed without lag."""
     usability: np.ndarray
     """(frames,) uint8 of `Usability`. Points of a frame that is not usable are where the face is thought to be."""
+    views: tuple[MouthView, ...] = ()
+    """The best of each kind, where the track shows it; see `services.lipsync.mouth_views`."""
 
     @property
     def end_frame(self) -> int:
