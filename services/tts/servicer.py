@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import grpc.aio
@@ -19,12 +19,16 @@ from services.serving.engine_shelf import EngineShelf
 from services.serving.messages import duration, model_message
 from services.tts.engine import ENGINES, Gender, Quality, Speech, SpeechRequest, SpokenSentence, Timeline, TtsEngine, Viseme, Voice
 from services.tts.locales import speaks
+from services.tts.measure import measure
 from services.weights import ModelStore
 
 LONGEST_TEXT = 5000
 """Code points."""
 RATES = (0.5, 2.0)
 LONGEST_TARGET_S = 3600.0
+MOST_MEASURED = 100
+"""Texts of one request."""
+MOST_MEASURED_RATES = 8
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -66,6 +70,17 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
                 for position in range(0, len(pcm), _CHUNK_BYTES):
                     yield tts_pb2.SynthesizeResponse(audio=pcm[position : position + _CHUNK_BYTES])
         yield tts_pb2.SynthesizeResponse(summary=tts_pb2.SynthesizeSummary(duration=duration(samples / engine.sample_rate), sample_count=samples, rate=rate))
+
+    async def MeasureSpeech(self, request: tts_pb2.MeasureSpeechRequest, context: grpc.aio.ServicerContext) -> tts_pb2.MeasureSpeechResponse:
+        wanted = _measure_requests(request)
+        engine = await self._shelf.get(request.engine)
+        rates = [round(rate, 6) for rate in request.rates]
+        response = tts_pb2.MeasureSpeechResponse()
+        for index, text in enumerate(wanted):
+            with _fields_of(f"texts[{index}]"):
+                durations = await self._pool.run(measure, engine, text, rates)
+            response.measures.add(durations=[duration(seconds) for seconds in durations])
+        return response
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListVoicesResponse:
         # An engine's module imports its library, which takes seconds.
@@ -121,6 +136,34 @@ def _speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
         raise InvalidInput(wrong)
     rate = round(request.rate, 6) if request.HasField("rate") else SpeechRequest.rate
     return SpeechRequest(request.text, request.locale, request.voice, rate, target_s, low, high)
+
+
+def _measure_requests(request: tts_pb2.MeasureSpeechRequest) -> list[SpeechRequest]:
+    """Raises `InvalidInput` with every field that is wrong."""
+    wrong: list[FieldViolation] = []
+    if not 1 <= len(request.texts) <= MOST_MEASURED:
+        wrong.append(FieldViolation("texts", f"found {len(request.texts)}; give 1 to {MOST_MEASURED}", "OUT_OF_RANGE"))
+    if not 1 <= len(request.rates) <= MOST_MEASURED_RATES or not all(RATES[0] <= round(rate, 6) <= RATES[1] for rate in request.rates):
+        found = ", ".join(f"{rate:g}" for rate in request.rates[: MOST_MEASURED_RATES + 1]) or "none"
+        wrong.append(FieldViolation("rates", f"found {found}; give 1 to {MOST_MEASURED_RATES} from {RATES[0]:g} to {RATES[1]:g}", "RATE_OUT_OF_RANGE"))
+    wanted = []
+    for index, text in enumerate(request.texts[:MOST_MEASURED]):
+        try:
+            wanted.append(_speech_request(tts_pb2.SynthesizeRequest(text=text, locale=request.locale, voice=request.voice)))
+        except InvalidInput as error:
+            wrong += [FieldViolation(f"texts[{index}]" if v.field == "text" else v.field, v.message, v.reason) for v in error.violations]
+    if wrong:
+        raise InvalidInput(wrong)
+    return wanted
+
+
+@contextmanager
+def _fields_of(text: str) -> Iterator[None]:
+    """What an engine says of the field `text` is said of that one of several."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise type(error)([FieldViolation(text if v.field == "text" else v.field, v.message, v.reason) for v in error.violations]) from error
 
 
 def _header(engine: TtsEngine, speech: Speech) -> tts_pb2.SynthesizeHeader:

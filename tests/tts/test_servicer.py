@@ -128,3 +128,12 @@ async def test_malformed_locale_of_a_list(stub: tts_pb2_grpc.TtsServiceStub) -> 
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await stub.ListVoices(tts_pb2.ListVoicesRequest(locale="no such"))
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_speech_is_measured_before_it_is_spoken(stub: tts_pb2_grpc.TtsServiceStub) -> None:
+    text = "Hello. This is a short text."
+    request = tts_pb2.MeasureSpeechRequest(texts=[text, "Hi!"], locale="en-US", rates=[0.85, 1.0, 1.35])
+    measured = [[d.ToTimedelta().total_seconds() for d in measure.durations] for measure in (await stub.MeasureSpeech(request)).measures]
+    assert len(measured) == 2 and all(slow > natural > fast for slow, natural, fast in measured)
+    *_, summary = [response async for response in stub.Synthesize(tts_pb2.SynthesizeRequest(text=text, locale="en-US"))]
+    assert summary.summary.duration.ToTimedelta().total_seconds() == pytest.approx(measured[0][1], abs=1e-6)

@@ -261,6 +261,89 @@ class SynthesizeSummary(_message.Message):
 Global___SynthesizeSummary: _TypeAlias = SynthesizeSummary  # noqa: Y015
 
 @_typing.final
+class MeasureSpeechRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXTS_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    VOICE_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    RATES_FIELD_NUMBER: _builtins.int
+    locale: _builtins.str
+    voice: _builtins.str
+    engine: _builtins.str
+    @_builtins.property
+    def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 100 texts as in SynthesizeRequest."""
+
+    @_builtins.property
+    def rates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """1 to 8 speaking rates, 0.5 to 2 each."""
+
+    def __init__(
+        self,
+        *,
+        texts: _abc.Iterable[_builtins.str] | None = ...,
+        locale: _builtins.str = ...,
+        voice: _builtins.str = ...,
+        engine: _builtins.str = ...,
+        rates: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "locale", b"locale", "rates", b"rates", "texts", b"texts", "voice", b"voice"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeasureSpeechRequest: _TypeAlias = MeasureSpeechRequest  # noqa: Y015
+
+@_typing.final
+class MeasureSpeechResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEASURES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def measures(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpeechMeasure]:
+        """One a text, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        measures: _abc.Iterable[Global___SpeechMeasure] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measures", b"measures"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeasureSpeechResponse: _TypeAlias = MeasureSpeechResponse  # noqa: Y015
+
+@_typing.final
+class SpeechMeasure(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DURATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def durations(self) -> _containers.RepeatedCompositeFieldContainer[_duration_pb2.Duration]:
+        """Of the audio, one a rate, in the order of the request. Exact where the engine predicts its durations; else those of
+        the text spoken once, divided by the rate.
+        """
+
+    def __init__(
+        self,
+        *,
+        durations: _abc.Iterable[_duration_pb2.Duration] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["durations", b"durations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SpeechMeasure: _TypeAlias = SpeechMeasure  # noqa: Y015
+
+@_typing.final
 class Voice(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

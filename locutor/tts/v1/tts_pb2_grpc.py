@@ -40,6 +40,11 @@ class TtsServiceStub(object):
                 request_serializer=locutor_dot_tts_dot_v1_dot_tts__pb2.SynthesizeRequest.SerializeToString,
                 response_deserializer=locutor_dot_tts_dot_v1_dot_tts__pb2.SynthesizeResponse.FromString,
                 _registered_method=True)
+        self.MeasureSpeech = channel.unary_unary(
+                '/locutor.tts.v1.TtsService/MeasureSpeech',
+                request_serializer=locutor_dot_tts_dot_v1_dot_tts__pb2.MeasureSpeechRequest.SerializeToString,
+                response_deserializer=locutor_dot_tts_dot_v1_dot_tts__pb2.MeasureSpeechResponse.FromString,
+                _registered_method=True)
         self.ListVoices = channel.unary_unary(
                 '/locutor.tts.v1.TtsService/ListVoices',
                 request_serializer=locutor_dot_tts_dot_v1_dot_tts__pb2.ListVoicesRequest.SerializeToString,
@@ -59,6 +64,13 @@ class TtsServiceServicer(object):
     def Synthesize(self, request, context):
         """Speaks a text. One `header`, then for each sentence one `sentence` (its timeline) followed by its `audio`
         messages, as soon as that sentence is ready; last the `summary`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MeasureSpeech(self, request, context):
+        """How long texts would last, without speaking them where the engine can tell beforehand.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,6 +97,11 @@ def add_TtsServiceServicer_to_server(servicer, server):
                     servicer.Synthesize,
                     request_deserializer=locutor_dot_tts_dot_v1_dot_tts__pb2.SynthesizeRequest.FromString,
                     response_serializer=locutor_dot_tts_dot_v1_dot_tts__pb2.SynthesizeResponse.SerializeToString,
+            ),
+            'MeasureSpeech': grpc.unary_unary_rpc_method_handler(
+                    servicer.MeasureSpeech,
+                    request_deserializer=locutor_dot_tts_dot_v1_dot_tts__pb2.MeasureSpeechRequest.FromString,
+                    response_serializer=locutor_dot_tts_dot_v1_dot_tts__pb2.MeasureSpeechResponse.SerializeToString,
             ),
             'ListVoices': grpc.unary_unary_rpc_method_handler(
                     servicer.ListVoices,
@@ -125,6 +142,33 @@ class TtsService(object):
             '/locutor.tts.v1.TtsService/Synthesize',
             locutor_dot_tts_dot_v1_dot_tts__pb2.SynthesizeRequest.SerializeToString,
             locutor_dot_tts_dot_v1_dot_tts__pb2.SynthesizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MeasureSpeech(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/locutor.tts.v1.TtsService/MeasureSpeech',
+            locutor_dot_tts_dot_v1_dot_tts__pb2.MeasureSpeechRequest.SerializeToString,
+            locutor_dot_tts_dot_v1_dot_tts__pb2.MeasureSpeechResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
@@ -18,7 +18,7 @@ from services.tts.engines.kokoro.g2p.languages import g2p_of
 from services.tts.engines.kokoro.graph import SAMPLE_RATE, WEIGHTS, KokoroGraph
 from services.tts.engines.kokoro.loudness import levelled
 from services.tts.engines.kokoro.pauses import TimedSound, timed
-from services.tts.engines.kokoro.rate import rate_for
+from services.tts.engines.kokoro.rate import Predicted, duration_s, rate_for
 from services.tts.engines.kokoro.seams import without_surplus
 from services.tts.engines.kokoro.timing import sounds_of
 from services.tts.locales import match_locale
@@ -67,15 +67,23 @@ class KokoroEngine:
             raise InvalidInput.of("text", "there is nothing to say in it; give at least one word", "NOTHING_TO_SAY")
         rate = request.rate
         if request.target_duration_s is not None:
-            predicted = [(chunk, self._graph.raw_frames(chunk.symbols, self._style(voice, chunk))) for chunk in chunks]
-            rate = rate_for(predicted, request.target_duration_s, request.min_rate, request.max_rate)
+            rate = rate_for(self._predicted(chunks, voice), request.target_duration_s, request.min_rate, request.max_rate)
         return KokoroSpeech(self, request.text, voice, rate, tuple(chunks))
+
+    def foretell_s(self, request: SpeechRequest, rates: Sequence[float]) -> list[float]:
+        """Seconds of audio at each of `rates`. Raises as `plan`."""
+        speech = self.plan(replace(request, rate=1.0, target_duration_s=None))
+        predicted = self._predicted(speech.chunks, speech.voice)
+        return [duration_s(predicted, rate) for rate in rates]
 
     def speak(self, chunk: Chunk, voice: Voice, rate: float) -> tuple[np.ndarray, np.ndarray]:
         """Audio at the common level, and frames, as of `KokoroGraph.speak`."""
         audio, frames = self._graph.speak(chunk.symbols, self._style(voice, chunk), rate)
         audio, frames = without_surplus(audio, frames, chunk)
         return levelled(audio), frames
+
+    def _predicted(self, chunks: Sequence[Chunk], voice: Voice) -> Predicted:
+        return [(chunk, self._graph.raw_frames(chunk.symbols, self._style(voice, chunk))) for chunk in chunks]
 
     def _chunks(self, text: str, locale: str, reader: Reader) -> list[Chunk]:
         g2p = g2p_of(locale)
