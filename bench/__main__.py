@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bench.material import prepare
 from bench.report import machine, show, write
-from bench.rows import ROWS, measure
+from bench.rows import LONG_ROWS, ROWS, measure
 
 T = TypeVar("T")
 _RESULTS = Path(__file__).parent / "results"
@@ -26,7 +26,7 @@ _RESULTS = Path(__file__).parent / "results"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure speed, memory and overhead.")
-    parser.add_argument("--only", action="append", choices=list(ROWS), help="measure this row; may be given several times")
+    parser.add_argument("--only", action="append", choices=[*ROWS, *LONG_ROWS], help="measure this row; may be given several times")
     parser.add_argument("--out", type=Path, default=_RESULTS, help="folder for the JSON (default: bench/results)")
     arguments = parser.parse_args()
     console = Console(stderr=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -115,7 +114,7 @@ def _spec(face_uri: str, voice: str, text: str) -> job_pb2.PresentSpec:
     return spec
 
 
-def _outputs(client: LocutorClient, job_id: str) -> dict[job_pb2.OutputKind, str]:
+def _outputs(client: LocutorClient, job_id: str) -> dict[job_pb2.OutputKind.ValueType, str]:
     *_, job = client.watch(job_id)
     if job.state != job_pb2.STATE_SUCCEEDED:
         raise InternalError(f"the job ended as {job_pb2.State.Name(job.state)}: {job.error.message or job.results[0].error.message}")
@@ -142,9 +141,3 @@ def _png(picture: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def gaps(lines: Sequence[SpokenLine], end_s: float, margin_s: float) -> list[tuple[float, float]]:
-    """Spans in which nobody speaks, at least `margin_s` away from all speech."""
-    edges = [0.0, *(edge for line in lines for edge in (line.start_s - margin_s, line.end_s + margin_s)), end_s]
-    return [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end > start]

@@ -14,13 +14,19 @@ ROWS = {
     "asr": "bench.speech:asr",
     "render": "bench.picture:render",
     "job": "bench.job:job",
+    "dub": "bench.dub:dub",
 }
 """Name to "module:function"; each takes the folder of what rows share and yields its figures."""
+LONG_ROWS = {
+    "dub-10min": "bench.dub:ten_minutes",
+    "dub-hour": "bench.dub:hour",
+}
+"""Measured only where they are asked for by name: they take from a quarter of an hour on."""
 
 
 def measure(row: str, work: Path) -> list[Figure]:
     """Run a row in this process; the process's peak memory is the last figure, unless the row told it itself."""
-    module, _, name = ROWS[row].partition(":")
+    module, _, name = (ROWS | LONG_ROWS)[row].partition(":")
     figures = list(getattr(importlib.import_module(module), name)(work))
     if any(figure.name == f"{row}.memory" for figure in figures):
         return figures
