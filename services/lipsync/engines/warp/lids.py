@@ -21,14 +21,23 @@ _FEATHER = 0.045
 """Over this distance the grown skin passes into the picture's."""
 _BELOW = 0.035
 """Height of the lower lid's rim and lashes: no skin to grow from."""
-_SKIN_LUMA_LEAST = 0.80
+_SKIN_LUMA_LEAST = 0.72
 """Pixels darker than this share of the skin's median luma are hair, crease or make-up."""
 _GROWTH = (0.30, 0.15, 0.08, 0.04, 0.02)
 """Standard deviations at which skin is averaged into the eye, coarse to fine, in interpupillary distances."""
 _SHADE = 0.25
 """What is less darker than the skin is shade and make-up, which does not ride down with the lashes."""
-_GRAIN_FROM, _GRAIN_SIZE, _GRAIN_MOST = 0.26, 0.012, 3.0
-"""Fine structure of the skin is taken from this far below, finer than this, in interpupillary distances; no stronger than this, in steps of luma."""
+_FOLD_ABOVE, _FOLD_BELOW = 0.9, 0.7
+"""The lid's skin is that above the eye, folded down over it, and towards the lashes that below, folded up: of their heights, how much is used."""
+_BELOW_FROM, _BELOW_SHARE = 0.35, 0.75
+"""From which share of the lid's height skin from below mixes in, and how much of it there is at the lashes."""
+_BROW_CLEARANCE = 0.025
+_SMOOTHED = 0.032
+"""What is folded is smoothed by this, as a standard deviation: creases are not doubled."""
+_GRAIN_SIZE, _GRAIN_MOST = 0.020, 7.0
+"""What is finer than this is the skin's grain and comes from below the eye as it is, no stronger than this, in steps of luma."""
+_WING, _WING_FADE = 0.12, 0.26
+"""Lashes reach beyond the outer corner by this share of the eye's half width, and thin out over the second."""
 _LASH_LEAST, _LINE_DEPTH, _LINE_HALF_WIDTH = 0.20, 0.68, 0.014
 """The darkest of lashes over the skin; the depth and half width of the line that every shut lid shows, however fair its lashes."""
 _ROWS = 24
@@ -82,18 +91,22 @@ def shut_lid(ycc: np.ndarray, shape: EyeShape, rect: Rect) -> tuple[np.ndarray, 
     picture = np.ascontiguousarray(ycc[rect.rows, rect.columns])
     s, t = shape.local(rect.pixels().astype(np.float64))
     above = t - np.interp(s, shape.grid, shape.upper)
-    beside = np.abs(shape.along(s)) - 1.0
+    along = shape.along(s)
+    # Beyond the outer corner the lashes' tips stand over skin that a shut lid shows.
+    beside = np.abs(along) - 1.0 - np.where(shape.outer * along > 0, _WING, 0.0)
     rim = _rim(ycc[..., 0], shape)
     lid = (above > -rim - 0.012) & (t < np.interp(s, shape.grid, shape.lower) + _BELOW) & (beside < 0.22)
     skin = ~lid & (t > np.interp(s, shape.grid, shape.brow) + 0.012)
     luma = picture[..., 0]
     skin &= luma > _SKIN_LUMA_LEAST * float(np.median(luma[skin] if skin.any() else luma))
     grown = _grown(picture, skin, shape.unit)
-    place = eased((above + rim + _FEATHER) / _FEATHER) * (1.0 - eased((beside + 0.16) / 0.26))
+    place = eased((above + rim + _FEATHER) / _FEATHER) * (1.0 - eased((beside + 0.16) / _WING_FADE))
     darkness = np.clip(1.0 - luma / np.maximum(grown[..., 0], 1.0), 0.0, 1.0 - _LASH_LEAST)
     darkness = (np.clip(darkness - _SHADE, 0.0, None) / (1.0 - _SHADE)).astype(np.float32)
-    grown = grown + np.where(skin, 0.0, 1.0)[..., None].astype(np.float32) * _grain(ycc, shape, rect)
-    return grown, place.astype(np.float32), _lashes(darkness, shape, rect, s, above, rim)
+    sound = cv2.GaussianBlur(skin.astype(np.float32), (0, 0), max(0.6, 0.006 * shape.unit))[..., None]
+    sound = np.minimum(sound, skin[..., None]) ** 2
+    folded = _folded(grown + sound * (picture - grown), shape, rect, s, t, rim)
+    return folded, place.astype(np.float32), _lashes(darkness, shape, rect, s, above, rim)
 
 
 def _rim(luma: np.ndarray, shape: EyeShape) -> float:
@@ -121,11 +134,25 @@ def _grown(picture: np.ndarray, skin: np.ndarray, unit: float) -> np.ndarray:
     return grown
 
 
-def _grain(ycc: np.ndarray, shape: EyeShape, rect: Rect) -> np.ndarray:
-    """Pores and noise of the cheek below the eye, (rows, columns, 3): without them grown skin looks like paint."""
-    at = rect.pixels() + (_GRAIN_FROM * shape.unit * shape.down).astype(np.float32)
-    cheek = sampled(ycc, np.round(at), cv2.INTER_NEAREST)
-    return np.clip(cheek - cv2.GaussianBlur(cheek, (0, 0), max(1.0, _GRAIN_SIZE * shape.unit)), -_GRAIN_MOST, _GRAIN_MOST)
+def _folded(skin: np.ndarray, shape: EyeShape, rect: Rect, s: np.ndarray, t: np.ndarray, rim: float) -> np.ndarray:
+    """`skin`, (rows, columns, 3), with that of the lid folded down from above the eye, so that it joins what is there in colour, light and grain."""
+    upper, lower, brow = (np.interp(s, shape.grid, line) for line in (shape.upper, shape.lower, shape.brow))
+    top = upper - rim - 0.012
+    height = np.maximum(lower + 0.012 - top, 1e-3)
+    depth = np.clip((t - top) / height, 0.0, 1.0)
+    room = float(np.clip(np.median((top - brow)[np.abs(shape.along(s)) < 0.6]) - _BROW_CLEARANCE, 0.01, float(height.max())))
+    above = sampled(skin, _position(shape, rect, s, top - _FOLD_ABOVE * room * depth))
+    below_at = _position(shape, rect, s, lower + _BELOW + 0.01 + _FOLD_BELOW * height * (1.0 - depth))
+    share = _BELOW_SHARE * eased((depth - _BELOW_FROM) / (1.0 - _BELOW_FROM))[..., None]
+    on_lid = eased((t - top) / 0.02)[..., None]
+    folded = skin + on_lid * (above + share * (sampled(skin, below_at) - above) - skin)
+    smooth = cv2.GaussianBlur(folded, (0, 0), max(0.5, _SMOOTHED * shape.unit))
+    grain = sampled(skin - cv2.GaussianBlur(skin, (0, 0), max(0.5, _GRAIN_SIZE * shape.unit)), below_at)
+    return (folded + on_lid * (smooth + np.clip(grain, -_GRAIN_MOST, _GRAIN_MOST) - folded)).astype(np.float32)
+
+
+def _position(shape: EyeShape, rect: Rect, s: np.ndarray, t: np.ndarray) -> np.ndarray:
+    return shape.pixels(s, t) - [rect.x0, rect.y0]
 
 
 def _lashes(darkness: np.ndarray, shape: EyeShape, rect: Rect, s: np.ndarray, above: np.ndarray, rim: float) -> np.ndarray:
