@@ -118,6 +118,27 @@ def find_interior(ycc: np.ndarray, rgb: np.ndarray, face: FaceLandmarks, lips: L
     points = face.points[:, :2] - 0.5
     skin = _median_color(rgb, points, _CHEEKS, 0.05 * lips.unit)
     lip = _median_color(rgb, points, _LIP_SKIN, 0.02 * lips.unit)
+    colors = mouth_colors(skin, lip)
+    if _shows_teeth(ycc, lips, float(rgb_to_ycc(skin)[0])):
+        # The smile is taken back, so the lower row does not follow its bend.
+        upper, lower = _portrait_row(ycc, lips), _painted_row(lips, colors, _LOWER_WIDTHS, _LOWER_EDGE_OPEN, 0.0, is_upper=False)
+    else:
+        upper, lower = painted_rows(lips, colors)
+    return Interior(lips, upper, lower, colors.dark, colors.tongue, colors.lip, mouth_size(lips))
+
+
+@dataclass(frozen=True, eq=False)
+class MouthColors:
+    """What the inside of a mouth is painted with: (3,) YCC each, as lit as the face is."""
+
+    enamel: np.ndarray
+    dark: np.ndarray
+    tongue: np.ndarray
+    lip: np.ndarray
+
+
+def mouth_colors(skin: np.ndarray, lip: np.ndarray) -> MouthColors:
+    """For a face whose cheeks and lips have these colours, (3,) RGB, 0 to 255."""
     light = float(skin.mean()) / _LIT
     # Enamel varies far less from face to face than skin does: half of the difference is light, half is complexion.
     teeth_light = float(np.clip(0.45 + 0.55 * light, 0.40, 1.05))
@@ -125,16 +146,19 @@ def find_interior(ycc: np.ndarray, rgb: np.ndarray, face: FaceLandmarks, lips: L
     enamel = np.clip(np.array(_TOOTH_RGB) * tint / tint.mean() * teeth_light, 0.0, 245.0)
     dark = np.array(_DARK_RGB) * np.clip(light, 0.35, 1.1)
     tongue = np.array(_TONGUE_RGB) * np.clip(0.3 + 0.7 * light, 0.35, 1.05)
-    size = float(np.clip(lips.half_width / 0.37, 0.62, 1.15))
+    return MouthColors(*(rgb_to_ycc(color) for color in (enamel, dark, tongue, lip)))
+
+
+def mouth_size(lips: Lips) -> float:
+    """Size of this mouth over a typical one's."""
+    return float(np.clip(lips.half_width / 0.37, 0.62, 1.15))
+
+
+def painted_rows(lips: Lips, colors: MouthColors) -> tuple[Texture, Texture]:
+    """Upper and lower teeth behind these lips."""
     bend = float(np.clip(np.polyfit(lips.s - lips.middle, lips.seam, 2)[0], -0.30, 0.20))
-    rows = (rgb_to_ycc(enamel), rgb_to_ycc(dark), size)
-    if _shows_teeth(ycc, lips, float(rgb_to_ycc(skin)[0])):
-        # The smile is taken back, so the lower row does not follow its bend.
-        upper, lower = _portrait_row(ycc, lips), _painted_row(lips, *rows, _LOWER_WIDTHS, _LOWER_EDGE_OPEN, 0.0, is_upper=False)
-    else:
-        upper = _painted_row(lips, *rows, _UPPER_WIDTHS, _UPPER_EDGE, bend - 0.10, is_upper=True)
-        lower = _painted_row(lips, *rows, _LOWER_WIDTHS, _LOWER_EDGE, bend + 0.16, is_upper=False)
-    return Interior(lips, upper, lower, rgb_to_ycc(dark), rgb_to_ycc(tongue), rgb_to_ycc(lip), size)
+    upper = _painted_row(lips, colors, _UPPER_WIDTHS, _UPPER_EDGE, bend - 0.10, is_upper=True)
+    return upper, _painted_row(lips, colors, _LOWER_WIDTHS, _LOWER_EDGE, bend + 0.16, is_upper=False)
 
 
 def _shows_teeth(ycc: np.ndarray, lips: Lips, skin_luma: float) -> bool:
@@ -164,10 +188,9 @@ def _grid(lips: Lips, top: float, bottom: float) -> tuple[np.ndarray, np.ndarray
     return grid_s, grid_t, per_unit
 
 
-def _painted_row(
-    lips: Lips, enamel: np.ndarray, dark: np.ndarray, size: float, widths: tuple[float, ...], edge_t: float, bend: float, *, is_upper: bool
-) -> Texture:
+def _painted_row(lips: Lips, colors: MouthColors, widths: tuple[float, ...], edge_t: float, bend: float, *, is_upper: bool) -> Texture:
     """Teeth by their outlines: each a rounded block with a lit middle, darker towards its neighbours and towards the back of the arch."""
+    size = mouth_size(lips)
     seam = float(lips.seam[SAMPLES // 2])
     s, t, per_unit = _grid(lips, seam - 0.30, seam + 0.40)
     aside = np.abs(s - lips.middle)
@@ -198,7 +221,7 @@ def _painted_row(
     light *= 1.0 + 0.035 * np.sin(2.4 * tooth + 1.3 * (s > lips.middle) + 0.7)
     # A soft highlight a little off the middle: wet enamel.
     light *= 1.0 + 0.06 * np.exp(-(((across + 0.25) / 0.35) ** 2) - ((height - 0.45) / 0.22) ** 2) * (tooth < 3)
-    color = dark + (enamel - dark) * light[..., None]
+    color = colors.dark + (colors.enamel - colors.dark) * light[..., None]
     # Towards the gum enamel is warmer.
     color[..., 1] -= 2.5 * np.clip(height, 0.0, 1.0)
     pixels = np.concatenate([color * cover[..., None], cover[..., None]], -1).astype(np.float32)
