@@ -1,0 +1,1 @@
+"""The dubbing pipeline: hear, cut into utterances, cast, translate, fit, speak, mix, move lips, mux."""

@@ -1,0 +1,145 @@
+"""Fits speech into the time that a video leaves for it.
+
+A ladder, cheapest first: the voice's own speaking rate where the speech ends with the speaker's; a slightly higher rate;
+the silence after the speaker; the rate up to what still sounds unhurried; up to what is merely fast. What is too long even
+then begins earlier or ends later, as little as keeps voices apart, and what follows makes up for it. Nothing is cut,
+nothing is left out, no two voices are heard at a time.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+MIN_RATE = 0.85
+"""Slower sounds drowsy: what is shorter still leaves silence."""
+EASY_RATE = 1.1
+"""Nobody notices up to here: better than to talk on when the speaker has closed his mouth."""
+GOOD_RATE = 1.2
+MAX_RATE = 1.35
+RATES = (MIN_RATE, 0.92, 1.0, EASY_RATE, GOOD_RATE, 1.28, MAX_RATE)
+"""At which speech is measured; between them its length is interpolated."""
+FULL = 0.95
+"""Speech that fills less of its time than this is slowed down."""
+GAP_S = 0.05
+"""Between one voice and the next."""
+ON_TIME_S = 0.1
+"""An onset that is off by less is seen as on time."""
+MAX_EARLY_S = 1.0
+"""Nobody is heard longer than this before he opens his mouth."""
+
+
+class Fit(enum.Enum):
+    GOOD = "good"
+    """Rate 0.85 to 1.2, on time."""
+    FAST = "fast"
+    """Rate to 1.35."""
+    LATE = "late"
+    """Begins or ends outside its time."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A text to be said, and when. Seconds; lengths are those of the sound between the first and the last phoneme."""
+
+    start_s: float
+    """Where the speaker begins in the video."""
+    end_s: float
+    """Where he ends."""
+    lengths_s: Sequence[float]
+    """How long the speech lasts at each of `RATES`."""
+    characters: int
+    is_fixed: bool = False
+    """Its times are a person's decision: it begins at `start_s` and is to last until `end_s`, whatever comes of it."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """When and how a line is said."""
+
+    start_s: float
+    length_s: float
+    """As foreseen."""
+    rate: float
+    fit: Fit
+    needed_s: float
+    """Length at the voice's own rate."""
+    available_s: float
+    """Room there is for it, silence after the speaker included."""
+    suggestion: str
+    """What to do where it is not good."""
+
+    @property
+    def end_s(self) -> float:
+        return self.start_s + self.length_s
+
+
+def fit_lines(lines: Sequence[Line], programme_s: float) -> list[Fitted]:
+    """Fit `lines`, in order of their starts, into a programme of `programme_s` seconds. What cannot end in it outlasts it."""
+    fitted: list[Fitted] = []
+    free_from = 0.0
+    for index, line in enumerate(lines):
+        next_start = lines[index + 1].start_s - GAP_S if index + 1 < len(lines) else programme_s
+        one = _fit(line, free_from, next_start)
+        fitted.append(one)
+        free_from = one.end_s + GAP_S
+    return fitted
+
+
+def _fit(line: Line, free_from: float, until_s: float) -> Fitted:
+    """`free_from`: where the voice before has ended. `until_s`: where the next one wants to begin."""
+    start_s = max(line.start_s, free_from)
+    slot_s, room_s = max(0.0, line.end_s - start_s), max(0.0, until_s - start_s)
+    available_s = max(0.0, until_s - line.start_s)
+    if line.is_fixed:
+        length_s = min(max(slot_s, length_at(line, MAX_RATE)), length_at(line, MIN_RATE))
+    else:
+        length_s = _length(line, min(slot_s, room_s), room_s)
+    if length_s > room_s and not line.is_fixed:
+        # Too long even so: into the silence before, and only then over the time of the next.
+        earliest = max(free_from, line.start_s - MAX_EARLY_S, 0.0)
+        start_s = max(earliest, min(start_s, until_s - length_s))
+    rate = rate_for(line, length_s)
+    off_s = max(abs(start_s - line.start_s), start_s + length_s - max(until_s, line.end_s))
+    fit = Fit.LATE if off_s > ON_TIME_S else Fit.FAST if rate > GOOD_RATE + 1e-3 else Fit.GOOD
+    suggestion = "" if fit is Fit.GOOD else _suggestion(line, start_s, available_s)
+    return Fitted(start_s, length_s, rate, fit, length_at(line, 1.0), available_s, suggestion)
+
+
+def _length(line: Line, slot_s: float, room_s: float) -> float:
+    """How long the line should last."""
+    natural = length_at(line, 1.0)
+    if natural <= slot_s:
+        return natural if natural >= FULL * slot_s else min(slot_s, length_at(line, MIN_RATE))
+    easy = max(slot_s, length_at(line, EASY_RATE))
+    if easy <= room_s:
+        return easy
+    return max(room_s, length_at(line, MAX_RATE))
+
+
+def _suggestion(line: Line, start_s: float, available_s: float) -> str:
+    needed = length_at(line, EASY_RATE)
+    if needed > available_s:
+        return f"shorten the text to about {max(1, int(line.characters * available_s / needed))} characters"
+    if start_s > line.start_s + ON_TIME_S:
+        return "shorten the utterance before it, which leaves no time"
+    return "give it more time"
+
+
+def length_at(line: Line, rate: float) -> float:
+    """Length at a rate between those of `RATES`, interpolated."""
+    for (slow, longer), (fast, shorter) in pairwise(zip(RATES, line.lengths_s, strict=True)):
+        if rate <= fast:
+            return longer + (shorter - longer) * (max(rate, slow) - slow) / (fast - slow)
+    return line.lengths_s[-1]
+
+
+def rate_for(line: Line, length_s: float) -> float:
+    """The rate, to a thousandth, at which the line lasts so long; the nearest one where none of `RATES` spans does."""
+    for (slow, longer), (fast, shorter) in pairwise(zip(RATES, line.lengths_s, strict=True)):
+        if length_s >= shorter:
+            share = (longer - min(length_s, longer)) / (longer - shorter) if longer > shorter else 0.0
+            return round(slow + (fast - slow) * share, 3)
+    return MAX_RATE
