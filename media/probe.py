@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.stream import Disposition
+from av.video.reformatter import ColorTrc
 
 from locutor.errors import InvalidInput
 
 # Files alone, and no playlists or manifests: those would make FFmpeg open what they name.
 CONTAINERS = "aac,avi,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,wav"
+
+SHORTFALL_S = Fraction(1, 2)
+"""A track that ends this much before the time that its file announces was cut off."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,12 @@ class VideoTrack:
     """0 where the container does not say."""
     language: str
     """ISO 639-2; empty: not said."""
+    pixel_aspect: Fraction
+    """Width of a pixel over its height."""
+    is_hdr: bool
+    """Its light is coded by PQ or HLG (ITU-R BT.2100)."""
+    is_cover: bool
+    """One still that stands for a recording: no video."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +55,18 @@ class AudioTrack:
     sample_rate: int
     """Hertz."""
     channels: int
+    layout: str
+    """As FFmpeg names it: "5.1(side)"."""
     duration_s: Fraction
     """0 where the container does not say."""
     bit_rate: int
     """Bits a second; 0 where not known."""
     language: str
     """ISO 639-2; empty: not said."""
+    title: str
+    """As its maker named it: "Director's commentary"; empty: not said."""
+    is_default: bool
+    """What a player plays where nobody chooses."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +94,7 @@ def probe(path: Path, field: str = "media") -> MediaInfo:
     if size == 0:
         raise InvalidInput.of(field, f"{path.name!r} is empty (0 bytes); send the file again", "EMPTY")
     try:
-        with av.open(str(path), options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}) as container:
+        with open_media(path, field) as container:
             video = tuple(_video_track(stream) for stream in container.streams.video)
             audio = tuple(_audio_track(stream) for stream in container.streams.audio)
             subtitles = tuple(stream.codec_context.name for stream in container.streams.subtitles)
@@ -95,8 +115,32 @@ def probe(path: Path, field: str = "media") -> MediaInfo:
     return info
 
 
+@contextmanager
+def open_media(path: Path, field: str = "media") -> Iterator[av.container.InputContainer]:
+    """`path` opened to be read: a media file of its own, which opens no other. Times that its container lacks are made up as it is read.
+
+    Raises InvalidInput (NOT_MEDIA) where FFmpeg cannot open it.
+    """
+    try:
+        container = av.open(str(path), options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "fflags": "+genpts"})
+    except (av.error.FFmpegError, OSError) as error:
+        raise InvalidInput.of(field, f"{path.name!r} is not an audio or video file that can be read ({error.strerror})", "NOT_MEDIA") from error
+    with container:
+        yield container
+
+
+def announced_end_s(stream: av.stream.Stream) -> Fraction:
+    """When `stream` ends, on the file's clock, as its headers say; 0 where they do not."""
+    length = _seconds(stream)
+    return length + (stream.start_time or 0) * (stream.time_base or Fraction(0)) if length else length
+
+
 def _seconds(stream: av.stream.Stream) -> Fraction:
-    return stream.duration * stream.time_base if stream.duration and stream.time_base else Fraction(0)
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    # Matroska keeps a track's length as a tag, "00:01:02.500000000".
+    written = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    return int(written[1]) * 3600 + int(written[2]) * 60 + Fraction(written[3]) if written else Fraction(0)
 
 
 def _video_track(stream: av.VideoStream) -> VideoTrack:
@@ -111,6 +155,9 @@ def _video_track(stream: av.VideoStream) -> VideoTrack:
         frame_count=stream.frames,
         duration_s=_seconds(stream),
         language=stream.metadata.get("language", "").replace("und", ""),
+        pixel_aspect=Fraction(stream.sample_aspect_ratio or 1),
+        is_hdr=context.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67),
+        is_cover=bool(stream.disposition & Disposition.attached_pic),
     )
 
 
@@ -120,7 +167,10 @@ def _audio_track(stream: av.AudioStream) -> AudioTrack:
         codec=context.name,
         sample_rate=context.sample_rate,
         channels=context.channels,
+        layout=context.layout.name,
         duration_s=_seconds(stream),
         bit_rate=stream.bit_rate or 0,
         language=stream.metadata.get("language", "").replace("und", ""),
+        title=stream.metadata.get("title", ""),
+        is_default=bool(stream.disposition & Disposition.default),
     )
