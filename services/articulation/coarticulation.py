@@ -97,7 +97,7 @@ def articulate(speech: Speech, times_s: np.ndarray, expression: float) -> MouthT
         values[name] *= free
     values["tongue"] *= 1.0 - closure
     # The jaw hardly follows a lip closure; it may not hang lower than closed lips reach.
-    values["jaw"] = values["jaw"] * (1.0 - 0.45 * closure - 0.3 * tuck)
+    values["jaw"] = values["jaw"] * (1.0 - 0.6 * closure - 0.3 * tuck)
     values["round"] = np.clip(values["round"] * (1.0 - 0.4 * closure), 0.0, 1.2)
     press = np.clip((closure - 0.7) / 0.3, 0.0, 1.0) * 0.8
     as_float = {name: value.astype(np.float32) for name, value in values.items()}
@@ -115,10 +115,7 @@ def _pulls(speech: Speech) -> list[_Pull]:
     pulls: list[_Pull] = []
     for span in speech.phonemes:
         targets = mouth_targets(span.symbol)
-        # The first part of a diphthong is the longer one.
-        shares = np.array([1.2, *[1.0] * (len(targets) - 1)])[: len(targets)]
-        edges = span.start_s + (span.end_s - span.start_s) * np.concatenate([[0.0], np.cumsum(shares / shares.sum())])
-        pulls.extend(_Pull(target, float(a), float(b), span.stressed) for target, a, b in zip(targets, edges[:-1], edges[1:], strict=True))
+        pulls.extend(_Pull(target, start, end, span.stressed) for target, (start, end) in zip(targets, span.divided(len(targets)), strict=True))
     return pulls
 
 

@@ -119,21 +119,25 @@ def _vowel(openness: float, backness: float, rounded: bool) -> MouthTarget:
 
 _TARGETS: dict[str, MouthTarget] = {symbol: _vowel(*place) for symbol, place in _VOWELS.items()} | _REDUCED | _CONSONANTS
 
+CHART: frozenset[str] = frozenset(_TARGETS)
+"""Every phone that is known."""
+
 
 def mouth_targets(symbol: str) -> tuple[MouthTarget, ...]:
     """The targets a symbol passes through, in order: one for most, two for diphthongs and affricates, none for silence and punctuation.
 
     A symbol off the chart is read by its base letter without diacritics; what is left unknown is `NEUTRAL`.
     """
-    return tuple(_TARGETS.get(base, NEUTRAL) for base in _sounds(symbol))
+    return tuple(_TARGETS.get(base, NEUTRAL) for base in phones(symbol))
 
 
 def is_charted(symbol: str) -> bool:
     """True where every sound of `symbol` is known, so that nothing of it falls back to `NEUTRAL`."""
-    return all(base in _TARGETS for base in _sounds(symbol))
+    return all(base in CHART for base in phones(symbol))
 
 
-def _sounds(symbol: str) -> list[str]:
+def phones(symbol: str) -> list[str]:
+    """The phones of a symbol, in order, without marks: "aɪ" and "tʃ" have two, "iː" one, silence and punctuation none."""
     spelled = "".join(_LETTERS.get(letter, letter) for letter in unicodedata.normalize("NFC", symbol))
     bases: list[str] = []
     for letter in spelled:

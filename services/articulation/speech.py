@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+_NUCLEUS_SHARE = 0.6
+"""The first part of a diphthong is the longer one."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,15 @@ class PhonemeSpan:
     start_s: float
     end_s: float
     stressed: bool = False
+
+    def divided(self, count: int) -> list[tuple[float, float]]:
+        """Begin and end of each of the `count` parts that the sound passes through, in seconds."""
+        if count < 2:
+            return [(self.start_s, self.end_s)] * count
+        length_s = self.end_s - self.start_s
+        rest = (1.0 - _NUCLEUS_SHARE) / (count - 1)
+        edges = [self.start_s, *(self.start_s + length_s * (_NUCLEUS_SHARE + rest * part) for part in range(count - 1)), self.end_s]
+        return list(itertools.pairwise(edges))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 from locutor.common.v1 import audio_pb2, timeline_pb2
 from locutor.errors import FieldViolation, InvalidInput, MissingExtra
 from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
+from services.articulation.blendshapes import NAMES, Blendshapes
+from services.articulation.mouth_shapes import MouthShape
 from services.engine import load_engine_class
 from services.serving import EnginePool, ServingSettings
 from services.serving.engine_shelf import EngineShelf
@@ -20,6 +22,7 @@ from services.serving.messages import duration, model_message
 from services.tts.engine import ENGINES, Gender, Quality, Speech, SpeechRequest, SpokenSentence, Timeline, TtsEngine, Viseme, Voice
 from services.tts.locales import speaks
 from services.tts.measure import measure
+from services.tts.tracks import Track, Tracks, tracks_of
 from services.weights import ModelStore
 
 LONGEST_TEXT = 5000
@@ -35,6 +38,8 @@ _CHUNK_BYTES = 64 * 1024
 _GENDERS = {Gender.FEMALE: tts_pb2.GENDER_FEMALE, Gender.MALE: tts_pb2.GENDER_MALE, Gender.NEUTRAL: tts_pb2.GENDER_NEUTRAL}
 _QUALITIES = {Quality.FORMANT: tts_pb2.QUALITY_FORMANT, Quality.NEURAL: tts_pb2.QUALITY_NEURAL}
 _VISEMES = {viseme: timeline_pb2.Viseme.Value(f"VISEME_{viseme.name}") for viseme in Viseme}
+_MOUTH_SHAPES = {shape: timeline_pb2.MouthShape.Value(f"MOUTH_SHAPE_{shape.name}") for shape in MouthShape}
+_TRACKS = {timeline_pb2.TimelineTrack.Value(f"TIMELINE_TRACK_{track.name}"): track for track in Track}
 
 
 class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
@@ -55,18 +60,20 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
 
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
         wanted = _speech_request(request)
+        tracks = frozenset(_TRACKS[track] for track in request.tracks)
         engine = await self._shelf.get(request.engine)
         samples, rate = 0, 1.0
-        async with aclosing(self._pool.stream(_speak, engine, wanted)) as events:
+        async with aclosing(self._pool.stream(_speak, engine, wanted, tracks)) as events:
             async for event in events:
-                if not isinstance(event, SpokenSentence):
+                if not isinstance(event, tuple):
                     rate = event.rate
                     yield tts_pb2.SynthesizeResponse(header=_header(engine, event))
                     continue
-                end_s = (samples + len(event.audio)) / engine.sample_rate
-                yield tts_pb2.SynthesizeResponse(sentence=_sentence(event, end_s))
-                samples += len(event.audio)
-                pcm = _pcm(event.audio)
+                sentence, further = event
+                end_s = (samples + len(sentence.audio)) / engine.sample_rate
+                yield tts_pb2.SynthesizeResponse(sentence=_sentence(sentence, further, end_s))
+                samples += len(sentence.audio)
+                pcm = _pcm(sentence.audio)
                 for position in range(0, len(pcm), _CHUNK_BYTES):
                     yield tts_pb2.SynthesizeResponse(audio=pcm[position : position + _CHUNK_BYTES])
         yield tts_pb2.SynthesizeResponse(summary=tts_pb2.SynthesizeSummary(duration=duration(samples / engine.sample_rate), sample_count=samples, rate=rate))
@@ -103,10 +110,11 @@ def _voices(default_engine: str) -> list[Voice]:
     return voices
 
 
-def _speak(engine: TtsEngine, request: SpeechRequest) -> Iterator[Speech | SpokenSentence]:
+def _speak(engine: TtsEngine, request: SpeechRequest, tracks: Collection[Track]) -> Iterator[Speech | tuple[SpokenSentence, Tracks]]:
     speech = engine.plan(request)
     yield speech
-    yield from speech.sentences()
+    for sentence in speech.sentences():
+        yield sentence, tracks_of(sentence, engine.sample_rate, tracks)
 
 
 def _speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
@@ -132,6 +140,10 @@ def _speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
         wrong.append(FieldViolation("target_duration", f"found {target_s:g} s; give more than 0 and at most {LONGEST_TARGET_S:g} s", "DURATION_OUT_OF_RANGE"))
     if target_s is not None and request.HasField("rate"):
         wrong.append(FieldViolation("rate", "found together with target_duration, which chooses the rate; give one of them", "RATE_AND_TARGET"))
+    for index, track in enumerate(request.tracks):
+        if track not in _TRACKS:
+            known = ", ".join(timeline_pb2.TimelineTrack.Name(number) for number in _TRACKS)
+            wrong.append(FieldViolation(f"tracks[{index}]", f"found {track}, which is no track of this service; choose from {known}", "UNKNOWN_TRACK"))
     if wrong:
         raise InvalidInput(wrong)
     rate = round(request.rate, 6) if request.HasField("rate") else SpeechRequest.rate
@@ -171,17 +183,17 @@ def _header(engine: TtsEngine, speech: Speech) -> tts_pb2.SynthesizeHeader:
     return tts_pb2.SynthesizeHeader(format=format_, model=model_message(engine.info), voice=speech.voice.id, locale=speech.voice.locale)
 
 
-def _sentence(sentence: SpokenSentence, end_s: float) -> tts_pb2.Sentence:
+def _sentence(sentence: SpokenSentence, tracks: Tracks, end_s: float) -> tts_pb2.Sentence:
     return tts_pb2.Sentence(
         text=sentence.text,
         spoken_text=sentence.spoken_text,
         start_offset=duration(sentence.start_s),
         end_offset=duration(end_s),
-        timeline=_timeline(sentence.timeline),
+        timeline=_timeline(sentence.timeline, tracks),
     )
 
 
-def _timeline(timeline: Timeline) -> timeline_pb2.Timeline:
+def _timeline(timeline: Timeline, tracks: Tracks) -> timeline_pb2.Timeline:
     def span(item: Any) -> dict[str, Any]:
         return {"start_offset": duration(item.start_s), "end_offset": duration(item.end_s)}
 
@@ -189,6 +201,15 @@ def _timeline(timeline: Timeline) -> timeline_pb2.Timeline:
         phonemes=[timeline_pb2.Phoneme(symbol=p.symbol, stressed=p.stressed, **span(p)) for p in timeline.phonemes],
         words=[timeline_pb2.Word(text=w.text, text_begin=w.text_begin, text_end=w.text_end, **span(w)) for w in timeline.words],
         visemes=[timeline_pb2.VisemeSpan(viseme=_VISEMES[v.viseme], **span(v)) for v in timeline.visemes],
+        mouth_shapes=[timeline_pb2.MouthShapeSpan(shape=_MOUTH_SHAPES[held.shape], **span(held)) for held in tracks.mouth_shapes],
+        azure_visemes=[timeline_pb2.AzureVisemeSpan(viseme_id=held.shape, **span(held)) for held in tracks.azure_visemes],
+        blendshapes=_blendshapes(tracks.blendshapes) if tracks.blendshapes else None,
+    )
+
+
+def _blendshapes(curves: Blendshapes) -> timeline_pb2.BlendshapeTrack:
+    return timeline_pb2.BlendshapeTrack(
+        start_offset=duration(curves.start_s), rate_hertz=curves.rate_hertz, names=NAMES, weights=curves.weights.ravel().tolist()
     )
 
 

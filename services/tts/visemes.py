@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from services.articulation.shapes import shape_spans
 from services.tts.engine import PhonemeSpan, Viseme, VisemeSpan
 
 V = Viseme
@@ -29,9 +30,6 @@ _SHAPES: dict[str, Viseme] = {
 
 _MARKS = str.maketrans("", "", "ːˑ\u0303ʰʲʷ\u0329\u032f")
 
-# The first part of a diphthong is the longer.
-_NUCLEUS_SHARE = 0.6
-
 
 def shapes_of(symbol: str) -> tuple[Viseme, ...]:
     """Shapes of one phoneme in IPA: one, or two for a diphthong. Raises `KeyError` for what is not IPA of the languages spoken here."""
@@ -48,14 +46,4 @@ def shapes_of(symbol: str) -> tuple[Viseme, ...]:
 
 def visemes_of(phonemes: Iterable[PhonemeSpan]) -> tuple[VisemeSpan, ...]:
     """Mouth shapes over the same spans; equal neighbours are joined."""
-    spans: list[VisemeSpan] = []
-    for phoneme in phonemes:
-        shapes = shapes_of(phoneme.symbol)
-        middle = phoneme.start_s + _NUCLEUS_SHARE * (phoneme.end_s - phoneme.start_s)
-        bounds = (phoneme.start_s, phoneme.end_s) if len(shapes) == 1 else (phoneme.start_s, middle, phoneme.end_s)
-        for shape, start, end in zip(shapes, bounds, bounds[1:], strict=False):
-            if spans and spans[-1].viseme is shape:
-                spans[-1] = VisemeSpan(shape, spans[-1].start_s, end)
-            else:
-                spans.append(VisemeSpan(shape, start, end))
-    return tuple(spans)
+    return tuple(VisemeSpan(span.shape, span.start_s, span.end_s) for span in shape_spans(phonemes, shapes_of))

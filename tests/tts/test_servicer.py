@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -64,6 +65,28 @@ async def test_messages_come_in_order_and_agree(stub: tts_pb2_grpc.TtsServiceStu
     assert text[word.text_begin : word.text_end] == "$5"
 
 
+async def test_tracks_come_when_they_are_asked_for(stub: tts_pb2_grpc.TtsServiceStub) -> None:
+    text = "Good morning to you all, my friends. That map costs $5 in the big shop."
+    plain = [r.sentence.timeline async for r in stub.Synthesize(tts_pb2.SynthesizeRequest(text=text, locale="en")) if r.HasField("sentence")]
+    assert all(not t.mouth_shapes and not t.azure_visemes and not t.HasField("blendshapes") for t in plain)
+    tracks = [timeline_pb2.TIMELINE_TRACK_MOUTH_SHAPES, timeline_pb2.TIMELINE_TRACK_AZURE_VISEMES, timeline_pb2.TIMELINE_TRACK_BLENDSHAPES]
+    responses = [r async for r in stub.Synthesize(tts_pb2.SynthesizeRequest(text=text, locale="en", tracks=tracks))]
+    sentences = [r.sentence for r in responses if r.HasField("sentence")]
+    samples = 0
+    for sentence in sentences:
+        timeline = sentence.timeline
+        for spans in (timeline.mouth_shapes, timeline.azure_visemes):
+            assert spans[0].start_offset == sentence.start_offset and spans[-1].end_offset == sentence.end_offset
+        closures = [span.start_offset for span in timeline.visemes if span.viseme == timeline_pb2.VISEME_PP]
+        assert closures == [span.start_offset for span in timeline.azure_visemes if span.viseme_id == 21]
+        assert closures == [span.start_offset for span in timeline.mouth_shapes if span.shape == timeline_pb2.MOUTH_SHAPE_MBP]
+        curves = timeline.blendshapes
+        assert (curves.rate_hertz, len(curves.names), len(curves.weights) % 52) == (60, 52, 0)
+        assert curves.start_offset.ToNanoseconds() == round(samples / 60 * 1e9), "the next sentence goes on where this one ended"
+        samples += len(curves.weights) // 52
+    assert len(sentences) == 2 and samples == math.ceil(responses[-1].summary.duration.ToNanoseconds() / 1e9 * 60)
+
+
 async def test_lists(stub: tts_pb2_grpc.TtsServiceStub) -> None:
     voices = (await stub.ListVoices(tts_pb2.ListVoicesRequest())).voices
     assert len(voices) == 54
@@ -104,6 +127,8 @@ async def test_voices_are_listed_without_holding_up_other_calls(stub: tts_pb2_gr
         ({"rate"}, {"text": "Hola", "locale": "es", "rate": float("nan")}),
         ({"min_rate"}, {"text": "Hola", "locale": "es", "min_rate": 1.5}),
         ({"target_duration"}, {"text": "Hola", "locale": "es", "target_duration": Duration(seconds=-1)}),
+        ({"tracks[1]", "locale"}, {"text": "Hola", "tracks": [timeline_pb2.TIMELINE_TRACK_MOUTH_SHAPES, 9]}),
+        ({"tracks[0]"}, {"text": "Hola", "locale": "es", "tracks": [timeline_pb2.TIMELINE_TRACK_UNSPECIFIED]}),
         ({"rate"}, {"text": "Hola", "locale": "es", "rate": 1, "target_duration": Duration(seconds=1)}),
     ],
 )
