@@ -22,8 +22,9 @@ _EDGE_SEARCH = 0.035
 _INSET = 0.007
 _EVENED_PIXELS = 1.5
 """Over how many of its own pixels, as a standard deviation, an enlarged portrait's upper lip is evened out."""
-_CORNER_REACH, _CORNER_LUMA = 0.16, 0.62
-"""How far from a corner shade is lit, in interpupillary distances, and to what share of the lip's color."""
+_CORNER_REACH, _CORNER_OUTWARDS, _CORNER_HEIGHT, _CORNER_LUMA = 0.16, 0.07, 0.09, 0.62
+"""How far from a corner shade is lit, towards the middle, outwards, and up and down, in interpupillary distances, and to what share of the lip's
+color. What lies further out is a beard, or a cheek in the shade."""
 _OFFSETS = 49
 _SEAM_SHARE = 0.70
 """Where the lips of an open mouth meet, from the upper (0) to the lower (1): the lower lip does most of the way."""
@@ -169,7 +170,10 @@ def lit_corners(ycc: np.ndarray, lips: Lips) -> np.ndarray:
         area = np.s_[max(0, int(y - reach)) : int(y + reach) + 1, max(0, int(x - reach)) : int(x + reach) + 1]
         part = result[area]
         rows, columns = np.mgrid[area[0].start : area[0].start + part.shape[0], area[1].start : area[1].start + part.shape[1]]
-        near = np.clip(1.0 - np.square(np.hypot(columns - x, rows - y) / reach), 0.0, 1.0)
+        local = lips.local(np.stack([columns, rows], -1)) - lips.local(np.array([x, y]))
+        inwards = local[..., 0] if end == 0 else -local[..., 0]
+        aside = inwards / np.where(inwards > 0, _CORNER_REACH, _CORNER_OUTWARDS)
+        near = np.clip(1.0 - np.square(np.hypot(aside, local[..., 1] / _CORNER_HEIGHT)), 0.0, 1.0)
         floor = _CORNER_LUMA * float(lip[0])
         missing = np.clip((floor - part[..., 0]) / floor, 0.0, 1.0)
         # Over the shade's rim too: what is left of it would be a line of its own.

@@ -68,7 +68,7 @@ def analyse(framed: FramedPortrait, video: VideoFormat) -> WarpPortrait:
         video=video, unit=unit, still=still, luma=np.clip(_enlarged(luma[region.rows, region.columns]), 16, 235),
         chroma=(np.ascontiguousarray(chroma[small.rows, small.columns, 0]), np.ascontiguousarray(chroma[small.rows, small.columns, 1])),
         mouth_rect=mouth.lattice.rect, mouth_planes=tuple(cv2.split(_enlarged(mouth_picture[mouth.lattice.rect.rows, mouth.lattice.rect.columns]))),
-        lattice=lattice, head=motion_bases(face, frame, lattice), mouth=mouth, interior=find_interior(ycc, framed.image, face, lips),
+        lattice=lattice, head=motion_bases(face, frame, lattice), mouth=mouth, interior=find_interior(ycc, framed.image, face, lips, framed.scale),
         eyes=find_eyes(ycc, face, unit, region),
     )  # fmt: skip
 
