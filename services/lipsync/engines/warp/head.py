@@ -8,7 +8,19 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 from services.lipsync.engines.warp.lattice import Lattice, Rect, eased
-from services.lipsync.landmarks import CHIN, FACE_OVAL, FOREHEAD_TOP, LEFT_BROW, LEFT_EYE_UPPER, MESH_POINTS, RIGHT_BROW, RIGHT_EYE_UPPER, FaceLandmarks
+from services.lipsync.landmarks import (
+    CHIN,
+    FACE_OVAL,
+    FOREHEAD_TOP,
+    LEFT_BROW,
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    MESH_POINTS,
+    RIGHT_BROW,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+    FaceLandmarks,
+)
 
 # The head as two half ellipses around the face, over the face's own half sizes: hair reaches higher than the mesh.
 _SIDE, _ABOVE, _BELOW = 1.22, 1.55, 1.12
@@ -18,7 +30,11 @@ _HEAD_FALL_OFF = 0.55
 """Distance over which the shift fades beyond the head, in interpupillary distances."""
 _TORSO_REACH = 2.2
 _MARGIN_SIDE = 1.7
-_CONTROLS = ("yaw", "pitch", "roll", "x", "y", "brow")
+_CONTROLS = ("yaw", "pitch", "roll", "x", "y", "brow", "smile")
+_CHEEKS = (50, 280, 205, 425, 117, 346)
+_LOWER_LIDS = (*LEFT_EYE_LOWER[1:-1], *RIGHT_EYE_LOWER[1:-1])
+_CHEEK_RISE, _LID_RISE, _CHEEK_REACH, _LID_REACH = 0.030, 0.020, 0.24, 0.055
+"""How far a full smile lifts cheeks and lower lids, and around which distance, in interpupillary distances."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +95,7 @@ def motion_bases(face: FaceLandmarks, frame: HeadFrame, lattice: Lattice) -> dic
         "x": spread[..., None] * right,
         "y": spread[..., None] * down,
         "brow": -brows[..., None] * down,
+        "smile": -_smile_rise(face, frame, x, y)[..., None] * down,
     }
     return {name: (bases[name] * fade[..., None]).astype(np.float32) for name in _CONTROLS}
 
@@ -113,6 +130,23 @@ def _brow_weight(face: FaceLandmarks, frame: HeadFrame, x: np.ndarray, y: np.nda
     lids = float(mesh[list(LEFT_EYE_UPPER + RIGHT_EYE_UPPER), 1].min())
     # The lids stay where they are.
     return weight * (1.0 - eased((y - (lids - 0.10)) / 0.10))
+
+
+def _smile_rise(face: FaceLandmarks, frame: HeadFrame, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """How far a full smile lifts what lies above the mouth's own motion."""
+    mesh = frame.local(face.points[:MESH_POINTS, :2] - 0.5)
+    rise = np.zeros(x.shape)
+    for indices, most, reach in ((_CHEEKS, _CHEEK_RISE, _CHEEK_REACH), (_LOWER_LIDS, _LID_RISE, _LID_REACH)):
+        for index in indices:
+            px, py = mesh[index]
+            rise = np.maximum(rise, most * np.exp(-(((x - px) / reach) ** 2) - ((y - py) / reach) ** 2))
+    # A face that smiles already has its cheeks up.
+    return rise * (1.0 - 0.7 * smiling(face))
+
+
+def smiling(face: FaceLandmarks) -> float:
+    """How much the portrait smiles, 0 to 1."""
+    return float(np.clip((face.blendshapes["mouthSmileLeft"] + face.blendshapes["mouthSmileRight"]) / 1.2, 0.0, 1.0))
 
 
 def _border_fade(lattice: Lattice, unit: float) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from services.lipsync.engines.warp.head import smiling
 from services.lipsync.engines.warp.lattice import Lattice, Rect, eased
 from services.lipsync.engines.warp.lips import Lips
 from services.lipsync.landmarks import CHIN, FACE_OVAL, MESH_POINTS, FaceLandmarks
@@ -21,7 +22,11 @@ _TYPICAL_HALF_WIDTH = 0.37
 _UPPER_SHARE_CLOSED, _UPPER_SHARE_OPEN = 0.28, 0.40
 """Of an opening, what the upper lip does; an open smile has its upper lip raised already and lets it down first."""
 _CORNER_DROP = 0.05
-_CONTROLS = ("open", "jaw", "width", "round", "upper", "lower", "press", "tuck", "corners", "rest")
+_SMILE_OUT, _SMILE_UP, _SMILE_CENTER = 0.050, 0.056, 0.010
+"""How far a full smile draws a corner outwards and up, and the lips' middle down against it, in interpupillary distances."""
+_SMILE_OWN, _SMILE_ADDED = 0.8, 0.35
+"""In a portrait that smiles: what comes back of its own smile, and of the drawn one, what is added to it."""
+_CONTROLS = ("open", "jaw", "width", "round", "upper", "lower", "press", "tuck", "corners", "smile", "rest")
 _SCALED = ("open", "jaw", "upper", "lower", "width")
 _INVERSION_ROUNDS, _INVERSION_STEP = 7, np.float32(0.8)
 """Fixed-point rounds; the step keeps them from swinging where the skin is pressed together."""
@@ -49,7 +54,12 @@ class MouthMotion:
     def amounts(self, controls: dict[str, float]) -> np.ndarray:
         """The bases' amounts for a frame's controls, rest included. (controls,) float32."""
         given = [controls.get(name, 0.0) * (self.scale if name in _SCALED else 1.0) for name in _CONTROLS]
-        return np.array(given, np.float32) + self.rest
+        amounts = np.array(given, np.float32) + self.rest
+        smile = np.float32(np.clip(controls.get("smile", 0.0), 0.0, 1.0))
+        # A smile that was taken back for rest comes again first.
+        for name in ("corners", "width"):
+            amounts[_CONTROLS.index(name)] -= _SMILE_OWN * smile * self.rest[_CONTROLS.index(name)]
+        return amounts
 
     def edges(self, amounts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The inner lip edges, (SAMPLES, 2) s and t each, where they stand for these amounts; the lower one is never above the upper one."""
@@ -123,13 +133,15 @@ class _Shape:
     """Reach of the motion to either side of the mouth's middle."""
     top: float
     bottom: float
+    smile: float
+    """Of a drawn smile, the share that this face has room for."""
 
     @classmethod
     def of(cls, face: FaceLandmarks, lips: Lips) -> _Shape:
         local = lips.local(face.points[:MESH_POINTS, :2].astype(np.float64) - 0.5)
         nose, chin = float(local[_NOSE_BASE, 1]), float(local[CHIN, 1])
         side = float(np.abs(local[list(FACE_OVAL), 0]).max()) + 0.15
-        return cls(lips, nose, chin, side, nose - 0.22, chin + 0.65)
+        return cls(lips, nose, chin, side, nose - 0.22, chin + 0.65, 1.0 - (1.0 - _SMILE_ADDED) * smiling(face))
 
     def window(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
         """1 around the mouth, 0 at the lattice's borders."""
@@ -171,6 +183,7 @@ class _Shape:
             "jaw": (zero, jaw_drop * (1.0 if is_upper else 1.0 - arch * np.clip(1.0 - beyond, 0.0, 1.0))),
             "width": (aside * follow, -0.25 * corner),
             "corners": (zero, corner),
+            "smile": (_SMILE_OUT * self.smile * aside * follow, self.smile * (_SMILE_CENTER * profile * near_lips - _SMILE_UP * corner)),
             "round": (zero, side * (0.022 if is_upper else 0.026) * rim * profile),
             "upper": (zero, -profile * lift if is_upper else zero),
             "lower": (zero, zero if is_upper else profile * lift),

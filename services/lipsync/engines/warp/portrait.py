@@ -15,6 +15,7 @@ from services.lipsync.engines.warp.interior import Interior, find_interior
 from services.lipsync.engines.warp.lattice import Lattice, Rect
 from services.lipsync.engines.warp.lips import evened_upper_lip, find_lips, lit_corners
 from services.lipsync.engines.warp.mouth import MouthMotion, mouth_motion
+from services.lipsync.engines.warp.shading import Shading, find_shading
 from services.lipsync.framing import FramedPortrait
 
 _CELLS_PER_UNIT = 24
@@ -42,6 +43,7 @@ class WarpPortrait:
     lattice: Lattice
     head: dict[str, np.ndarray]
     mouth: MouthMotion
+    shading: Shading
     interior: Interior
     eyes: tuple[Eye, ...]
 
@@ -68,7 +70,8 @@ def analyse(framed: FramedPortrait, video: VideoFormat) -> WarpPortrait:
         video=video, unit=unit, still=still, luma=np.clip(_enlarged(luma[region.rows, region.columns]), 16, 235),
         chroma=(np.ascontiguousarray(chroma[small.rows, small.columns, 0]), np.ascontiguousarray(chroma[small.rows, small.columns, 1])),
         mouth_rect=mouth.lattice.rect, mouth_planes=tuple(cv2.split(_enlarged(mouth_picture[mouth.lattice.rect.rows, mouth.lattice.rect.columns]))),
-        lattice=lattice, head=motion_bases(face, frame, lattice), mouth=mouth, interior=find_interior(ycc, framed.image, face, lips, framed.scale),
+        lattice=lattice, head=motion_bases(face, frame, lattice), mouth=mouth,
+        shading=find_shading(ycc[..., 0], face, lips, mouth.lattice), interior=find_interior(ycc, framed.image, face, lips, framed.scale),
         eyes=find_eyes(ycc, face, unit, region),
     )  # fmt: skip
 

@@ -26,14 +26,16 @@ def render(portrait: WarpPortrait, mouth: dict[str, float], head: dict[str, floa
     lattice, lips = portrait.lattice, portrait.mouth
     shift = np.zeros((lattice.rows, lattice.columns, 2), np.float32)
     for name, basis in portrait.head.items():
-        if head[name]:
+        if head.get(name):
             shift -= np.float32(head[name]) * basis
     at_rest = lattice.nodes + shift
-    amounts = lips.amounts(mouth)
+    smile = head.get("smile", 0.0)
+    amounts = lips.amounts(mouth | {"smile": smile})
     upper_shift, lower_shift = lips.backward(amounts)
     upper_at, lower_at, both_at = _compose(portrait, at_rest, upper_shift, lower_shift)
     _resample(portrait, both_at, frame)
     _draw_mouth(portrait, at_rest, upper_at, lower_at, amounts, mouth, frame)
+    _shade(portrait, both_at, portrait.shading.gain(mouth, smile), frame)
     for eye in portrait.eyes:
         corners = np.array([[eye.rect.x0, eye.rect.y0], [eye.rect.x1, eye.rect.y1]], np.float32)
         rect = Rect.around(corners - lattice.sample(shift, corners[None])[0], 2, lattice.rect)
@@ -44,11 +46,8 @@ def render(portrait: WarpPortrait, mouth: dict[str, float], head: dict[str, floa
 
 def _compose(portrait: WarpPortrait, at_rest: np.ndarray, upper_shift: np.ndarray, lower_shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where every node's pixel comes from in the portrait: head first, then the mouth's upper layer, lower layer, and their blend."""
-    lattice, mouth = portrait.lattice, portrait.mouth
-    rect, step = mouth.lattice.rect, lattice.step
-    # The mouth's nodes and a ring that the head's shift may bring into reach.
-    top, left = max(0, (rect.y0 - lattice.rect.y0) // step - 2), max(0, (rect.x0 - lattice.rect.x0) // step - 2)
-    window = np.s_[top : top + mouth.lattice.rows + 4, left : left + mouth.lattice.columns + 4]
+    mouth = portrait.mouth
+    _, window = _near_mouth(portrait)
     near = np.ascontiguousarray(at_rest[window])
     shifts = mouth.lattice.sample(np.concatenate([upper_shift, lower_shift], -1), near)
     weight = mouth.lattice.sample(mouth.lower_weight, near).reshape(*near.shape[:2], 1)
@@ -70,6 +69,26 @@ def _resample(portrait: WarpPortrait, at: np.ndarray, frame: np.ndarray) -> None
     small = rect.halved()
     for plane, source in ((blue, portrait.chroma[0]), (red, portrait.chroma[1])):
         plane[small.rows, small.columns] = sampled(source, half)
+
+
+def _shade(portrait: WarpPortrait, at: np.ndarray, gain: np.ndarray, frame: np.ndarray) -> None:
+    """Lay the mouth's light over the skin that moves with it; `gain` is (rows, columns, 1) on the mouth's lattice."""
+    lattice, mouth = portrait.lattice, portrait.mouth.lattice
+    rect, window = _near_mouth(portrait)
+    near = mouth.sample(gain, np.ascontiguousarray(at[window]))
+    field = np.ones((lattice.rows, lattice.columns, 1), np.float32)
+    field[window] = near
+    luma = i420_planes(frame)[0][rect.rows, rect.columns]
+    luma[:] = np.clip((luma - np.float32(16.0)) * lattice.to_pixels(field, rect) + np.float32(16.5), 16, 235).astype(np.uint8)
+
+
+def _near_mouth(portrait: WarpPortrait) -> tuple[Rect, tuple[slice, slice]]:
+    """The mouth's nodes in the portrait's lattice and a ring that the head's shift may bring into reach, and its pixels."""
+    lattice, mouth = portrait.lattice, portrait.mouth.lattice
+    rect, step = mouth.rect, lattice.step
+    top, left = max(0, (rect.y0 - lattice.rect.y0) // step - 2), max(0, (rect.x0 - lattice.rect.x0) // step - 2)
+    window = np.s_[top : top + mouth.rows + 4, left : left + mouth.columns + 4]
+    return Rect.around(np.array([[rect.x0, rect.y0], [rect.x1, rect.y1]]), 2 * step, lattice.rect), window
 
 
 def _draw_mouth(
