@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.jobs import ENDED
-from locutor.gateway.v1 import job_pb2
-
-STAGES = {"translate": 1.0, "speak": 30.0, "animate": 60.0, "mux": 9.0}
-"""A locale's stages in their order, with their usual share of the work in percent: measured on two cores with embedded services."""
+from gateway.stages import job_locales, stage_plan
+from locutor.gateway.v1 import dub_pb2, job_pb2
 
 _NOTICE_INTERVAL_S = 0.1
 """Least time between two messages to a watcher."""
+_KNOWN_FROM = 0.03
+"""Share of the work after which its speed says something of the rest."""
 
 
 def now() -> Timestamp:
@@ -87,23 +87,42 @@ class JobTracker:
 
     def __init__(self, job: job_pb2.Job) -> None:
         self.job = job
+        self.utterances: dict[str, list[dub_pb2.Utterance]] = {}
+        """What is known by now of what a dub job says, by locale."""
         self._version = 0
         self._wake = asyncio.Event()
         self._stages: dict[tuple[str, str], StageTracker] = {}
+        self._plan = stage_plan(job)
+        self._began = time.monotonic()
 
-    def reset(self, locales: Sequence[str]) -> None:
+    def reset(self) -> None:
         """Begin a run, or begin it anew: stages and results of all locales as queued. Progress already told is not taken back."""
         self._stages.clear()
+        self._began = time.monotonic()
         del self.job.stages[:]
         del self.job.results[:]
-        for locale in locales:
+        for name in self._plan.shared:
+            self._add_stage("", name)
+        for locale in job_locales(self.job):
             self.job.results.add(locale=locale, state=job_pb2.STATE_QUEUED)
-            for name in STAGES:
-                self._stages[locale, name] = StageTracker(self, self.job.stages.add(name=name, locale=locale, state=job_pb2.STATE_QUEUED))
+            for name in self._plan.per_locale:
+                self._add_stage(locale, name)
         self.changed()
 
+    def began(self) -> None:
+        """The job is at work from now on: the time before was spent waiting."""
+        self._began = time.monotonic()
+
+    def _add_stage(self, locale: str, name: str) -> None:
+        self._stages[locale, name] = StageTracker(self, self.job.stages.add(name=name, locale=locale, state=job_pb2.STATE_QUEUED))
+
     def stage(self, locale: str, name: str) -> StageTracker:
+        """A stage of a locale; of all locales together where `locale` is empty."""
         return self._stages[locale, name]
+
+    def stages_of(self, locale: str) -> dict[str, StageTracker]:
+        """By name."""
+        return {name: stage for (own, name), stage in self._stages.items() if own == locale}
 
     def result(self, locale: str) -> job_pb2.LocaleResult:
         """To be changed in place; call `changed` then."""
@@ -111,8 +130,8 @@ class JobTracker:
 
     def end_locale(self, locale: str, state: job_pb2.State.ValueType) -> None:
         """A locale's end, and with it that of its stages that have not ended."""
-        for name in STAGES:
-            self.stage(locale, name).end(state)
+        for stage in self.stages_of(locale).values():
+            stage.end(state)
         self.result(locale).state = state
         self.changed()
 
@@ -120,13 +139,34 @@ class JobTracker:
         if self.job.state == job_pb2.STATE_SUCCEEDED:
             self.job.progress = 1.0
         elif self.job.stages:
-            weight = sum(STAGES[stage.name] for stage in self.job.stages)
-            share = sum(stage.progress * STAGES[stage.name] for stage in self.job.stages) / weight
+            share = self._done() / self._work()
             # A job is done when it says so, not when its last stage is.
             self.job.progress = max(self.job.progress, min(share, 0.999))
+        self._tell_remaining()
         self._version += 1
         self._wake.set()
         self._wake = asyncio.Event()
+
+    def _weight(self, stage: job_pb2.Stage) -> float:
+        return self._plan.per_locale[stage.name] if stage.locale else self._plan.shared[stage.name]
+
+    def _work(self) -> float:
+        return sum(self._weight(stage) for stage in self.job.stages)
+
+    def _done(self) -> float:
+        return sum(stage.progress * self._weight(stage) for stage in self.job.stages)
+
+    def _tell_remaining(self) -> None:
+        """What is left takes as long as what was done did, but for what was found in the store."""
+        job = self.job
+        if job.state in ENDED or not job.stages:
+            job.ClearField("remaining_duration")
+            return
+        made = sum(stage.progress * self._weight(stage) * (1 - stage.cached_steps / stage.total_steps if stage.total_steps else 1) for stage in job.stages)
+        work = self._work()
+        if job.state == job_pb2.STATE_RUNNING and made >= _KNOWN_FROM * work:
+            left = (work - self._done()) / made * (time.monotonic() - self._began)
+            job.remaining_duration.FromSeconds(round(left))
 
     def snapshot(self) -> job_pb2.Job:
         copy = job_pb2.Job()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from gateway.owners import Owner
 from gateway.progress import JobTracker, now
 from gateway.settings import GatewaySettings
 from gateway.workflow import StepLocks, Workflow
-from locutor.gateway.v1 import job_pb2
+from locutor.gateway.v1 import dub_pb2, job_pb2
 
 log = logging.getLogger("locutor.gateway")
 
@@ -36,12 +36,13 @@ class Pipeline(Protocol):
 class JobRunner:
     """Every job of this gateway that has not ended."""
 
-    def __init__(self, settings: GatewaySettings, table: JobTable, store: ArtifactStore, owner: Owner, pipeline: Pipeline) -> None:
+    def __init__(self, settings: GatewaySettings, table: JobTable, store: ArtifactStore, owner: Owner, pipelines: Mapping[str, Pipeline]) -> None:
+        """`pipelines`: by the name of the job's spec, "present" or "dub"."""
         self._settings = settings
         self._owner = owner
         self._table = table
         self._store = store
-        self._pipeline = pipeline
+        self._pipelines = pipelines
         self._gate = asyncio.Semaphore(settings.jobs_at_once)
         self._locks = StepLocks()
         self._trackers: dict[str, JobTracker] = {}
@@ -73,7 +74,7 @@ class JobRunner:
             return
         job.state = job_pb2.STATE_QUEUED
         tracker = self._trackers[job.id] = JobTracker(job)
-        tracker.reset([target.locale for target in job.present.targets])
+        tracker.reset()
         self._tasks[job.id] = asyncio.create_task(self._run(tracker), name=f"job-{job.id}")
         self._tasks[job.id].add_done_callback(lambda _: self._forget(job.id))
 
@@ -86,6 +87,11 @@ class JobRunner:
         """A job that has not ended, as it is and at each change."""
         tracker = self._trackers.get(job_id)
         return tracker.watch() if tracker is not None else None
+
+    def utterances(self, job_id: str, locale: str) -> list[dub_pb2.Utterance] | None:
+        """What a dub job that has not ended says in a locale, as far as that is known."""
+        tracker = self._trackers.get(job_id)
+        return tracker.utterances.get(locale, []) if tracker is not None else None
 
     def cancel(self, job_id: str) -> None:
         """Ask a job to stop; no effect on one that has ended or was asked before."""
@@ -107,6 +113,7 @@ class JobRunner:
                 job.state = job_pb2.STATE_RUNNING
                 if not job.HasField("start_time"):
                     job.start_time.CopyFrom(now())
+                tracker.began()
                 tracker.changed()
                 await self._save(job)
                 await self._work(tracker)
@@ -141,7 +148,8 @@ class JobRunner:
         folder = self._owner.folder / tracker.job.id
         folder.mkdir()
         try:
-            await self._pipeline.run(Workflow(self._store, self._locks, folder), tracker)
+            pipeline = self._pipelines[tracker.job.WhichOneof("spec") or ""]
+            await pipeline.run(Workflow(self._store, self._locks, folder), tracker)
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 

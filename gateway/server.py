@@ -31,8 +31,8 @@ class Gateway:
         self._table = JobTable(settings.database)
         store = ArtifactStore(settings.store_url)
         signing_key = SigningKey.from_environment({**os.environ, "LOCUTOR_DATA": str(settings.data)})
-        pipeline = PresentPipeline(settings, self._services, self._table, signing_key)
-        self._runner = JobRunner(settings, self._table, store, self._owner, pipeline)
+        pipelines = {"present": PresentPipeline(settings, self._services, self._table, signing_key)}
+        self._runner = JobRunner(settings, self._table, store, self._owner, pipelines)
         self._retention = Retention(settings, self._table, store)
         self.servicers: Sequence[Service] = (
             JobServicer(settings, self._table, store, self._services, self._runner, self._owner),

@@ -40,7 +40,7 @@ class GatewaySettings:
     """Pieces of one job that are being animated."""
     retention: timedelta = timedelta(days=30)
     """How long an ended job and its outputs are kept."""
-    max_upload_bytes: int = 64 * 1024 * 1024
+    max_upload_bytes: int = 4 * 1024**3
     """Largest file that is taken."""
 
     web: str = "tcp://127.0.0.1:8080"
@@ -60,7 +60,7 @@ class GatewaySettings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
         """Read LOCUTOR_DATA, LOCUTOR_STORE, the services' LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE and LOCUTOR_LIPSYNC, LOCUTOR_WEB,
         LOCUTOR_SERVICES_TLS_CA, LOCUTOR_SERVICES_TLS_CERTIFICATE and LOCUTOR_SERVICES_TLS_KEY, LOCUTOR_TOKENS, LOCUTOR_JOBS (how many at
-        once) and LOCUTOR_RETENTION_DAYS.
+        once), LOCUTOR_UPLOAD_MB (MiB of the largest file that is taken) and LOCUTOR_RETENTION_DAYS.
 
         Raises `InvalidInput` that names the variable.
         """
@@ -83,6 +83,8 @@ class GatewaySettings:
             found["tokens"] = Path(environment["LOCUTOR_TOKENS"]).expanduser()
         if environment.get("LOCUTOR_JOBS"):
             found["jobs_at_once"] = int(_number(environment, "LOCUTOR_JOBS", 1, 64))
+        if environment.get("LOCUTOR_UPLOAD_MB"):
+            found["max_upload_bytes"] = int(_number(environment, "LOCUTOR_UPLOAD_MB", 1, 1_000_000)) * 1024 * 1024
         if environment.get("LOCUTOR_RETENTION_DAYS"):
             found["retention"] = timedelta(days=_number(environment, "LOCUTOR_RETENTION_DAYS", 0.001, 36_500))
         return cls(**found)

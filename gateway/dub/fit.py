@@ -93,10 +93,7 @@ def _fit(line: Line, free_from: float, until_s: float) -> Fitted:
     start_s = max(line.start_s, free_from)
     slot_s, room_s = max(0.0, line.end_s - start_s), max(0.0, until_s - start_s)
     available_s = max(0.0, until_s - line.start_s)
-    if line.is_fixed:
-        length_s = min(max(slot_s, length_at(line, MAX_RATE)), length_at(line, MIN_RATE))
-    else:
-        length_s = _length(line, min(slot_s, room_s), room_s)
+    length_s = min(max(slot_s, length_at(line, MAX_RATE)), length_at(line, MIN_RATE)) if line.is_fixed else _length(line, min(slot_s, room_s), room_s)
     if length_s > room_s and not line.is_fixed:
         # Too long even so: into the silence before, and only then over the time of the next.
         earliest = max(free_from, line.start_s - MAX_EARLY_S, 0.0)

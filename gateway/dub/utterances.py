@@ -58,12 +58,11 @@ class SourceUtterance:
 def cut(words: Sequence[SpokenWord], joiner: str = " ") -> list[SourceUtterance]:
     """The utterances that `words`, in order of time, make up. `joiner`: what stands between two words of the language."""
     spans = [span for begin, end in _runs(words) for span in _cut_run(words, begin, end, joiner)]
-    return [
-        SourceUtterance(
-            f"u{number:04}", words[begin].start_s, max(word.end_s for word in words[begin:end]), words[begin].speaker, _text(words, begin, end, joiner)
-        )
-        for number, (begin, end) in enumerate(spans, 1)
-    ]
+    return [_utterance(f"u{number:04}", words[begin:end], joiner) for number, (begin, end) in enumerate(spans, 1)]
+
+
+def _utterance(name: str, words: Sequence[SpokenWord], joiner: str) -> SourceUtterance:
+    return SourceUtterance(name, words[0].start_s, max(word.end_s for word in words), words[0].speaker, _text(words, 0, len(words), joiner))
 
 
 def _runs(words: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:
@@ -129,7 +128,7 @@ def _text(words: Sequence[SpokenWord], start: int, stop: int, joiner: str) -> st
 
 def words_of_cue(text: str, start_s: float, end_s: float, speaker: int, *, spaces: bool) -> list[SpokenWord]:
     """A subtitle's words, its time shared out among them by their length. Without `spaces` every character is a word of its own."""
-    parts = text.split() if spaces else [character for character in "".join(text.split())]
+    parts = text.split() if spaces else list("".join(text.split()))
     whole = sum(map(len, parts))
     words: list[SpokenWord] = []
     said = 0

@@ -16,7 +16,7 @@ from gateway.present.plan import LocalePlan, PresentPlan
 from gateway.present.programme import Programme
 from gateway.present.speak import SpokenSentence, Voicing, speak
 from gateway.present.translate import translate
-from gateway.progress import STAGES, JobTracker
+from gateway.progress import JobTracker
 from gateway.services import Services
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
@@ -66,7 +66,7 @@ class LocaleRun:
         self._job = job
         self._own = own
         self._spec = job.tracker.job.present
-        self._stages = {name: job.tracker.stage(own.locale, name) for name in STAGES}
+        self._stages = job.tracker.stages_of(own.locale)
         self._warnings: list[str] = list(own.script.warnings)
         self._frames: dict[int, int] = {}
         self._spoken = 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from tempfile import NamedTemporaryFile
 import grpc.aio
 
 from gateway.artifacts import ArtifactStore, digest_of
-from gateway.content import image_type
+from gateway.content import content_type
 from gateway.jobs import JobTable
 from gateway.settings import GatewaySettings
 from locutor.errors import InvalidInput, OutOfRange
@@ -64,11 +63,11 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
             if config is None:
                 raise InvalidInput.of("config", "is missing; send it before the data", "BAD_ORDER")
             file.flush()
-            content_type = await asyncio.to_thread(image_type, Path(file.name), "data")
-            if config.content_type not in _UNTOLD and not config.content_type.startswith("image/"):
-                raise InvalidInput.of("config.content_type", f"says {config.content_type[:80]}, but the content is {content_type}", "TYPE_DIFFERS")
+            found = await content_type(Path(file.name), config.content_type, "data")
+            if config.content_type not in _UNTOLD and _kind(config.content_type) != _kind(found):
+                raise InvalidInput.of("config.content_type", f"says {config.content_type[:80]}, but the content is {found}", "TYPE_DIFFERS")
             blob = await self._store.put_file(Path(file.name), hasher.hexdigest())
-        media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=content_type, file_name=config.file_name)
+        media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=found, file_name=config.file_name)
         await self._table.add_media(media, tenant.get())
         return media_pb2.UploadMediaResponse(media=media)
 
@@ -80,6 +79,12 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         yield media_pb2.DownloadMediaResponse(media=media)
         async for data in self._store.stream(digest, request.offset_bytes):
             yield media_pb2.DownloadMediaResponse(data=data)
+
+
+def _kind(content_type: str) -> str:
+    """Image, sound or video; of subtitles there are many names."""
+    kind = content_type.partition("/")[0]
+    return "subtitles" if kind in {"text", "application"} else "recording" if kind in {"audio", "video"} else kind
 
 
 def _checked(config: media_pb2.UploadMediaConfig) -> media_pb2.UploadMediaConfig:

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import asdict, dataclass
 
-from gateway.progress import STAGES
+from gateway.stages import stage_plan
 from gateway.web.form import name_of_locale
 from locutor.client import ENDED
 from locutor.gateway.v1 import job_pb2
@@ -100,7 +100,8 @@ def file_name_of(job: job_pb2.Job, locale: str, kind: job_pb2.OutputKind.ValueTy
 def _locale_view(job: job_pb2.Job, result: job_pb2.LocaleResult) -> LocaleView:
     stages = [stage for stage in job.stages if stage.locale == result.locale]
     running = [stage for stage in stages if stage.state == job_pb2.STATE_RUNNING]
-    share = sum(stage.progress * STAGES.get(stage.name, 0) for stage in stages) / sum(STAGES.values())
+    weights = stage_plan(job).per_locale
+    share = sum(stage.progress * weights.get(stage.name, 0) for stage in stages) / sum(weights.values())
     done = result.state == job_pb2.STATE_SUCCEEDED
     return LocaleView(
         locale=result.locale,

@@ -185,7 +185,7 @@ async def test_uploads_that_are_no_images(client: Client, data: bytes, declared:
 
 async def test_uploads_are_bounded_and_in_order(client: Client) -> None:
     with pytest.raises(InvalidInput) as caught:
-        await client.upload(bytes(65 * 1024 * 1024))
+        await client.upload(image("PNG") + bytes(65 * 1024 * 1024))
     assert caught.value.violations[0].reason == "TOO_LARGE"
 
     async def sent(*requests: media_pb2.UploadMediaRequest) -> LocutorError:
