@@ -218,7 +218,7 @@ async def test_a_sender_that_falls_silent_loses_his_place(sent: list[asr_pb2.Rec
 
 
 async def test_files_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.asr.servicer.MOST_FILE_BYTES", 100_000)
+    monkeypatch.setattr("services.asr.servicer.uploads.MOST_FILE_BYTES", 100_000)
     arrived = asyncio.Event()
 
     async def unfinished() -> AsyncIterator[asr_pb2.RecognizeRequest]:
@@ -245,5 +245,6 @@ async def _text(stub: asr_pb2_grpc.AsrServiceStub, speech: Recording) -> str:
 
 async def test_models(stub: asr_pb2_grpc.AsrServiceStub) -> None:
     models = (await stub.ListModels(asr_pb2.ListModelsRequest())).models
-    assert len(models) == 1
-    assert models[0].installed and models[0].is_default and models[0].license == "MIT"
+    assert [model.engine for model in models] == ["faster-whisper", "resemblyzer"]
+    assert all(model.installed and model.is_default for model in models)
+    assert [model.license for model in models] == ["MIT", "Apache-2.0"]

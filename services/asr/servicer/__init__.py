@@ -1,0 +1,5 @@
+"""What the asr process serves: messages to dataclasses and back."""
+
+from services.asr.servicer.speech import AsrServicer
+
+__all__ = ["AsrServicer"]
