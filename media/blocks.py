@@ -48,3 +48,17 @@ def exact_blocks(blocks: Iterable[np.ndarray], length: int, size: int = BLOCK) -
     reader = BlockReader(blocks)
     for begin in range(0, length, size):
         yield reader.take(min(size, length - begin))
+
+
+def larger_blocks(blocks: Iterable[np.ndarray], size: int = BLOCK) -> Iterator[np.ndarray]:
+    """`blocks` put together to at least `size` samples each, but for the last: a decoder's are so short that each costs more than its samples."""
+    pending: list[np.ndarray] = []
+    held = 0
+    for block in blocks:
+        pending.append(block)
+        held += len(block)
+        if held >= size:
+            yield np.concatenate(pending)
+            pending, held = [], 0
+    if pending:
+        yield np.concatenate(pending)

@@ -57,6 +57,8 @@ def downmix(audio: np.ndarray, channels: tuple[str, ...], stereo: bool = True) -
     are taken in the usual order of their number; one of no known place counts as centre.
     """
     matrix = _matrix(channels)
+    if stereo and np.array_equal(matrix, np.eye(2)):
+        return audio
     return audio @ (matrix if stereo else matrix.mean(axis=1))
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
+from math import inf
 from pathlib import Path
 
 import av
 import numpy as np
 
 from locutor.errors import InvalidInput
-from media.blocks import exact_blocks
+from media.blocks import exact_blocks, larger_blocks
 from media.clock import PROGRAMME_RATE, nearest
 from media.downmix import downmix
 from media.probe import SHORTFALL_S, announced_end_s, open_media
@@ -31,11 +32,11 @@ _PACKED_SCALES = {"u8": 2.0**-7, "s16": 2.0**-15, "s32": 2.0**-31, "s64": 2.0**-
 class SoundCondition:
     """What was found while a track was read; complete once its last block was taken."""
 
-    heard_s: Fraction = Fraction(0)
+    heard_s: float = 0.0
     """Where the last sound that could be read ends, from the first picture."""
-    filled_s: Fraction = Fraction(0)
+    filled_s: float = 0.0
     """Silence put where the file has none: gaps between its time stamps, and a late beginning."""
-    dropped_s: Fraction = Fraction(0)
+    dropped_s: float = 0.0
     """Sound left out because it lay before the first picture or on top of other sound."""
     broken_packets: int = 0
     """Packets that could not be decoded."""
@@ -82,11 +83,11 @@ class Soundtrack:
             if first is None:
                 found.fault = found.fault or "nothing in the sound track can be decoded"
                 return
-            yield from resample_blocks(self._placed(first, frames, found), first.sample_rate, self.sample_rate)
+            yield from resample_blocks(larger_blocks(self._placed(first, frames, found), first.sample_rate), first.sample_rate, self.sample_rate)
             if not found.fault:
                 found.fault = self._shortfall(stream, found.heard_s)
 
-    def _shortfall(self, stream: av.AudioStream, heard_s: Fraction) -> str:
+    def _shortfall(self, stream: av.AudioStream, heard_s: float) -> str:
         """What is missing of the sound that was asked for; empty: nothing. Many containers end where they were cut off, without an error."""
         announced = announced_end_s(stream) - self.origin_s
         wanted = announced if self.length is None else min(announced, Fraction(self.length, self.sample_rate))
@@ -99,6 +100,8 @@ class Soundtrack:
         rate, position = first.sample_rate, 0
         filled = dropped = 0
         jitter = nearest(_JITTER_S * rate)
+        tick, origin = Fraction(0), self.origin_s * rate
+        enough = inf if self.length is None else self.length * rate / self.sample_rate + rate
         frame: av.AudioFrame | None = first
         began = False
         while frame is not None:
@@ -108,7 +111,8 @@ class Soundtrack:
             audio = downmix(_samples(frame), tuple(channel.name for channel in frame.layout.channels), self.stereo)
             start = position
             if frame.pts is not None and frame.time_base is not None:
-                start = nearest((frame.pts * frame.time_base - self.origin_s) * rate)
+                tick = tick or frame.time_base * rate
+                start = nearest(frame.pts * tick - origin)
             offset = start - position
             if offset > (jitter if began else 0):
                 # In parts of a second: a time stamp may be wrong by hours.
@@ -123,8 +127,8 @@ class Soundtrack:
                 began = True
                 yield audio
                 position += len(audio)
-            found.heard_s, found.filled_s, found.dropped_s = Fraction(position, rate), Fraction(filled, rate), Fraction(dropped, rate)
-            if self.length is not None and Fraction(position, rate) >= Fraction(self.length, self.sample_rate) + 1:
+            found.heard_s, found.filled_s, found.dropped_s = position / rate, filled / rate, dropped / rate
+            if position >= enough:
                 return
             frame = next(rest, None)
 

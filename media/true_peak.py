@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 from scipy.signal import firwin, upfirdn
 
@@ -53,7 +55,8 @@ def _loud_runs(joined: np.ndarray, floor: float) -> list[tuple[int, int]]:
     if length <= 0:
         return []
     starts = np.arange(0, length, _SEGMENT)
-    levels = np.abs(joined).max(axis=1)
+    # Channel by channel: the greatest along a short last axis takes numpy ten times as long.
+    levels = reduce(np.maximum, np.abs(joined).T)
     bounds = np.stack([starts, np.minimum(starts + _SEGMENT + TAPS_PER_PHASE, len(joined))], axis=1)
     # An end may be the length itself, which reduceat refuses: one more zero makes it an index.
     flat = bounds.ravel()
