@@ -143,7 +143,7 @@ class FaceLandmarker:
     def __init__(self, model: Path, *, max_faces: int = 1, video: bool = False) -> None:
         """`model` is face_landmarker_v2.task. `video` follows faces from frame to frame, which is smoother and lags a little behind quick
         motion; without it every image stands for itself."""
-        with _without_native_noise():
+        with without_native_noise():
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
 
@@ -204,7 +204,7 @@ _stderr_lock = threading.Lock()
 
 
 @contextmanager
-def _without_native_noise() -> Iterator[None]:
+def without_native_noise() -> Iterator[None]:
     """Keep what MediaPipe's native code logs as it starts from the user's terminal: none of its documented switches does.
 
     Standard error goes through a file meanwhile; lines that are not known noise are then written where they belong.

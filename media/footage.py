@@ -1,0 +1,148 @@
+"""The frames of a stretch of moving footage: upright, with square pixels, at a constant rate, and otherwise as the file has them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from locutor.errors import InvalidInput
+
+_DECODER = Path(__file__).with_name("footage_decoder.py")
+_PIPE_BYTES = 1 << 20
+"""The most that a process may ask for without privileges, by default (Linux)."""
+_F_SETPIPE_SZ = 1031
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Which frames of a file are meant, and as what."""
+
+    width: int
+    height: int
+    """Pixels of the upright picture with square pixels; even, with the picture's proportions (to 2 %)."""
+    frame_rate: Fraction
+    start_s: Fraction
+    """When the first frame begins, on the file's own clock of presentation times."""
+    frame_count: int
+
+
+@dataclass(frozen=True)
+class Colors:
+    """How the numbers of a picture mean colours: code points of ISO/IEC 23091-2 (ITU-T H.273). 2 is "not said"."""
+
+    matrix: int = 1
+    """1: BT.709, 6: BT.601."""
+    range: int = 1
+    """As FFmpeg has it: 1 limited, 2 full, 0 not said."""
+    primaries: int = 1
+    transfer: int = 1
+
+
+class FootageReader:
+    """Reads the frames of a stretch, decoded by a process of its own while they are taken. A context manager; made once, read once."""
+
+    def __init__(self, path: Path, stretch: Stretch, field: str = "video") -> None:
+        """Decodes the first picture. Raises `InvalidInput`, named `field`, for what holds no pictures that could be given."""
+        if path.stat().st_size == 0:
+            raise InvalidInput.of(field, "the file is empty (0 bytes); send its bytes after the config", "EMPTY")
+        self._field, self._stretch = field, stretch
+        numbers = (stretch.width, stretch.height, stretch.frame_rate, stretch.start_s, stretch.frame_count)
+        command = [sys.executable, "-I", str(_DECODER), str(path), *(str(number) for number in numbers)]
+        self._decoder = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.held_from: int | None = None
+        """Once all frames are read: the first for which the file had ended, so that its last picture is held."""
+        self.damage = ""
+        """Once all frames are read: what the decoder said of the first damaged part; a picture before it is held where none could be decoded."""
+        try:
+            assert self._decoder.stdout is not None
+            _widen(self._decoder.stdout.fileno())
+            head = self._decoder.stdout.readline()
+            if not head.endswith(b"\n"):
+                self._end()
+            self.colors = Colors(**json.loads(head))
+            """Of the first picture."""
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """(height * 3 // 2, width) uint8 each, I420. Pixels of an 8-bit 4:2:0 file of this size are the file's own.
+
+        Raises `InvalidInput` where the decoder breaks off.
+        """
+        assert self._decoder.stdout is not None
+        for _ in range(self._stretch.frame_count):
+            frame = np.empty((self._stretch.height * 3 // 2, self._stretch.width), np.uint8)
+            if not _filled(self._decoder.stdout, frame):
+                self._end()
+            yield frame
+        self._end()
+
+    def close(self) -> None:
+        """End the decoder. May be called twice, and in the middle."""
+        self._decoder.kill()
+        for stream in (self._decoder.stdout, self._decoder.stderr):
+            if stream is not None:
+                stream.close()
+        self._decoder.wait()
+
+    def __enter__(self) -> FootageReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _end(self) -> None:
+        """Hear how the decoder ended. Raises where it was not a good end."""
+        assert self._decoder.stderr is not None
+        lines = self._decoder.stderr.read().decode(errors="replace").strip().splitlines()
+        try:
+            end: dict[str, Any] = json.loads(lines[-1])
+        except (IndexError, ValueError):
+            end = {"error": "undecodable", "found": "the decoder broke off"}
+        if "error" in end:
+            raise self._refusal(end)
+        self.held_from, self.damage = end["held_from"], end["damage"]
+
+    def _refusal(self, end: dict[str, Any]) -> InvalidInput:
+        found = end.get("found") or "nothing could be decoded"
+        match end["error"]:
+            case "no_video_track":
+                return InvalidInput.of(self._field, f"the file ({found}) has no video track; send one that has", "NO_VIDEO_TRACK")
+            case "too_many_pixels":
+                return InvalidInput.of(self._field, f"has {end['width']} x {end['height']} pixels; send at most 8192 x 4608", "TOO_LARGE")
+            case "other_proportions":
+                asked = f"{self._stretch.width} x {self._stretch.height}"
+                text = f"is {end['width']} x {end['height']} upright with square pixels, and {asked} is asked for; ask for its own proportions"
+                return InvalidInput.of(self._field, text, "OTHER_PROPORTIONS")
+        return InvalidInput.of(self._field, f"is not a video file that can be decoded ({found}); check the file", "NOT_MEDIA")
+
+
+def _filled(stream: Any, frame: np.ndarray) -> bool:
+    """Read a whole frame; false where the stream ends before."""
+    view = frame.data.cast("B")
+    while view:
+        count = stream.readinto(view)
+        if not count:
+            return False
+        view = view[count:]
+    return True
+
+
+def _widen(descriptor: int) -> None:
+    """A pipe of the usual 64 KiB would make two processes take turns twenty times a frame."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _PIPE_BYTES)

@@ -1,0 +1,124 @@
+"""Follows the faces of one shot from frame to frame, and finds those that come."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from services.lipsync.tracking.detection import ALL_PARTS, PARTS, PRESENT, find_new_faces, same_face
+from services.lipsync.tracking.networks import FaceNetworks, view_of
+from services.lipsync.tracking.picture import Picture, View
+
+_SEARCH_S = 0.4
+"""How often faces that came are searched for; they are then followed back to where they came in."""
+_SMALL_SEARCH_EVERY = 6
+"""Of the searches, how many for one that looks for small faces too."""
+_LOST_S = 0.5
+"""A face that is not seen for longer is gone; should it come back, it is another track of the same person."""
+_SHORTEST_S = 0.2
+"""What is seen for a shorter time is taken for no face."""
+_SEEN = 0.0
+"""Least logit with which a face that is followed counts as seen at all."""
+
+
+@dataclass(eq=False)
+class RawTrack:
+    """A face as the network saw it in each frame of a shot."""
+
+    first_frame: int
+    points: list[np.ndarray] = field(default_factory=list)
+    """(478, 3) float32 each; where it was not seen, its last place."""
+    presence: list[float] = field(default_factory=list)
+    """Logits of the landmark network; minus infinity where it was not looked for."""
+
+
+class _Followed:
+    """A face that is followed in one direction of time."""
+
+    def __init__(self, points: np.ndarray) -> None:
+        self.points = points
+        self._step = np.zeros(2, np.float32)
+        self.lost = 0
+        """Frames since it was last seen."""
+
+    def look(self, picture: Picture, networks: FaceNetworks) -> tuple[np.ndarray, float]:
+        expected = view_of(self.points)
+        view = View(expected.x + float(self._step[0]), expected.y + float(self._step[1]), expected.size, expected.angle)
+        points, presence = networks.locate(picture, view)
+        if presence >= _SEEN:
+            moved = points[:, :2].mean(axis=0) - self.points[:, :2].mean(axis=0)
+            self._step = moved if self.lost == 0 else np.zeros(2, np.float32)
+            self.points, self.lost = points, 0
+        else:
+            self._step[:] = 0
+            self.lost += 1
+        return self.points, presence
+
+
+class ShotFollower:
+    """Give it a shot's frames in order with `add`; `finish` gives the tracks."""
+
+    def __init__(self, networks: FaceNetworks, frame_rate: Fraction, first_frame: int) -> None:
+        self._networks = networks
+        self._search_every = max(1, round(_SEARCH_S * frame_rate))
+        self._patience = max(1, round(_LOST_S * frame_rate))
+        self._shortest = max(2, round(_SHORTEST_S * frame_rate))
+        self._first = self._next = first_frame
+        self._past: deque[Picture] = deque(maxlen=self._search_every)
+        """Frames since the last search."""
+        self._active: list[tuple[RawTrack, _Followed]] = []
+        self._done: list[RawTrack] = []
+
+    def add(self, picture: Picture) -> None:
+        for track, face in self._active:
+            points, presence = face.look(picture, self._networks)
+            track.points.append(points)
+            track.presence.append(presence)
+        self._drop()
+        since = self._next - self._first
+        if since % self._search_every == 0:
+            parts = ALL_PARTS if since // self._search_every % _SMALL_SEARCH_EVERY == 0 else PARTS
+            self._search(picture, parts)
+            self._past.clear()
+        self._past.append(picture)
+        self._next += 1
+
+    def finish(self) -> list[RawTrack]:
+        """In order of their first frames."""
+        for track, face in self._active:
+            self._end(track, face)
+        return sorted(self._done, key=lambda track: track.first_frame)
+
+    def _search(self, picture: Picture, parts: int) -> None:
+        for found in find_new_faces(picture, self._networks, [face.points for _, face in self._active], parts):
+            track = RawTrack(self._next, [found.points], [found.presence])
+            self._follow_back(track, _Followed(found.points))
+            self._active.append((track, _Followed(found.points)))
+
+    def _follow_back(self, track: RawTrack, face: _Followed) -> None:
+        """To the last search, or to where it came in."""
+        for picture in reversed(self._past):
+            points, presence = face.look(picture, self._networks)
+            if presence < PRESENT:
+                return
+            track.first_frame -= 1
+            track.points.insert(0, points)
+            track.presence.insert(0, presence)
+
+    def _drop(self) -> None:
+        """End the tracks of faces that are gone, and of two that have come to lie on the same face the later one."""
+        kept: list[tuple[RawTrack, _Followed]] = []
+        for track, face in self._active:
+            if face.lost > self._patience or any(same_face(face.points, other.points) for _, other in kept):
+                self._end(track, face)
+            else:
+                kept.append((track, face))
+        self._active = kept
+
+    def _end(self, track: RawTrack, face: _Followed) -> None:
+        length = len(track.points) - face.lost
+        if length >= self._shortest:
+            self._done.append(RawTrack(track.first_frame, track.points[:length], track.presence[:length]))

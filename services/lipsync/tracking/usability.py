@@ -1,0 +1,57 @@
+"""Whether a face can be moved in each frame, and why not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from services.lipsync.footage import Usability
+from services.lipsync.landmarks import FaceLandmarks
+from services.lipsync.tracking.detection import PRESENT
+
+SMALLEST_INTEROCULAR = 20.0
+"""Pixels between the pupils: of a face below it the mouth is less than some 18 pixels wide, and nobody reads its lips."""
+MOST_YAW, MOST_UP, MOST_DOWN = 40.0, 30.0, 35.0
+"""Degrees: beyond them a corner of the mouth is hidden, or the lips are seen edge on."""
+_BACK = 0.9
+"""A face that was too small or turned away is usable again once it is within this part of the limit: it does not come and go."""
+_SHORTEST_S = 0.12
+"""A face that is usable for a shorter time between two unusable spans is not."""
+
+
+def usability(points: np.ndarray, presence: np.ndarray, frame_rate: Fraction) -> np.ndarray:
+    """(frames,) uint8 of `Usability` for smoothed `points` (frames, 478, 3) and the landmark network's logits."""
+    small = np.empty(len(points))
+    turned = np.empty(len(points))
+    for index, frame in enumerate(points):
+        face = FaceLandmarks(frame, {}, np.eye(4, dtype=np.float32))
+        # The pupils of a face that is turned are near each other, but it is no smaller: its height counts as well.
+        small[index] = SMALLEST_INTEROCULAR / max(face.interocular, 0.42 * face.face_height, 1e-6)
+        turned[index] = max(abs(face.yaw) / MOST_YAW, face.pitch / MOST_UP, -face.pitch / MOST_DOWN)
+    result = np.full(len(points), Usability.USABLE, np.uint8)
+    result[presence < PRESENT] = Usability.HIDDEN
+    result[_over(turned)] = Usability.TURNED_AWAY
+    result[_over(small)] = Usability.TOO_SMALL
+    return _steady(result, max(1, round(_SHORTEST_S * frame_rate)))
+
+
+def _over(values: np.ndarray) -> np.ndarray:
+    """(frames,) bool: over 1, and from there until under `_BACK`."""
+    over = np.empty(len(values), bool)
+    state = False
+    for index, value in enumerate(values):
+        state = bool(value > (_BACK if state else 1.0))
+        over[index] = state
+    return over
+
+
+def _steady(found: np.ndarray, shortest: int) -> np.ndarray:
+    """Short usable spans between two unusable ones are as the one before them."""
+    result = found.copy()
+    edges = [0, *(np.flatnonzero(np.diff(found)) + 1), len(found)]
+    for begin, end in pairwise(edges):
+        if found[begin] == Usability.USABLE and begin > 0 and end < len(found) and end - begin < shortest:
+            result[begin:end] = result[begin - 1]
+    return result
