@@ -5,17 +5,17 @@ It knows nothing of the engine that made the video: MediaPipe looks at every fra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
-from locutor.errors import InvalidInput
 from services.lipsync.engine import PhonemeSpan
-from services.lipsync.landmarks import FaceLandmarker, FaceLandmarks
+from services.lipsync.landmarks import FaceLandmarker
+from services.lipsync.quality_stillness import jitter
+from services.lipsync.quality_track import MouthTrack, track_mouth
 
 CLOSED_GAPS = (0.012, 0.015)
 """Inner-lip gap over the face's width at which MediaPipe sees lips as closed. A real speaker's closures have .011."""
@@ -39,18 +39,6 @@ _OPEN_VOWELS = frozenset("aɑæɐɒ")
 _OPENING = {**dict.fromkeys("aɑæɐɒ", 1.0), **dict.fromkeys("ɔʌɛɜ", 0.75), **dict.fromkeys("eoəɤøœ", 0.55), **dict.fromkeys("iɪuʊyɨɯ", 0.35)}
 """How far each vowel opens the mouth, relative to the open ones; consonants have _CONSONANT."""
 _CONSONANT = 0.25
-
-
-@dataclass(frozen=True, eq=False)
-class MouthTrack:
-    """What a face does in a video, an entry a frame; NaN where no face was found."""
-
-    times_s: np.ndarray
-    """(frames,) float64: the middle of the time that the frame is shown."""
-    gap: np.ndarray
-    """(frames,) float64: distance of the inner lips (13 to 14) over the face's width (234 to 454)."""
-    blink: np.ndarray
-    """(frames,) float64: the eyes' mean blink blendshape, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +71,14 @@ class LipsyncQuality:
     """Of the gap with what the sounds lead to expect, at that offset."""
     blinks: int
     blinks_per_minute: float
+    jitter: float | None
+    """Trembling of points that move with the skull, over the face's width: root mean square (`quality_stillness`)."""
+    leakage: float | None = None
+    """Share of the picture outside the face that is not as in the original, where one was given (`quality_leakage`)."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        return {name: round(value, 5) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
 def measure(video: Path, phonemes: Sequence[PhonemeSpan], landmarker: FaceLandmarker) -> LipsyncQuality:
@@ -96,20 +88,6 @@ def measure(video: Path, phonemes: Sequence[PhonemeSpan], landmarker: FaceLandma
     "video") for what is no video.
     """
     return assess(track_mouth(video, landmarker), phonemes)
-
-
-def track_mouth(video: Path, landmarker: FaceLandmarker) -> MouthTrack:
-    """The largest face's mouth and eyes in every frame. Raises `InvalidInput` (field "video")."""
-    times, gaps, blinks = [], [], []
-    for time_s, rgb in _frames(video):
-        faces = landmarker.detect(rgb)
-        face = max(faces, key=lambda found: found.face_height) if faces else None
-        times.append(time_s)
-        gaps.append(face.lip_gap / face.face_width if face else np.nan)
-        blinks.append(_blink(face) if face else np.nan)
-    if not times:
-        raise InvalidInput.of("video", "has no frames; give a video of a speaking face", "NO_VIDEO")
-    return MouthTrack(np.array(times), np.array(gaps), np.array(blinks))
 
 
 def assess(track: MouthTrack, phonemes: Sequence[PhonemeSpan]) -> LipsyncQuality:
@@ -142,6 +120,7 @@ def assess(track: MouthTrack, phonemes: Sequence[PhonemeSpan]) -> LipsyncQuality
         offset_correlation=correlation,
         blinks=blinks,
         blinks_per_minute=blinks / minutes,
+        jitter=jitter(track),
     )
 
 
@@ -170,23 +149,6 @@ def count_blinks(blink: np.ndarray) -> int:
         elif closed and value < low:
             closed = False
     return count
-
-
-def _frames(video: Path) -> Iterator[tuple[float, np.ndarray]]:
-    try:
-        with av.open(str(video)) as container:
-            if not container.streams.video:
-                raise InvalidInput.of("video", "has no picture; give a video of a speaking face", "NO_VIDEO")
-            stream = container.streams.video[0]
-            half = 0.5 / float(stream.average_rate) if stream.average_rate else 0.0
-            for frame in container.decode(stream):
-                yield (frame.time or 0.0) + half, frame.to_ndarray(format="rgb24")
-    except av.error.FFmpegError as error:
-        raise InvalidInput.of("video", f"cannot be read ({error.strerror}); give a video file", "UNREADABLE") from error
-
-
-def _blink(face: FaceLandmarks) -> float:
-    return (face.blendshapes["eyeBlinkLeft"] + face.blendshapes["eyeBlinkRight"]) / 2
 
 
 def _is(span: PhonemeSpan, kind: frozenset[str]) -> bool:

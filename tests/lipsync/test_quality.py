@@ -14,7 +14,8 @@ from media.fragments import FragmentEncoder
 from services.lipsync.engine import Background, PhonemeSpan, Piece, Speech, VideoFormat
 from services.lipsync.engines.warp import WarpEngine
 from services.lipsync.landmarks import FaceLandmarker
-from services.lipsync.quality import LipsyncQuality, MouthTrack, assess, count_blinks, measure, silences, track_mouth
+from services.lipsync.quality import LipsyncQuality, assess, count_blinks, measure, silences
+from services.lipsync.quality_track import MouthTrack, track_mouth
 from services.weights import ModelStore
 from tests.lipsync.conftest import TESTDATA
 
