@@ -15,7 +15,7 @@ from services.lipsync.engines.warp.interior import Interior, find_interior
 from services.lipsync.engines.warp.lattice import Lattice, Rect
 from services.lipsync.engines.warp.lips import evened_upper_lip, find_lips, lit_corners
 from services.lipsync.engines.warp.mouth import MouthMotion, mouth_motion
-from services.lipsync.engines.warp.shading import Shading, find_shading
+from services.lipsync.engines.warp.shading import Shading, find_shading, level_folds
 from services.lipsync.framing import FramedPortrait
 
 _CELLS_PER_UNIT = 24
@@ -55,13 +55,15 @@ def analyse(framed: FramedPortrait, video: VideoFormat) -> WarpPortrait:
     # With depth: the pupils of a turned face are further apart than they look.
     unit = float(np.linalg.norm(points[473] - points[468]))
     ycc = rgb_to_ycc(framed.image)
-    luma, chroma = to_planes(ycc)
-    still = to_i420(luma, chroma)
+    still = to_i420(*to_planes(ycc))
     frame = head_frame(face, unit)
     region = moving_region(face, frame, _even(framed.portrait_rect))
     step = max(2, round(unit / _CELLS_PER_UNIT / 2) * 2)
     lattice = Lattice(region, step)
     lips = find_lips(ycc, face, unit)
+    interior = find_interior(ycc, framed.image, face, lips, framed.scale)
+    ycc, leveled = level_folds(ycc, face, lips)
+    luma, chroma = to_planes(ycc)
     mouth_picture = lit_corners(evened_upper_lip(ycc, lips, framed.scale), lips)
     mouth = mouth_motion(face, lips, step, region)
     still.flags.writeable = False
@@ -71,7 +73,7 @@ def analyse(framed: FramedPortrait, video: VideoFormat) -> WarpPortrait:
         chroma=(np.ascontiguousarray(chroma[small.rows, small.columns, 0]), np.ascontiguousarray(chroma[small.rows, small.columns, 1])),
         mouth_rect=mouth.lattice.rect, mouth_planes=tuple(cv2.split(_enlarged(mouth_picture[mouth.lattice.rect.rows, mouth.lattice.rect.columns]))),
         lattice=lattice, head=motion_bases(face, frame, lattice), mouth=mouth,
-        shading=find_shading(ycc[..., 0], face, lips, mouth.lattice), interior=find_interior(ycc, framed.image, face, lips, framed.scale),
+        shading=find_shading(face, lips, mouth.lattice, leveled), interior=interior,
         eyes=find_eyes(ycc, face, unit, region),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from services.lipsync.engines.warp.head import smiling
-from services.lipsync.engines.warp.lattice import Lattice, eased, sampled
+from services.lipsync.engines.warp.lattice import Lattice, Rect, eased, sampled
 from services.lipsync.engines.warp.lips import Lips
 from services.lipsync.landmarks import CHIN, FaceLandmarks
 
@@ -33,7 +33,9 @@ _HOLLOW, _DIMPLE = 0.055, 0.06
 """Darkness of the cheeks beside an open mouth, and of the chin under lips that press or push forward."""
 _WIDE, _WIDE_OPEN = 0.045, 0.22
 """Controls of a widely spread and of a widely open mouth."""
-_MAPS = ("fold", "fill", "hollow", "dimple")
+_COLOR_REACH = 0.07
+"""Skin within about this distance gives a filled fold its colour."""
+_MAPS = ("fold", "own", "hollow", "dimple")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +44,6 @@ class Shading:
 
     maps: np.ndarray
     """(rows, columns, maps) float32: change of the gain for one unit of each of `_MAPS`."""
-    fill: float
-    """Of the map "fill", what the portrait's rest takes."""
 
     def gain(self, mouth: dict[str, float], smile: float) -> np.ndarray:
         """What the light is multiplied with at every node of the mouth's lattice, (rows, columns, 1) float32."""
@@ -51,34 +51,73 @@ class Shading:
         drawn = float(np.clip(smile + 0.35 * max(0.0, spread) + 0.2 * opened, 0.0, 1.0))
         amounts = {
             "fold": _SMILE_DEPTH * smile + _SPREAD_DEPTH * max(0.0, spread) + _OPEN_DEPTH * opened - _ROUND_FILL * max(0.0, -spread) * 0.6,
-            "fill": self.fill * (1.0 - drawn),
+            "own": drawn,
             "hollow": _HOLLOW * opened,
             "dimple": _DIMPLE * max(0.6 * mouth["round"], mouth["press"]),
         }
         return np.float32(1.0) + self.maps @ np.array([amounts[name] for name in _MAPS], np.float32)[:, None]
 
 
-def find_shading(luma: np.ndarray, face: FaceLandmarks, lips: Lips, lattice: Lattice) -> Shading:
-    """For the face in the picture of which `luma`, (height, width) float32, is Y - 16."""
+def find_shading(face: FaceLandmarks, lips: Lips, lattice: Lattice, leveled: np.ndarray) -> Shading:
+    """For a face in a picture whose folds were leveled by the gain `leveled`, (height, width); see `level_folds`."""
     points = face.points[:, :2].astype(np.float64) - 0.5
     local = lips.local(lattice.nodes).astype(np.float64)
     s, t = local[..., 0], local[..., 1]
-    # 1 where nothing is near the lips themselves: these have their own light.
-    lower, upper = np.interp(s, lips.s, lips.lower_outer), np.interp(s, lips.s, lips.upper_outer)
-    off_lips = eased(np.maximum.reduce([np.abs(s - lips.middle) - lips.half_width - 0.02, upper - 0.02 - t, t - lower - 0.02]) / 0.05)
-    fold, near = np.zeros(s.shape), np.zeros(s.shape)
-    for line in (_LEFT_FOLD, _RIGHT_FOLD):
-        beyond, begun, lasting = _from_line(lips.local(points[list(line)]).astype(np.float64), s, t)
-        fold += begun * lasting * (_RIDGE * np.exp(-np.square((beyond - 1.6 * _FOLD_WIDTH) / (1.3 * _FOLD_WIDTH))) - np.exp(-np.square(beyond / _FOLD_WIDTH)))
-        # A fold that is there begins higher, beside the nose's wing.
-        near = np.maximum(near, np.sqrt(begun) * lasting * (1.0 - eased(np.abs(beyond) / _FOLD_REACH - 0.3)))
+    fold = np.zeros(s.shape)
+    for line in _folds(lips, points):
+        beyond, begun, lasting = _from_line(line, s, t)
+        ridge = _RIDGE * np.exp(-np.square((beyond - 1.6 * _FOLD_WIDTH) / (1.3 * _FOLD_WIDTH)))
+        fold += begun * lasting * (ridge - np.exp(-np.square(beyond / _FOLD_WIDTH)))
     u = np.abs(s - lips.middle) / lips.half_width
     hollow = -np.exp(-np.square((u - 1.45) / 0.32) - np.square((t - 0.10) / 0.17))
     chin = float(lips.local(points[CHIN])[1])
+    lower = np.interp(s, lips.s, lips.lower_outer)
     groove = lower + 0.30 * (chin - lower)
     dimple = -np.exp(-np.square((t - groove) / 0.07) - np.square(u / 0.55)) + 0.5 * np.exp(-np.square((t - groove - 0.13) / 0.08) - np.square(u / 0.5))
-    maps = np.stack([fold, near * _valleys(luma, lattice, lips.unit), hollow, dimple], -1) * (off_lips * _inside(lattice))[..., None]
-    return Shading(maps.astype(np.float32), _FILLED * smiling(face) if lips.is_open else 0.0)
+    own = sampled(np.float32(1.0) / leveled, lattice.nodes) - 1.0
+    maps = np.stack([fold, own, hollow, dimple], -1) * (_off_lips(lips, s, t) * _inside(lattice))[..., None]
+    return Shading(maps.astype(np.float32))
+
+
+def level_folds(ycc: np.ndarray, face: FaceLandmarks, lips: Lips) -> tuple[np.ndarray, np.ndarray]:
+    """The picture with the folds beside an open smile filled with the light and colour of the skin around, and the gain on luma that did it, (height,
+    width) float32. The mouth comes to rest without them; `Shading` brings them back when it smiles or spreads."""
+    height, width = ycc.shape[:2]
+    gain = np.ones((height, width), np.float32)
+    share = _FILLED * smiling(face)
+    if not lips.is_open or share <= 0.0:
+        return ycc, gain
+    points = face.points[:, :2].astype(np.float64) - 0.5
+    rect = Rect.around(points[[*_LEFT_FOLD, *_RIGHT_FOLD]], 2 * _FOLD_REACH * lips.unit, Rect(0, 0, width // 2 * 2, height // 2 * 2))
+    local = lips.local(rect.pixels()).astype(np.float64)
+    s, t = local[..., 0], local[..., 1]
+    near = np.zeros(s.shape)
+    for line in _folds(lips, points):
+        beyond, begun, lasting = _from_line(line, s, t)
+        # A fold that is there begins beside the nose's wing.
+        near = np.maximum(near, np.sqrt(begun) * lasting * (1.0 - eased(np.abs(beyond) / _FOLD_REACH - 0.3)))
+    near *= share * _off_lips(lips, s, t)
+    part = ycc[rect.rows, rect.columns]
+    filled = 1.0 + near.astype(np.float32) * _valleys(part[..., 0], lips.unit)
+    sound = np.clip(1.0 - 12.0 * (filled - 1.0), 0.02, 1.0)
+    sigma = _COLOR_REACH * lips.unit
+    color = cv2.GaussianBlur(part[..., 1:] * sound[..., None], (0, 0), sigma) / cv2.GaussianBlur(sound, (0, 0), sigma)[..., None]
+    result = ycc.copy()
+    result[rect.rows, rect.columns, 0] *= filled
+    result[rect.rows, rect.columns, 1:] += (1.0 - sound)[..., None] * (color - part[..., 1:])
+    gain[rect.rows, rect.columns] = filled
+    return result, gain
+
+
+def _folds(lips: Lips, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    left, right = (lips.local(points[list(line)]).astype(np.float64) for line in (_LEFT_FOLD, _RIGHT_FOLD))
+    return left, right
+
+
+def _off_lips(lips: Lips, s: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """1 away from the lips, 0 on them: these have their own light."""
+    lower, upper = np.interp(s, lips.s, lips.lower_outer), np.interp(s, lips.s, lips.upper_outer)
+    return eased(np.maximum.reduce([np.abs(s - lips.middle) - lips.half_width - 0.02, upper - 0.02 - t, t - lower - 0.02]) / 0.05)
 
 
 def _from_line(line: np.ndarray, s: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -91,14 +130,12 @@ def _from_line(line: np.ndarray, s: np.ndarray, t: np.ndarray) -> tuple[np.ndarr
     return beyond, eased((t - line[0, 1]) / 0.10), 1.0 - eased((t - line[-1, 1] + 0.06) / 0.16)
 
 
-def _valleys(luma: np.ndarray, lattice: Lattice, unit: float) -> np.ndarray:
-    """The gain that would level dark folds, less 1, at the nodes."""
-    rect = lattice.rect
-    part = cv2.GaussianBlur(luma[rect.rows, rect.columns], (0, 0), max(0.8, 0.012 * unit))
+def _valleys(luma: np.ndarray, unit: float) -> np.ndarray:
+    """The gain that would level dark folds, less 1."""
+    smooth = cv2.GaussianBlur(luma, (0, 0), max(0.8, 0.012 * unit))
     size = max(3, round(_CLOSING * unit)) | 1
-    level = cv2.morphologyEx(part, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    fill = np.clip(cv2.GaussianBlur(level / np.maximum(part, 8.0) - 1.0, (0, 0), max(0.8, 0.010 * unit)), 0.0, _FILL_MOST)
-    return sampled(fill, lattice.nodes - np.array([rect.x0, rect.y0], np.float32))
+    level = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    return np.clip(cv2.GaussianBlur(level / np.maximum(smooth, 8.0) - 1.0, (0, 0), max(0.8, 0.010 * unit)), 0.0, _FILL_MOST)
 
 
 def _inside(lattice: Lattice) -> np.ndarray:
