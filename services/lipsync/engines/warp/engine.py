@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import cv2
@@ -13,11 +13,13 @@ import numpy as np
 from locutor.errors import InvalidInput
 from services.articulation.coarticulation import articulate
 from services.engine import ModelInfo
-from services.lipsync.engine import Background, Piece, PreparedPortrait, Speech, VideoFormat
+from services.lipsync.engine import Background, Performance, Piece, PreparedPortrait, Speech, VideoFormat
 from services.lipsync.engines.warp.behaviour import move
+from services.lipsync.engines.warp.footage.revoice import revoice
 from services.lipsync.engines.warp.portrait import WarpPortrait, analyse
 from services.lipsync.engines.warp.render import render
 from services.lipsync.face_search import MAX_FACES, find_faces
+from services.lipsync.footage import FaceTracks, Role
 from services.lipsync.framing import frame_portrait
 from services.lipsync.landmarks import MODEL_ARTIFACT, MODEL_FILE, FaceLandmarker
 from services.weights import ModelStore
@@ -81,3 +83,7 @@ class WarpEngine:
             finally:
                 for future in pending:
                     future.cancel()
+
+    def revoice(self, frames: Iterable[np.ndarray], tracks: FaceTracks, roles: Sequence[Role], performance: Performance) -> Iterator[np.ndarray]:
+        """See `LipsyncEngine.revoice`."""
+        return revoice(frames, tracks, roles, performance, self._threads)

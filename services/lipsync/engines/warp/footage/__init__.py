@@ -1,0 +1,1 @@
+"""The mouths of people in moving footage, made to speak other words."""

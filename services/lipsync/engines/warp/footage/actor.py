@@ -1,0 +1,68 @@
+"""Everything of a speaking face's track that is computed once for all its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from services.articulation.coarticulation import MouthTrack, articulate
+from services.lipsync.engines.warp.footage.inside import find_inside
+from services.lipsync.engines.warp.footage.light import SkinLight, skin_light
+from services.lipsync.engines.warp.footage.lips import ClosedLips, find_closed_lips
+from services.lipsync.engines.warp.footage.plate import Plate, make_plate
+from services.lipsync.engines.warp.footage.shapes import FaceShapes, find_shapes
+from services.lipsync.engines.warp.footage.views import SeenMouth
+from services.lipsync.engines.warp.interior import Interior
+from services.lipsync.engines.warp.lips import Lips
+from services.lipsync.engines.warp.mouth import MouthMotion, mouth_motion
+from services.lipsync.footage import FaceTrack, MouthKind, Role, Usability
+
+
+@dataclass(frozen=True, eq=False)
+class Actor:
+    """One role's face and what its mouth does. Immutable; threads share it."""
+
+    first_frame: int
+    control: np.ndarray
+    """(track's frames,) float32: 0 where the frame stays as it is, be it by the role or because the face is not usable there."""
+    mouth: MouthTrack
+    """By the track's frames."""
+    shapes: FaceShapes
+    plate: Plate
+    lips: Lips
+    """At rest, in plate pixels."""
+    motion: MouthMotion
+    closed: ClosedLips | None
+    """None where the track never shows its mouth."""
+    light: SkinLight | None
+    """That in which `closed` and `interior` are; None with it."""
+    interior: Interior
+
+    def speaks_in(self, frame: int) -> bool:
+        """Whether a frame of the footage changes for this role."""
+        return 0 <= frame - self.first_frame < len(self.control) and self.control[frame - self.first_frame] > 0
+
+
+def cast(role: Role, frame_rate: Fraction, expression: float) -> Actor | None:
+    """The actor of a role; none where no frame of its track changes."""
+    face = role.face
+    usable = face.usability == Usability.USABLE
+    control = np.where(usable, role.control[face.first_frame : face.end_frame], 0.0).astype(np.float32)
+    if not control.any():
+        return None
+    shapes = find_shapes(face.points, usable, float(frame_rate))
+    plate = make_plate(shapes, float(np.median(shapes.poses.scale[usable])))
+    seen = _seen(face, shapes)
+    closed_mouth = seen.get(MouthKind.CLOSED)
+    lips, closed = find_closed_lips(plate, closed_mouth)
+    motion = mouth_motion(plate.face, lips, plate.lattice.step, plate.lattice.rect)
+    # A frame shows the middle of its time.
+    times = (face.first_frame + np.arange(len(control)) + 0.5) / float(frame_rate) + role.lead_s
+    return Actor(face.first_frame, control, articulate(role.speech, times, expression), shapes, plate, lips, motion, closed,
+                 skin_light(closed_mouth) if closed_mouth else None, find_inside(lips, closed_mouth, seen.get(MouthKind.TEETH)))  # fmt: skip
+
+
+def _seen(face: FaceTrack, shapes: FaceShapes) -> dict[MouthKind, SeenMouth]:
+    return {view.kind: SeenMouth(view, shapes, view.frame - face.first_frame) for view in face.views}

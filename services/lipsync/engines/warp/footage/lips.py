@@ -1,0 +1,67 @@
+"""The lips of a track, taken from the view in which they are closed.
+
+Lips that were apart are thin, shaded and wet where they should now meet; drawn together they would show a dark line and slivers of teeth. The same
+lips from one good frame, lit as each frame is, are the same in every frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from services.lipsync.engines.warp.footage.plate import Plate
+from services.lipsync.engines.warp.footage.views import SeenMouth
+from services.lipsync.engines.warp.lattice import Rect, eased, resampled
+from services.lipsync.engines.warp.lips import Lips, find_lips
+
+_MARGIN = 0.12
+_BORROWED_TO, _BORROWED_FADE = 0.45, 0.60
+"""From the seam (0) to a lip's outer edge (1): so far the lips are the view's, and over this they become the frame's."""
+_CORNER_FADE = 0.07
+_THINNEST = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedLips:
+    """Closed lips at rest, spread out on the plate."""
+
+    rect: Rect
+    """Of the plate."""
+    planes: tuple[np.ndarray, ...]
+    """YCC, float32, and the share that is borrowed, 0 to 1."""
+
+    def sample(self, at: np.ndarray) -> np.ndarray:
+        """(rows, columns, 4) at plate positions: YCC and share; no share beyond the picture."""
+        places = at - np.array([self.rect.x0, self.rect.y0], np.float32)
+        return resampled(self.planes, places)
+
+
+def find_closed_lips(plate: Plate, mouth: SeenMouth | None) -> tuple[Lips, ClosedLips | None]:
+    """Where the lips meet at rest, in plate pixels, and their picture; without a view where the landmarks say, and none."""
+    rect, at = plate.lattice.rect, plate.lattice.rect.pixels()
+    picture = np.zeros((rect.y1, rect.x1, 3), np.float32)
+    flat = find_lips(picture, plate.face, plate.unit)
+    if mouth is None:
+        return flat, None
+    corners = flat.pixels(np.array([flat.s[0], flat.s[-1]]), np.array([flat.upper_outer.min(), flat.lower_outer.max()]))
+    rect = Rect.around(corners, _MARGIN * plate.unit, rect)
+    at = rect.pixels()
+    local = flat.local(at)
+    below = local[..., 1] > np.interp(local[..., 0], flat.s, flat.seam)
+    upper, lower = (plate.lattice.sample(field, at) for field in plate.fields(mouth.shapes.move[mouth.frame]))
+    source = at + np.where(below[..., None], lower, upper)
+    part = mouth.color(plate.to_face(source), plate.lattice.sample(plate.depth, at)[..., 0].astype(np.float64))
+    picture[rect.rows, rect.columns] = part
+    lips = find_lips(picture, plate.face, plate.unit)
+    return lips, ClosedLips(rect, (*cv2.split(part), _share(lips, lips.local(at))))
+
+
+def _share(lips: Lips, local: np.ndarray) -> np.ndarray:
+    s, t = local[..., 0], local[..., 1]
+    inner, above, below = (np.interp(s, lips.s, line) for line in (lips.seam, lips.upper_outer, lips.lower_outer))
+    through = np.where(t < inner, (inner - t) / np.maximum(inner - above, _THINNEST), (t - inner) / np.maximum(below - inner, _THINNEST))
+    beside = np.abs(s - lips.middle) - lips.half_width
+    share = (1.0 - eased((through - _BORROWED_TO) / _BORROWED_FADE)) * (1.0 - eased(beside / _CORNER_FADE))
+    return share.astype(np.float32)
