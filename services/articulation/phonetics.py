@@ -45,6 +45,11 @@ class MouthTarget:
     """The same for width and rounding."""
     contact: Contact = Contact.NONE
 
+    @property
+    def is_vowel(self) -> bool:
+        """True where the sound lives of open lips: vowels, and what opens the mouth as they do."""
+        return self.open >= 0.05 and self.hold >= 0.6 and self.contact is Contact.NONE
+
 
 # symbol: (openness 0 close to 1 open, backness 0 front to 1 back, rounded), after the IPA vowel chart.
 _VOWELS: dict[str, tuple[float, float, bool]] = {
@@ -64,7 +69,7 @@ _REDUCED: dict[str, MouthTarget] = {
 
 _CLOSURE = MouthTarget(open=0.0, jaw=0.02, hold=0.5, shape_hold=0.05, contact=Contact.CLOSURE)
 _TUCK = MouthTarget(open=0.02, jaw=0.02, width=0.005, hold=0.5, shape_hold=0.15, contact=Contact.TUCK)
-_BILABIAL_FRICATIVE = MouthTarget(open=0.022, jaw=0.03, width=-0.02, round=0.25, hold=1.6, shape_hold=0.6)
+_BILABIAL_FRICATIVE = MouthTarget(open=0.022, jaw=0.03, width=-0.02, round=0.25, hold=2.0, shape_hold=0.6)
 _DENTAL = MouthTarget(open=0.085, jaw=0.03, width=0.008, lower=0.01, tongue=1.0, hold=0.95, shape_hold=0.4)
 _ALVEOLAR = MouthTarget(open=0.07, jaw=0.025, width=0.010, upper=0.004, lower=0.014, tongue=0.55, hold=0.65, shape_hold=0.3)
 _SIBILANT = MouthTarget(open=0.052, jaw=0.008, width=0.028, upper=0.008, lower=0.026, hold=1.1, shape_hold=0.8)
@@ -114,7 +119,7 @@ def _vowel(openness: float, backness: float, rounded: bool) -> MouthTarget:
         )
     spread = 0.046 * (1.0 - backness) * (1.0 - 0.55 * openness)
     return MouthTarget(open=opening, jaw=0.030 + 0.100 * openness, width=spread, upper=0.006 * (1.0 - openness) * (1.0 - backness),
-                       lower=0.018 * (1.0 - openness) * (1.0 - backness), shape_hold=0.6 + 0.4 * (1.0 - backness))  # fmt: skip
+                       lower=0.018 * (1.0 - openness) * (1.0 - backness), hold=1.0 + 0.35 * openness, shape_hold=0.6 + 0.4 * (1.0 - backness))  # fmt: skip
 
 
 _TARGETS: dict[str, MouthTarget] = {symbol: _vowel(*place) for symbol, place in _VOWELS.items()} | _REDUCED | _CONSONANTS

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.articulation.phonetics import Contact, mouth_targets
+from services.articulation.phonetics import mouth_targets
 from services.articulation.speech import PhonemeSpan, Speech
 
 
 def stress_times(speech: Speech) -> np.ndarray:
     """Middles of the stressed vowels, in seconds of the audio: where accents of head and brows may fall."""
-    return np.array([(span.start_s + span.end_s) / 2 for span in speech.phonemes if span.stressed and _is_vowel(span.symbol)])
+    return np.array(
+        [(span.start_s + span.end_s) / 2 for span in speech.phonemes if span.stressed and any(target.is_vowel for target in mouth_targets(span.symbol))]
+    )
 
 
 def voice_level(audio: np.ndarray, sample_rate: int, times_s: np.ndarray, smoothing_s: float = 0.06) -> np.ndarray:
@@ -35,10 +37,6 @@ def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
     reach = int(4 * sigma) + 1
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), "valid")
-
-
-def _is_vowel(symbol: str) -> bool:
-    return any(target.open >= 0.05 and target.hold >= 0.6 and target.contact is Contact.NONE for target in mouth_targets(symbol))
 
 
 def silences(phonemes: Sequence[PhonemeSpan]) -> list[tuple[float, float]]:

@@ -73,6 +73,35 @@ def test_vowels_beside_closures_still_open() -> None:
     assert min(between) > 0.08, "an open vowel shows at least 0.04 of the face's width"
 
 
+@pytest.mark.parametrize(("before", "after"), [("f", "m"), ("m", "f"), ("v", "v"), ("p", "ɾ"), ("d", "p"), ("l", "f")])
+@pytest.mark.parametrize(("length_s", "least"), [(0.05, 0.03), (0.08, 0.085)])
+def test_a_short_open_vowel_is_seen_beside_contacts_and_they_beside_it(before: str, after: str, length_s: float, least: float) -> None:
+    """Fast speech gives an unstressed vowel 50 ms: one frame has to show it, one each of its neighbours, whatever the frames' phase."""
+    speech = speech_of("ɑ", before, "a", after, "e", each_s=length_s)
+    vowel = speech.phonemes[3]
+    for phase in np.arange(0.0, FRAME_S, 0.005):
+        times, track = mouth(speech, phase)
+        assert track.open[(times > vowel.start_s - FRAME_S) & (times < vowel.end_s + FRAME_S)].max() > least
+        for span in (speech.phonemes[2], speech.phonemes[4]):
+            near = (times > span.start_s - FRAME_S) & (times < span.end_s + FRAME_S)
+            contact = mouth_targets(span.symbol)[0].contact
+            if contact is Contact.CLOSURE:
+                assert track.open[near].min() <= CLOSED
+            elif contact is Contact.TUCK:
+                assert track.tuck[near].max() > 0.6
+
+
+def test_loud_speech_drops_the_jaw() -> None:
+    """The level is that of the speech's own loud parts: the second vowel is 20 dB softer."""
+    speech = speech_of("t", "ɑ", "t", "t", "ɑ", "t", each_s=0.1)
+    audio = speech.audio.copy()
+    audio[round(0.85 * RATE) :] *= 0.1
+    times, track = mouth(Speech(audio, RATE, speech.phonemes))
+    loud, soft = times < 0.8, times > 0.85
+    assert track.jaw[soft].max() < 0.85 * track.jaw[loud].max()
+    assert track.open[soft].max() < 0.9 * track.open[loud].max()
+
+
 @pytest.mark.parametrize("vowel", ["ɑ", "a", "æ", "ʌ", "aɪ"])
 def test_open_vowels_open(vowel: str) -> None:
     _, track = mouth(speech_of("k", vowel, "t", each_s=0.09))

@@ -24,7 +24,7 @@ from services.lipsync.framing import frame_portrait
 from services.lipsync.landmarks import MODEL_ARTIFACT, MODEL_FILE, FaceLandmarker
 from services.weights import ModelStore
 
-ENGINE_VERSION = "3"
+ENGINE_VERSION = "4"
 _LOOKAHEAD = 2
 """Frames in the making for each thread: enough that a consumer that takes them one by one does not wait, and no more to hold."""
 
