@@ -60,7 +60,10 @@ class AnimateRequest(_message.Message):
     def config(self) -> Global___AnimateConfig: ...
     @_builtins.property
     def timeline(self) -> _timeline_pb2.Timeline:
-        """May come in parts; offsets count from the first sample of this request's audio."""
+        """May come in parts; offsets count from the first sample of this request's audio. Its phonemes always win, and
+        where one is sent that has none, the mouth rests. Where none is sent, the sounds and their times are estimated
+        from the audio: good for lips in any language, less exact than a synthesiser's own times.
+        """
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ async def animation(requests: AsyncIterator[lipsync_pb2.AnimateRequest], admitte
     portrait, background_image = Upload("portrait", MAX_BYTES, admitted), Upload("background_image", MAX_BYTES, admitted)
     audio = Upload("audio", _most_audio(config, video), admitted)
     phonemes: list[PhonemeSpan] = []
+    timed = False
     async for request in requests:
         match request.WhichOneof("payload"):
             case "portrait":
@@ -45,6 +46,7 @@ async def animation(requests: AsyncIterator[lipsync_pb2.AnimateRequest], admitte
             case "audio":
                 audio.add(request.audio)
             case "timeline":
+                timed = True
                 add_phonemes(phonemes, request.timeline.phonemes)
             case _:
                 raise InvalidInput.of("config", f"found {_found(request)} after the first message; send the config once, then bytes", "UNEXPECTED_MESSAGE")
@@ -54,7 +56,11 @@ async def animation(requests: AsyncIterator[lipsync_pb2.AnimateRequest], admitte
         raise InvalidInput.of("background_image", "no bytes arrived, but the background is to be an image; send its file", "EMPTY")
     if background_image.data() and not config.background.image:
         raise InvalidInput.of("background_image", "was sent, but config.background.image is not set; set it, or send none", "UNEXPECTED")
-    speech = Speech(samples_of(audio.data(), config.audio.channels), config.audio.sample_rate_hertz, tuple(phonemes), config.locale)
+    samples, rate = samples_of(audio.data(), config.audio.channels), config.audio.sample_rate_hertz
+    if timed and not phonemes:
+        # A timeline in which nothing is said is not one that was not sent.
+        phonemes.append(PhonemeSpan("", 0.0, len(samples) / rate))
+    speech = Speech(samples, rate, tuple(phonemes), config.locale)
     color = _color(config.background.color_rgb) if config.background.WhichOneof("kind") == "color_rgb" else None
     order = PortraitOrder(portrait.data(), video, Background(color=color), background_image.data())
     piece = _piece(config, speech, video)
