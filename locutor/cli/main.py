@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locutor.cli import doctor, failures, jobs, models, present, up, version, voices
+from locutor.cli import doctor, failures, inspect, jobs, models, present, up, version, voices
 from locutor.errors import LocutorError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("present")(present.present)
 app.command("up", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(up.up)
 app.add_typer(jobs.app, name="jobs")
+app.command("inspect")(inspect.inspect)
 app.command("voices")(voices.voices)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

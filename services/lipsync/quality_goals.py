@@ -32,6 +32,12 @@ class Goal:
         compare: Callable[[float, float], bool] = operator.ge if self.least else operator.le
         return compare(abs(value) if self.magnitude else value, self.bound)
 
+    def written(self, value: float | None) -> str:
+        """A value of the figure as people read it."""
+        if value is None:
+            return "-"
+        return f"{100 * value:.1f} %" if self.unit == "%" else f"{value:.0f} {self.unit}" if self.unit else f"{value:.4f}"
+
 
 GOALS = (
     Goal("tightly_closed_share", f"lips closed on m, b, p (gap at most {CLOSED_GAPS[0]})", True, 0.99, "%"),
