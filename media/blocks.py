@@ -25,7 +25,8 @@ class BlockReader:
     def take(self, count: int) -> np.ndarray:
         """The next `count` samples. After the last, zeros of the last block's shape."""
         self.available(count)
-        joined = np.concatenate(self._pending) if self._pending else np.zeros((0, *self._shape), np.float32)
+        # One block is not copied: it may be a whole programme, of which a little is taken at a time.
+        joined = self._pending[0] if len(self._pending) == 1 else np.concatenate([np.zeros((0, *self._shape), np.float32), *self._pending])
         taken, rest = joined[:count], joined[count:]
         self._pending, self._held = ([rest] if len(rest) else []), len(rest)
         return np.pad(taken, ((0, count - len(taken)), *((0, 0),) * (taken.ndim - 1))) if len(taken) < count else taken

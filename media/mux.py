@@ -7,22 +7,19 @@ a time and the sound is pulled as the picture advances.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import langcodes
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from locutor.errors import InvalidInput
-from media.clock import PROGRAMME_RATE, frame_to_sample, nearest
-
-AAC_FRAME = 1024
-"""Samples of an AAC-LC frame."""
+from media.clock import frame_to_sample, nearest
+from media.sound_stream import SoundStream, iso_639
 
 
 @dataclass(frozen=True)
@@ -87,10 +84,9 @@ def mux_program(
 def _write(
     path: Path, pieces: Iterable[Path | bytes], audio: np.ndarray | Iterable[np.ndarray], rate: Fraction, language: str, title: str, bit_rate: int
 ) -> tuple[int, int]:
-    iso_639 = langcodes.Language.get(language).to_alpha3(variant="T") if language else ""
     first: _Parameters | None = None
     video: VideoStream | None = None
-    sound: _Sound | None = None
+    sound: SoundStream | None = None
     frame_count = 0
     decoded_count = 0
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as output:
@@ -107,10 +103,9 @@ def _write(
                         raise InvalidInput.of(field, f"the video is {first.codec}; give H.264", "UNSUPPORTED_CODEC")
                     video = output.add_stream_from_template(source)
                     video.time_base = 1 / rate
-                    sound = _Sound(output, audio, bit_rate)
-                    if iso_639:
-                        video.metadata["language"] = iso_639
-                        sound.stream.metadata["language"] = iso_639
+                    sound = SoundStream(output, audio, bit_rate, language=language)
+                    if language:
+                        video.metadata["language"] = iso_639(language)
                 elif parameters != first:
                     raise InvalidInput.of(field, _difference(first, parameters), "PIECES_DIFFER")
                 reorder_delay = source.codec_context.has_b_frames
@@ -180,64 +175,3 @@ def _frame_number(time_s: Fraction, rate: Fraction, field: str) -> int:
     if abs(exact - number) > Fraction(1, 4) or number < 0:
         raise InvalidInput.of(field, f"a frame lies at {float(time_s):.4f} s, between those of {rate} frames a second; encode it at that rate", "RATE_DIFFERS")
     return number
-
-
-class _Sound:
-    """The AAC stream of an output; takes as much of the programme's sound as it is asked for."""
-
-    def __init__(self, output: av.container.OutputContainer, audio: np.ndarray | Iterable[np.ndarray], bit_rate: int) -> None:
-        self._output = output
-        self._blocks: Iterator[np.ndarray] = iter([audio] if isinstance(audio, np.ndarray) else audio)
-        self._pending = np.zeros((0, 2), np.float32)
-        self._ended = False
-        self._written = 0
-        self.stream = output.add_stream("aac", rate=PROGRAMME_RATE, layout="stereo")
-        self.stream.bit_rate = bit_rate
-        self.stream.codec_context.time_base = Fraction(1, PROGRAMME_RATE)
-
-    def advance(self, until: int) -> None:
-        """Write whole AAC frames up to sample number `until`; after the programme's last sample, silence."""
-        while self._written + AAC_FRAME <= until:
-            self._encode(self._take(AAC_FRAME))
-
-    def finish(self, length: int, allowed_excess: int) -> None:
-        """Write the rest, so that `length` samples were written in all."""
-        self.advance(length)
-        if length > self._written:
-            self._encode(self._take(length - self._written))
-        excess = self._remaining(allowed_excess)
-        if excess >= allowed_excess:
-            message = f"is longer than the picture's {length / PROGRAMME_RATE:.3f} s; give frames that last as long as the sound"
-            raise InvalidInput.of("audio", message, "TOO_LONG")
-        for packet in self.stream.encode(None):
-            self._output.mux(packet)
-
-    def _remaining(self, limit: int) -> int:
-        while len(self._pending) < limit and not self._ended:
-            self._pull()
-        return len(self._pending)
-
-    def _take(self, count: int) -> np.ndarray:
-        self._remaining(count)
-        taken, self._pending = self._pending[:count], self._pending[count:]
-        return np.pad(taken, ((0, count - len(taken)), (0, 0))) if len(taken) < count else taken
-
-    def _pull(self) -> None:
-        block = next(self._blocks, None)
-        if block is None:
-            self._ended = True
-            return
-        if block.ndim not in (1, 2) or (block.ndim == 2 and block.shape[1] not in (1, 2)):
-            raise InvalidInput.of("audio", f"has the shape {block.shape}; give (n,) or (n, 2)", "BAD_SHAPE")
-        stereo = np.broadcast_to(block[:, None] if block.ndim == 1 else block, (len(block), 2))
-        self._pending = np.concatenate([self._pending, stereo]) if len(self._pending) else stereo
-
-    def _encode(self, samples: np.ndarray) -> None:
-        planar = np.ascontiguousarray(samples.T, dtype=np.float32)
-        frame = av.AudioFrame.from_ndarray(planar, format="fltp", layout="stereo")
-        frame.sample_rate = PROGRAMME_RATE
-        frame.time_base = Fraction(1, PROGRAMME_RATE)
-        frame.pts = self._written
-        self._written += len(samples)
-        for packet in self.stream.encode(frame):
-            self._output.mux(packet)

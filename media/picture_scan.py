@@ -79,12 +79,14 @@ def scan_picture(path: Path, track: int = 0, field: str = "media") -> PictureSca
         time_base, fallback = stream.time_base, stream.average_rate or stream.guessed_rate
         try:
             for packet in container.demux(stream):
-                if packet.pts is None or packet.size == 0 or packet.is_discard:
+                if packet.pts is None or packet.size == 0:
                     continue
-                shown.append(packet.pts)
-                durations.append(packet.duration or 0)
                 if packet.is_keyframe:
                     keys.append(packet.pts)
+                # What comes, or is shown, before the first key frame cannot be decoded: recordings may begin anywhere.
+                if keys and packet.pts >= keys[0] and not packet.is_discard:
+                    shown.append(packet.pts)
+                    durations.append(packet.duration or 0)
         except av.error.FFmpegError as error:
             fault = f"the file breaks off ({error.strerror})"
         announced = announced_end_s(stream)
