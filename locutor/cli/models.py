@@ -19,7 +19,7 @@ app = typer.Typer(help="List, fetch and verify the weights that the services run
 DEFAULTS = {
     "tts": ("kokoro-v1.0-int8", "kokoro-voices-v1.0"),
     "translate": ("bergamot-en-pt", "bergamot-pt-en"),
-    "lipsync": ("mediapipe-face-landmarker",),
+    "lipsync": ("mediapipe-face-landmarker", "mediapipe-selfie-segmentation"),
     "asr": ("whisper-base",),
 }
 """Weights of each service's default engine."""
