@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from locutor.errors import InvalidInput
+from media.colors import Colors
 
 _DECODER = Path(__file__).with_name("footage_decoder.py")
 _PIPE_BYTES = 1 << 20
@@ -34,18 +35,6 @@ class Stretch:
     start_s: Fraction
     """When the first frame begins, on the file's own clock of presentation times."""
     frame_count: int
-
-
-@dataclass(frozen=True)
-class Colors:
-    """How the numbers of a picture mean colours: code points of ISO/IEC 23091-2 (ITU-T H.273). 2 is "not said"."""
-
-    matrix: int = 1
-    """1: BT.709, 6: BT.601."""
-    range: int = 1
-    """As FFmpeg has it: 1 limited, 2 full, 0 not said."""
-    primaries: int = 1
-    transfer: int = 1
 
 
 class FootageReader:

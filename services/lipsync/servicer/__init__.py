@@ -14,9 +14,13 @@ from services.lipsync.engine import ENGINES, LipsyncEngine
 from services.lipsync.image import MAX_BYTES
 from services.lipsync.portraits import Portraits
 from services.lipsync.rendering import Started, render
+from services.lipsync.revoicing import Begun, Summary, revoice_footage, track_footage, tracker_info
 from services.lipsync.servicer.animate import animation
-from services.lipsync.servicer.answers import finding_message, inspection_message
+from services.lipsync.servicer.answers import finding_message, inspection_message, revoiced_message, tracks_message
+from services.lipsync.servicer.footage import tracking_request, video_request
 from services.lipsync.servicer.upload import Upload
+from services.lipsync.tracking.codec import to_bytes
+from services.lipsync.tracking.tracker import Followed
 from services.serving import EnginePool, ServingSettings
 from services.serving.draining import drain
 from services.serving.engine_shelf import EngineShelf
@@ -26,6 +30,9 @@ from services.weights import ModelStore
 
 MOST_UPLOADED_BYTES = 512 << 20
 """Of all pieces at work and waiting, and of all portraits that are looked at: they are held in memory."""
+MOST_FOOTAGE_BYTES = 2 << 30
+"""Of all footage at work and waiting: it lies in the folder for temporary files, which may be memory."""
+_CHUNK_BYTES = 256 << 10
 _PROGRESS_EVERY = 10
 """Frames."""
 
@@ -42,8 +49,9 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
         self._portraits: asyncio.Task[Portraits] | None = None
         # Uploads are held in memory: no more of them than the pools admit.
         self._gate = UploadGate("pieces", calls=settings.workers + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
+        self._footage_gate = UploadGate("pieces of footage", calls=settings.workers + settings.queue, total_bytes=MOST_FOOTAGE_BYTES)
         self._inspection_gate = UploadGate("portraits", calls=1 + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
-        self._idle_s = settings.idle_s
+        self._idle_s, self._threads = settings.idle_s, settings.threads
 
     def register(self, server: grpc.aio.Server) -> None:
         lipsync_pb2_grpc.add_LipsyncServiceServicer_to_server(self, server)
@@ -80,6 +88,44 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
                         yield lipsync_pb2.AnimateResponse(progress=lipsync_pb2.AnimateProgress(frames_done=event.frames))
                     frames = event.frames
             yield lipsync_pb2.AnimateResponse(summary=lipsync_pb2.AnimateSummary(frame_count=frames))
+
+    async def TrackFaces(
+        self, requests: AsyncIterator[lipsync_pb2.TrackFacesRequest], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[lipsync_pb2.TrackFacesResponse]:
+        with self._footage_gate.admit() as admitted:
+            async with tracking_request(unidle(requests, self._idle_s), admitted) as footage:
+                events = self._pool.stream(track_footage, footage.path, footage.stretch, self._store, self._threads)
+                async with aclosing(events):
+                    async for event in events:
+                        if isinstance(event, Followed):
+                            if event.frames % _PROGRESS_EVERY == 0:
+                                yield lipsync_pb2.TrackFacesResponse(progress=lipsync_pb2.TrackFacesProgress(frames_done=event.frames))
+                            continue
+                        data = await asyncio.to_thread(to_bytes, event)
+                        for begin in range(0, len(data), _CHUNK_BYTES):
+                            yield lipsync_pb2.TrackFacesResponse(tracks=data[begin : begin + _CHUNK_BYTES])
+                        yield lipsync_pb2.TrackFacesResponse(summary=tracks_message(event, tracker_info(self._store)))
+
+    async def AnimateVideo(
+        self, requests: AsyncIterator[lipsync_pb2.AnimateVideoRequest], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[lipsync_pb2.AnimateVideoResponse]:
+        with self._footage_gate.admit() as admitted:
+            async with video_request(unidle(requests, self._idle_s), admitted) as request:
+                engine, footage = await self._shelf.get(request.engine), request.footage
+                events = self._pool.stream(revoice_footage, footage.path, footage.stretch, request.tracks, request.dubbing, engine)
+                done = 0
+                async with aclosing(events):
+                    async for event in events:
+                        if isinstance(event, Begun):
+                            yield lipsync_pb2.AnimateVideoResponse(header=lipsync_pb2.AnimateVideoHeader(model=model_message(engine.info)))
+                        elif isinstance(event, Summary):
+                            yield lipsync_pb2.AnimateVideoResponse(summary=revoiced_message(event, footage.stretch.frame_rate))
+                        else:
+                            for part in event.parts:
+                                yield lipsync_pb2.AnimateVideoResponse(fragment=part)
+                            if event.frames % _PROGRESS_EVERY == 0 and event.frames > done:
+                                yield lipsync_pb2.AnimateVideoResponse(progress=lipsync_pb2.AnimateProgress(frames_done=event.frames))
+                            done = event.frames
 
     async def Inspect(self, requests: AsyncIterator[lipsync_pb2.InspectRequest], context: grpc.aio.ServicerContext) -> lipsync_pb2.InspectResponse:
         try:

@@ -1,10 +1,18 @@
-"""What was found about a face, as messages."""
+"""What was found and done, as messages."""
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
+
 from locutor.lipsync.v1 import lipsync_pb2
+from services.engine import ModelInfo
+from services.lipsync.footage import FaceTrack, FaceTracks, Usability
 from services.lipsync.inspection import Finding, Inspection, Severity
 from services.lipsync.landmarks import FaceLandmarks
+from services.lipsync.revoicing import Summary
+from services.serving.messages import duration, model_message
 
 
 def finding_message(finding: Finding) -> lipsync_pb2.Finding:
@@ -34,3 +42,30 @@ def face_message(face: FaceLandmarks) -> lipsync_pb2.Face:
         pitch_degrees=face.pitch,
         roll_degrees=face.roll,
     )
+
+
+def tracks_message(tracks: FaceTracks, model: ModelInfo) -> lipsync_pb2.TrackFacesSummary:
+    return lipsync_pb2.TrackFacesSummary(
+        frame_count=tracks.frame_count, shots=tracks.shots, faces=[_track_message(face) for face in tracks.faces], model=model_message(model)
+    )
+
+
+def _track_message(track: FaceTrack) -> lipsync_pb2.FaceTrack:
+    middle = FaceLandmarks(track.points[len(track.points) // 2], {}, np.eye(4, dtype=np.float32))
+    return lipsync_pb2.FaceTrack(
+        person=track.person,
+        first_frame=track.first_frame,
+        frame_count=len(track.points),
+        face=face_message(middle),
+        usable_frames=int((track.usability == Usability.USABLE).sum()),
+    )
+
+
+def revoiced_message(summary: Summary, frame_rate: Fraction) -> lipsync_pb2.AnimateVideoSummary:
+    unusable = [
+        lipsync_pb2.UnusableSpan(
+            start_offset=duration(float(span.first_frame / frame_rate)), end_offset=duration(float(span.end_frame / frame_rate)), reason=span.reason.name
+        )
+        for span in summary.unusable
+    ]
+    return lipsync_pb2.AnimateVideoSummary(frame_count=summary.frame_count, changed_frames=summary.changed_frames, unusable=unusable, persons=summary.persons)

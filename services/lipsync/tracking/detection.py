@@ -56,8 +56,8 @@ def _within(view: View, points: np.ndarray) -> bool:
 
 def _apart(middle: np.ndarray, points: np.ndarray) -> float:
     """Over the height of the face of `points`."""
-    height = np.linalg.norm(points[CHIN, :2] - points[FOREHEAD_TOP, :2])
-    return float(np.linalg.norm(middle - points[:, :2].mean(axis=0)) / max(height, 1.0))
+    height = float(np.linalg.norm(points[CHIN, :2] - points[FOREHEAD_TOP, :2]))
+    return float(np.linalg.norm(middle - points[:, :2].mean(axis=0))) / max(height, 1.0)
 
 
 def _views(picture: Picture, parts: int) -> Iterator[View]:

@@ -1,0 +1,118 @@
+"""Moving footage: its faces followed, or its people speaking other words, as a stream of events that may be left at any of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from locutor.errors import InvalidInput
+from media.footage import FootageReader, Stretch
+from media.fragments import FOOTAGE_CRF, FragmentEncoder
+from services.engine import ModelInfo
+from services.lipsync.engine import LipsyncEngine, Performance
+from services.lipsync.footage import FaceTracks
+from services.lipsync.landmarks import MODEL_ARTIFACT, MODEL_FILE
+from services.lipsync.tracking.networks import FaceNetworks
+from services.lipsync.tracking.roles import Unusable, cast_lines
+from services.lipsync.tracking.speaking import Line
+from services.lipsync.tracking.tracker import VERSION, Followed, track_faces
+from services.weights import ModelStore
+
+_FIELD = "video"
+
+
+@dataclass(frozen=True)
+class Dubbing:
+    """What is to be heard in a stretch of footage, and seen to be said."""
+
+    audio: np.ndarray
+    """(samples,) float32 mono of all lines together."""
+    sample_rate: int
+    lead_s: float
+    """The audio's first sample is heard this long before the first frame."""
+    lines: Sequence[Line]
+    locale: str
+    performance: Performance
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The footage can be read; its frames come now."""
+
+
+@dataclass(frozen=True)
+class Revoiced:
+    """One more frame is done."""
+
+    frames: int
+    """So far."""
+    parts: tuple[bytes, ...]
+    """Parts of the MP4 that became ready with it: mostly none."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    frame_count: int
+    changed_frames: int
+    unusable: tuple[Unusable, ...]
+    persons: tuple[int, ...]
+    """Of each line, in their order; -1: nobody's mouth was moved."""
+
+
+def tracker_info(store: ModelStore) -> ModelInfo:
+    """What follows faces, as results that are kept are named by it."""
+    artifact = store.artifact(MODEL_ARTIFACT)
+    return ModelInfo(
+        engine="face-tracker",
+        engine_version=VERSION,
+        name=MODEL_ARTIFACT,
+        weights=artifact.weights,
+        license=artifact.license,
+        commercial_use=artifact.commercial_use,
+        installed=store.installed(MODEL_ARTIFACT),
+    )
+
+
+def track_footage(path: Path, stretch: Stretch, store: ModelStore, threads: int) -> Iterator[Followed | FaceTracks]:
+    """Yields `Followed` for each frame, then the tracks. Raises `InvalidInput` (field "video") for what cannot be decoded, and `MissingWeights`."""
+    networks = FaceNetworks(store.ensure(MODEL_ARTIFACT) / MODEL_FILE, threads)
+    with FootageReader(path, stretch, _FIELD) as footage:
+        yield from track_faces(footage, stretch.frame_rate, networks)
+
+
+def revoice_footage(path: Path, stretch: Stretch, tracks: FaceTracks, dubbing: Dubbing, engine: LipsyncEngine) -> Iterator[Begun | Revoiced | Summary]:
+    """Yields `Begun`, `Revoiced` for each frame and once more for the last parts, then the `Summary`. Raises `InvalidInput` before `Begun`."""
+    _check(tracks, stretch)
+    casting = cast_lines(dubbing.lines, tracks, dubbing.audio, dubbing.sample_rate, dubbing.lead_s, dubbing.locale)
+    with FootageReader(path, stretch, _FIELD) as footage:
+        yield Begun()
+        encoder = FragmentEncoder(stretch.width, stretch.height, stretch.frame_rate, footage.colors, FOOTAGE_CRF)
+        with closing(encoder):
+            given: deque[np.ndarray] = deque()
+            frames = changed = 0
+            for frame in engine.revoice(_remembered(footage, given), tracks, casting.roles, dubbing.performance):
+                before = given.popleft()
+                changed += frame is not before and not np.array_equal(frame, before)
+                frames += 1
+                yield Revoiced(frames, tuple(encoder.add(frame)))
+            yield Revoiced(frames, tuple(encoder.finish()))
+    yield Summary(frames, changed, casting.unusable, casting.persons)
+
+
+def _remembered(footage: FootageReader, given: deque[np.ndarray]) -> Iterator[np.ndarray]:
+    """The frames; each is kept until what was made of it is compared with it."""
+    for frame in footage:
+        given.append(frame)
+        yield frame
+
+
+def _check(tracks: FaceTracks, stretch: Stretch) -> None:
+    found, asked = (f"{x.frame_count} frames of {x.width} x {x.height} at {x.frame_rate} a second" for x in (tracks, stretch))
+    if found != asked:
+        text = f"are of {found}, and the footage is {asked}; send what TrackFaces gave for the same config"
+        raise InvalidInput.of("tracks", text, "OTHER_FOOTAGE")
