@@ -75,8 +75,9 @@ _APERTURE = ("open", "jaw", "upper", "lower", "tongue")
 _SHAPE = ("width", "round")
 
 
-def articulate(speech: Speech, times_s: np.ndarray, expression: float) -> MouthTrack:
-    """The mouth at each of `times_s`, (frames,) seconds of the speech's audio. `expression` scales lips and jaw: 1 is natural."""
+def articulate(speech: Speech, times_s: np.ndarray, expression: float, width: float = 1.0) -> MouthTrack:
+    """The mouth at each of `times_s`, (frames,) seconds of the speech's audio. `expression` scales lips and jaw, and `width` beyond that how far sounds
+    spread and narrow the mouth: 1 is natural."""
     lips_s = times_s.astype(np.float64) + VISUAL_LEAD_S
     pulls = _pulls(speech)
     values = _balance(pulls, _rests(speech, pulls), lips_s)
@@ -85,6 +86,7 @@ def articulate(speech: Speech, times_s: np.ndarray, expression: float) -> MouthT
         values[name] = _limited(values[name] * expression * (quiet + growth * loudness), *_LIMITS[name])
     for name in ("upper", "lower", "width", "round"):
         values[name] *= expression
+    values["width"] *= width
     touches = _touches(pulls)
     closure = made(touches, Contact.CLOSURE, times_s)
     tuck = made(touches, Contact.TUCK, times_s) * (1.0 - closure)

@@ -15,6 +15,7 @@ from services.articulation.coarticulation import articulate
 from services.engine import ModelInfo
 from services.lipsync.engine import Background, Performance, Piece, PreparedPortrait, Speech, VideoFormat
 from services.lipsync.engines.warp.behaviour import move
+from services.lipsync.engines.warp.behaviour_manners import MANNERS
 from services.lipsync.engines.warp.footage.revoice import revoice
 from services.lipsync.engines.warp.portrait import WarpPortrait, analyse
 from services.lipsync.engines.warp.render import render
@@ -22,6 +23,7 @@ from services.lipsync.face_search import MAX_FACES, find_faces
 from services.lipsync.footage import FaceTracks, Role
 from services.lipsync.framing import frame_portrait
 from services.lipsync.landmarks import MODEL_ARTIFACT, MODEL_FILE, FaceLandmarker
+from services.lipsync.person import PERSON_ARTIFACT, PERSON_FILE, PersonSegmenter
 from services.weights import ModelStore
 
 ENGINE_VERSION = "4"
@@ -37,6 +39,7 @@ class WarpEngine:
         self.info = self.describe(store)
         self._threads = threads or len(os.sched_getaffinity(0))
         self._landmarker = FaceLandmarker(store.ensure(MODEL_ARTIFACT) / MODEL_FILE, max_faces=MAX_FACES)
+        self._segmenter = PersonSegmenter(store.ensure(PERSON_ARTIFACT) / PERSON_FILE)
         # Whole frames are shared out to threads; OpenCV's own threads would only stand in each other's way.
         cv2.setNumThreads(1)
 
@@ -61,7 +64,7 @@ class WarpEngine:
         faces = find_faces(portrait, self._landmarker)
         if not faces:
             raise InvalidInput.of("portrait", "no face was found in the picture; use one with a face that looks into the camera", "NO_FACE")
-        return analyse(frame_portrait(portrait, faces[0], video, background), video)
+        return analyse(frame_portrait(portrait, faces[0], video, background), video, self._segmenter.cover)
 
     def animate(self, portrait: PreparedPortrait, speech: Speech, piece: Piece) -> Iterator[np.ndarray]:
         """See `LipsyncEngine.animate`. Raises `TypeError` for a portrait that another engine prepared."""
@@ -69,7 +72,8 @@ class WarpEngine:
             raise TypeError(f"the warp engine animates what it has prepared, not {type(portrait).__name__}")
         rate = float(portrait.video.frame_rate)
         # A frame shows the middle of its time.
-        mouth = articulate(speech, (np.arange(piece.frame_count) + 0.5) / rate, piece.performance.expression)
+        performance, manner = piece.performance, MANNERS[piece.performance.style]
+        mouth = articulate(speech, (np.arange(piece.frame_count) + 0.5) / rate, performance.expression * manner.opening, manner.width)
         motion = move(speech, piece, rate)
         pending: deque[Future[np.ndarray]] = deque()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="warp") as pool:
