@@ -6,18 +6,17 @@ at 0. Memory stays constant: the sound is pulled as the picture advances.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 from av.stream import Disposition
-from av.video.stream import VideoStream
 
 from locutor.errors import InvalidInput
 from media.clock import PROGRAMME_RATE, nearest
+from media.picture_packets import timed_packets
 from media.picture_scan import PictureScan, scan_picture
 from media.probe import open_media
 from media.sound_stream import SoundStream, iso_639
@@ -110,58 +109,13 @@ def _write(
             picture.metadata["language"] = iso_639(sounds[0].language)
         for number, sound in enumerate(tracks):
             sound.stream.disposition = Disposition.default if number == 0 else Disposition(0)
-        for packet, decoded_s in picture_packets(container, stream, scan, field):
+        for packet in timed_packets(container, stream, scan, int(scan.times[0]), field):
             packet.stream = picture
             try:
                 output.mux(packet)
             except av.error.FFmpegError as error:
                 raise InvalidInput.of(field, f"the picture's packets do not go into MP4 ({error.strerror}); it must be encoded anew", "CANNOT_COPY") from error
             for sound in tracks:
-                sound.advance(min(scan.samples, nearest(decoded_s * PROGRAMME_RATE)))
+                sound.advance(min(scan.samples, nearest((packet.dts or 0) * scan.time_base * PROGRAMME_RATE)))
         for sound in tracks:
             sound.finish(scan.samples)
-
-
-def picture_packets(container: av.container.InputContainer, stream: VideoStream, scan: PictureScan, field: str) -> Iterator[tuple[av.Packet, Fraction]]:
-    """The packets from the first key frame on, timed so that the first picture is shown at 0, and when each is decoded, in seconds.
-
-    A file that breaks off ends there.
-    """
-    origin, step = int(scan.times[0]), max(1, nearest(1 / (scan.frame_rate * scan.time_base)))
-    waiting: list[av.Packet] = []
-    for packet in _decodable(container, stream):
-        if packet.pts is None:
-            raise InvalidInput.of(field, "some of its pictures have no time; it must be encoded anew", "CANNOT_COPY")
-        packet.pts -= origin
-        packet.duration = packet.duration or step
-        waiting.append(packet)
-        if packet.dts is None:
-            continue
-        # Matroska keeps no decoding times; FFmpeg finds them, but for the first few. Those lie a picture apart before it.
-        packet.dts -= origin
-        for place, early in enumerate(waiting[:-1]):
-            early.dts = packet.dts - step * (len(waiting) - 1 - place)
-        for ready in waiting:
-            yield ready, (ready.dts or 0) * scan.time_base
-        waiting = []
-    if waiting:
-        raise InvalidInput.of(field, "its pictures have no decoding times; it must be encoded anew", "CANNOT_COPY")
-
-
-def _decodable(container: av.container.InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
-    """The packets from the first key frame on, without those shown before it."""
-    first_key: int | None = None
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.FFmpegError:
-            return  # `PictureScan.fault` tells of it.
-        if packet is None:
-            return
-        if packet.size == 0:
-            continue
-        if first_key is None and packet.is_keyframe:
-            first_key = packet.pts
-        if first_key is not None and (packet.pts is None or packet.pts >= first_key):
-            yield packet
