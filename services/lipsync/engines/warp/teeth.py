@@ -18,7 +18,7 @@ _LOWER_WIDTHS = (0.084, 0.090, 0.092, 0.066, 0.048, 0.030)
 _UPPER_RISE, _LOWER_RISE = (0.0, 0.011, 0.003, 0.014, 0.022, 0.030), (0.0, 0.002, -0.004, 0.010, 0.016, 0.020)
 """How much shorter than the central incisors the others are: laterals end a little higher than centrals and canines."""
 _UPPER_LENGTH, _LOWER_LENGTH = 0.15, 0.13
-_UPPER_EDGE = 0.044
+UPPER_EDGE = 0.044
 """The incisors' edge below the seam of closed lips: 2 to 3 mm show between parted lips."""
 _LOWER_EDGE = 0.034
 """Edge of the lower incisors below the seam, teeth closed: just behind the upper ones."""
@@ -72,7 +72,7 @@ def mouth_size(lips: Lips) -> float:
 
 def upper_row(lips: Lips, enamel: np.ndarray, dark: np.ndarray, finish: Finish) -> Texture:
     """Upper teeth of the colour `enamel` before the colour `dark`, (3,) YCC, behind these lips."""
-    return _painted(lips, enamel, dark, finish, _edge_bend(lips) - 0.10, is_upper=True, edge_t=_UPPER_EDGE)
+    return _painted(lips, enamel, dark, finish, _edge_bend(lips) - 0.10, is_upper=True, edge_t=UPPER_EDGE)
 
 
 def lower_row(lips: Lips, enamel: np.ndarray, dark: np.ndarray, finish: Finish, *, behind_own: bool = False) -> Texture:

@@ -21,12 +21,12 @@ _SMOOTHING = 2e-4
 """Of the thin plates through the landmarks: as much as these waver."""
 _BESIDE = 1.12
 """Beyond this, over the lips' half width, upper and lower face are one."""
-_ABOVE, _BELOW, _ASIDE = 0.25, 0.70, 0.20
+_ABOVE, _BELOW, _ASIDE = 0.25, 0.95, 0.20
 """How far the plate goes beyond nose, chin and the face's rim."""
 _TOP_FADE = (-0.12, 0.04)
 """From the nose's base: where motion begins and where it is whole."""
-_NECK_FADE = (0.03, 0.62)
-"""From the chin down: over this the neck takes up what the chin moves."""
+_NECK_FADE = (0.16, 0.88)
+"""From the chin down: over this the neck takes up what the chin moves. A beard ends below the landmarks' chin."""
 _SIDE_FADE = (-0.12, 0.13)
 """From the face's rim outwards."""
 

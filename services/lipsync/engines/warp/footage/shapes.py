@@ -8,7 +8,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from services.lipsync.engines.warp.footage.pose import HeadPoses, find_poses
-from services.lipsync.landmarks import INNER_LIP_LOWER, INNER_LIP_UPPER, LOWER_LIP_INNER, MESH_POINTS, UPPER_LIP_INNER
+from services.lipsync.engines.warp.lattice import eased
+from services.lipsync.landmarks import CHIN, INNER_LIP_LOWER, INNER_LIP_UPPER, LOWER_LIP_INNER, MESH_POINTS, OUTER_LIP_LOWER, UPPER_LIP_INNER
 
 _NOSE_TIP = 4
 _CLOSED_GAP = 0.03
@@ -18,6 +19,8 @@ _CLOSED_SHARE = 0.15
 _MOOD_S = 0.45
 """What changes more slowly than this is the performer's expression, not a sound. Standard deviation."""
 _MOOD_KEPT = 0.8
+_JAW_DRAWN_UP, _JAW_STAYS = 0.12, 0.5
+"""A jaw that hangs lower than the first is drawn up by that, and of the rest the second stays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,7 @@ def find_shapes(points: np.ndarray, seen: np.ndarray, frame_rate: float) -> Face
     move = shapes - rest
     mood = _MOOD_KEPT * _slow(move - growth * gap[:, None, None], seen, _MOOD_S * frame_rate)
     mood[:, upper] = mood[:, lower] = (mood[:, upper] + mood[:, lower]) / 2
+    mood[..., 1] += _open_jaw(indices, rest, move)
     whole = mesh.copy()
     whole[indices, :2] = rest
     return FaceShapes(poses, indices, rest, depth, move, mood, whole)
@@ -71,6 +75,14 @@ def _rest(shapes: np.ndarray, gap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     most = max(_CLOSED_GAP, float(np.quantile(gap, _CLOSED_SHARE)))
     closed = np.median((shapes - growth * gap[:, None, None])[gap <= most], 0)
     return closed, growth
+
+
+def _open_jaw(indices: np.ndarray, rest: np.ndarray, move: np.ndarray) -> np.ndarray:
+    """(frames, points): how far down chin and jaw stay in frames that show them far open. Drawn up all the way they would stretch the neck."""
+    chin, lip = (int(np.searchsorted(indices, index)) for index in (CHIN, OUTER_LIP_LOWER[5]))
+    excess = _JAW_STAYS * np.maximum(move[:, chin, 1] - _JAW_DRAWN_UP, 0.0)
+    below = eased((rest[:, 1] - rest[lip, 1]) / (rest[chin, 1] - rest[lip, 1]))
+    return np.asarray(excess[:, None] * below)
 
 
 def _slow(values: np.ndarray, seen: np.ndarray, sigma: float) -> np.ndarray:

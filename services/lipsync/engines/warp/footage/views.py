@@ -49,3 +49,9 @@ class SeenMouth:
         (upper, depth), (lower, _) = self.line(INNER_LIP_UPPER[2:-2]), self.line(INNER_LIP_LOWER[2:-2])
         share = np.linspace(0.08, 0.92, rows)[:, None, None]
         return (1 - share) * upper + share * lower, np.broadcast_to(depth, (rows, len(upper)))
+
+    @property
+    def seam(self) -> float:
+        """y between the corners of the mouth at rest, from which the lips' own coordinates count."""
+        corners = self.shapes.rest[np.searchsorted(self.shapes.indices, [INNER_LIP_UPPER[0], INNER_LIP_UPPER[-1]]), 1]
+        return float(corners.mean())
