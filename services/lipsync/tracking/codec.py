@@ -1,7 +1,7 @@
 """Face tracks as bytes, and back: for whoever asks first where the faces are and then, once for every language, to move them.
 
-A header, then for each face its number, first frame, usability and points. Points are kept as whole sixteenths of a pixel, as differences from
-frame to frame, deflated: a minute of one face at 25 fps takes about 2 MB.
+A header, then for each face its number, first frame, usability and points, and its views. Points are kept as whole sixteenths of a pixel, as differences from
+frame to frame, deflated: a minute of one face at 25 fps takes about 2 MB, a view some 50 kB.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ from fractions import Fraction
 import numpy as np
 
 from locutor.errors import InvalidInput
-from services.lipsync.footage import FaceTrack, FaceTracks, Usability
+from services.lipsync.footage import FaceTrack, FaceTracks, MouthKind, MouthView, Usability
 from services.lipsync.tracking.networks import POINTS
 
-_MAGIC = b"LFT1"
+_MAGIC = b"LFT2"
 """Locutor's face tracks; the digit is the version."""
 _HEAD = struct.Struct("<4sIIIIIII")
 """Magic, width, height, rate's numerator and denominator, frames, shots, faces."""
-_FACE = struct.Struct("<IIII")
-"""Person, first frame, frames, bytes that follow."""
+_FACE = struct.Struct("<IIIII")
+"""Person, first frame, frames, bytes that follow, views."""
+_VIEW = struct.Struct("<IIIIIIIII")
+"""Kind, frame, left, top, width, height, rows, columns, bytes that follow."""
+_LONGEST_SIDE = 1024
+"""Pixels of a view."""
 _STEPS = 16
 """A pixel."""
 MOST_FRAMES = 20_000
@@ -40,7 +44,10 @@ def to_bytes(tracks: FaceTracks) -> bytes:
         # Bytes of like weight together: the upper ones are nearly all alike.
         shuffled = steps.reshape(-1).view(np.uint8).reshape(-1, 4).T.tobytes()
         packed = zlib.compress(face.usability.astype(np.uint8).tobytes() + shuffled, 6)
-        parts += [_FACE.pack(face.person, face.first_frame, len(face.points), len(packed)), packed]
+        parts += [_FACE.pack(face.person, face.first_frame, len(face.points), len(packed), len(face.views)), packed]
+        for view in face.views:
+            pixels = zlib.compress(np.ascontiguousarray(view.picture, np.uint8).tobytes(), 6)
+            parts += [_VIEW.pack(view.kind, view.frame, view.left, view.top, view.width, view.height, *view.picture.shape[:2], len(pixels)), pixels]
     return b"".join(parts)
 
 
@@ -58,18 +65,39 @@ def from_bytes(data: bytes) -> FaceTracks:
     faces: list[FaceTrack] = []
     left = _MOST_POINTS_FRAMES
     for _ in range(face_count):
-        person, first, count, size = _FACE.unpack(reader.take(_FACE.size))
+        person, first, count, size, view_count = _FACE.unpack(reader.take(_FACE.size))
         left -= count
         if not count or first + count > frame_count or left < 0:
             raise _refusal("have a face that is not within their frames")
-        faces.append(_face(person, first, count, reader.take(size)))
+        points, usability = _motion(count, reader.take(size))
+        if view_count > len(MouthKind):
+            raise _refusal("have a face with too many views")
+        views = tuple(_view(reader, first, count) for _ in range(view_count))
+        faces.append(FaceTrack(person, first, points, usability, views))
     if reader.left:
         raise _refusal(f"have {reader.left} bytes too many")
     return FaceTracks(width, height, Fraction(numerator, denominator), frame_count, tuple(int(shot) for shot in shots), tuple(faces))
 
 
-def _face(person: int, first: int, count: int, packed: bytes) -> FaceTrack:
-    size = count * (1 + POINTS * 3 * 4)
+def _motion(count: int, packed: bytes) -> tuple[np.ndarray, np.ndarray]:
+    plain = _inflated(packed, count * (1 + POINTS * 3 * 4))
+    usability = np.frombuffer(plain[:count], np.uint8)
+    if usability.max() > max(Usability):
+        raise _refusal("have a frame of unknown usability")
+    steps = np.frombuffer(plain[count:], np.uint8).reshape(4, -1).T.copy().view("<i4").reshape(count, POINTS, 3)
+    points = np.cumsum(steps, axis=0, dtype=np.int32).astype(np.float32) / np.float32(_STEPS)
+    return points, usability
+
+
+def _view(reader: _Reader, first: int, count: int) -> MouthView:
+    kind, frame, left, top, width, height, rows, columns, size = _VIEW.unpack(reader.take(_VIEW.size))
+    if kind > max(MouthKind) or not first <= frame < first + count or not (0 < rows <= _LONGEST_SIDE and 0 < columns <= _LONGEST_SIDE and width and height):
+        raise _refusal("have a view that cannot be")
+    plain = _inflated(reader.take(size), rows * columns * 3)
+    return MouthView(MouthKind(kind), frame, np.frombuffer(plain, np.uint8).reshape(rows, columns, 3), left, top, width, height)
+
+
+def _inflated(packed: bytes, size: int) -> bytes:
     inflater = zlib.decompressobj()
     try:
         plain = inflater.decompress(packed, size)
@@ -77,12 +105,7 @@ def _face(person: int, first: int, count: int, packed: bytes) -> FaceTrack:
         raise _refusal("are damaged") from error
     if len(plain) != size or inflater.unconsumed_tail or inflater.unused_data:
         raise _refusal("have a face of another length than they say")
-    usability = np.frombuffer(plain[:count], np.uint8)
-    if usability.max() > max(Usability):
-        raise _refusal("have a frame of unknown usability")
-    steps = np.frombuffer(plain[count:], np.uint8).reshape(4, -1).T.copy().view("<i4").reshape(count, POINTS, 3)
-    points = np.cumsum(steps, axis=0, dtype=np.int32).astype(np.float32) / np.float32(_STEPS)
-    return FaceTrack(person, first, points, usability)
+    return plain
 
 
 class _Reader:

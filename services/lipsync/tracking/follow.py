@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from services.lipsync.mouth_views import MouthViewPicker
 from services.lipsync.tracking.detection import ALL_PARTS, PARTS, PRESENT, find_new_faces, same_face
 from services.lipsync.tracking.networks import FaceNetworks, view_of
 from services.lipsync.tracking.picture import Picture, View
@@ -33,6 +34,12 @@ class RawTrack:
     """(478, 3) float32 each; where it was not seen, its last place."""
     presence: list[float] = field(default_factory=list)
     """Logits of the landmark network; minus infinity where it was not looked for."""
+    mouth: MouthViewPicker = field(default_factory=MouthViewPicker)
+
+    def look_at_mouth(self, picture: Picture, number: int, points: np.ndarray, presence: float) -> None:
+        """Keep the view of the mouth where it is a good one. `number` is the frame's in the footage."""
+        if presence >= PRESENT:
+            self.mouth.see(picture.frame, number, points)
 
 
 class _Followed:
@@ -77,6 +84,7 @@ class ShotFollower:
             points, presence = face.look(picture, self._networks)
             track.points.append(points)
             track.presence.append(presence)
+            track.look_at_mouth(picture, self._next, points, presence)
         self._drop()
         since = self._next - self._first
         if since % self._search_every == 0:
@@ -95,6 +103,7 @@ class ShotFollower:
     def _search(self, picture: Picture, parts: int) -> None:
         for found in find_new_faces(picture, self._networks, [face.points for _, face in self._active], parts):
             track = RawTrack(self._next, [found.points], [found.presence])
+            track.look_at_mouth(picture, self._next, found.points, found.presence)
             self._follow_back(track, _Followed(found.points))
             self._active.append((track, _Followed(found.points)))
 
@@ -107,6 +116,7 @@ class ShotFollower:
             track.first_frame -= 1
             track.points.insert(0, points)
             track.presence.insert(0, presence)
+            track.look_at_mouth(picture, track.first_frame, points, presence)
 
     def _drop(self) -> None:
         """End the tracks of faces that are gone, and of two that have come to lie on the same face the later one."""
@@ -121,4 +131,4 @@ class ShotFollower:
     def _end(self, track: RawTrack, face: _Followed) -> None:
         length = len(track.points) - face.lost
         if length >= self._shortest:
-            self._done.append(RawTrack(track.first_frame, track.points[:length], track.presence[:length]))
+            self._done.append(RawTrack(track.first_frame, track.points[:length], track.presence[:length], track.mouth))

@@ -43,6 +43,7 @@ class Picture:
 
     def __init__(self, frame: np.ndarray) -> None:
         """`frame` is (height * 3 // 2, width) uint8."""
+        self.frame = frame
         self.height, self.width = frame.shape[0] * 2 // 3, frame.shape[1]
         chroma = frame[self.height :].reshape(2, self.height // 2, self.width // 2)
         self._levels = [(frame[: self.height], chroma[0], chroma[1])]

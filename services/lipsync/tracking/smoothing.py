@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import savgol_filter
 
 from services.lipsync.landmarks import (
@@ -24,8 +25,8 @@ from services.lipsync.landmarks import (
 
 SKULL = (6, 8, 9, 10, 33, 127, 133, 151, 162, 168, 195, 197, 263, 356, 362, 389)
 """Points that move with the head and with nothing else: forehead, temples, corners of the eyes, bridge of the nose."""
-_HEAD_S, _FACE_S, _QUICK_S = 0.27, 0.22, 0.16
-"""Length of the polynomial that is fitted: to the head's place, to the face's shape, to what is quick in it (lips, lids, irises).
+_LONG_S, _SHORT_S, _QUICK_S = 0.55, 0.25, 0.16
+"""Lengths of the polynomials that are fitted: to what hardly moves, to what does, and to what is quick (lips, lids, irises).
 
 Of second order (Savitzky and Golay, 1964): heads turn and nod below 5 Hz, lips open and close up to 8 Hz."""
 _ORDER = 2
@@ -35,8 +36,13 @@ _JUMP = 0.12
 """A head that moves this far between two frames, over its own height, and not nearly so around them, was cut: what is before does not smooth
 what is after."""
 _JUMP_OVER_USUAL = 4.0
-_REAL = 2.0
-"""What departs from the fitted polynomial by this often the track's own noise is motion, such as lips that close for two frames: it is kept."""
+_NOISE, _MOTION = 2.5, 4.5
+"""What a shorter fit sees beyond a longer one is noise up to the first, and motion from the second, of the track's own usual residual: so a head that
+starts at once, or lips that close for two frames, are kept as they were measured."""
+
+
+_AROUND = 5
+"""Frames around one that tell whether a fit is too long for it."""
 
 
 def smoothed(points: np.ndarray, seen: np.ndarray, frame_rate: Fraction) -> np.ndarray:
@@ -56,19 +62,25 @@ def _segment(points: np.ndarray, frame_rate: float) -> np.ndarray:
     """One stretch without jumps: the head's place and the face's shape apart, for they move at different speeds."""
     place = _placed(points)
     shape = _local(points, place)
-    place = _fitted(place, _HEAD_S * frame_rate)
-    slow = _fitted(shape, _FACE_S * frame_rate)
-    quick = _kept(shape[:, _QUICK], _fitted(shape[:, _QUICK], _QUICK_S * frame_rate))
-    slow[:, _QUICK] = quick
-    return _global(slow, place)
+    lengths = [seconds * frame_rate for seconds in (_LONG_S, _SHORT_S)]
+    place[:, :2] = _calmed(place[:, None, :2], lengths)[:, 0]
+    place[:, 2:] = _calmed(place[:, 2:, None], lengths)[..., 0]
+    calm = _calmed(shape, lengths)
+    calm[:, _QUICK] = _calmed(shape[:, _QUICK], [_QUICK_S * frame_rate])
+    return _global(calm, place)
 
 
-def _kept(raw: np.ndarray, fitted: np.ndarray) -> np.ndarray:
-    """The fit, but nearer to what was measured the more the measurement departs from it beyond noise."""
-    apart = np.linalg.norm((raw - fitted)[..., :2], axis=-1, keepdims=True)
-    noise = np.median(apart, axis=0, keepdims=True) + 1e-9
-    weight = np.clip((apart / noise - _REAL) / _REAL, 0, 1)
-    return fitted + weight * (raw - fitted)
+def _calmed(values: np.ndarray, lengths: list[float]) -> np.ndarray:
+    """(frames, quantities, coordinates) without noise: the longest fit where nothing more is seen by the shorter ones, and by the values themselves."""
+    fits = [*(_fitted(values, length) for length in lengths), values]
+    noise = np.median(np.linalg.norm(values - fits[-2], axis=-1), axis=0)[:, None] + 1e-9
+    result = fits[0]
+    for index, finer in enumerate(fits[1:], 1):
+        apart = np.linalg.norm(finer - result, axis=-1, keepdims=True)
+        if index < len(fits) - 1:
+            apart = np.sqrt(uniform_filter1d(apart**2, _AROUND, axis=0, mode="nearest"))
+        result = result + np.clip((apart / noise - _NOISE) / (_MOTION - _NOISE), 0, 1) * (finer - result)
+    return result
 
 
 def _placed(points: np.ndarray) -> np.ndarray:

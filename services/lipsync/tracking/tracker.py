@@ -18,7 +18,7 @@ from services.lipsync.tracking.shots import ShotFinder
 from services.lipsync.tracking.smoothing import smoothed
 from services.lipsync.tracking.usability import usability
 
-VERSION = "1"
+VERSION = "2"
 """Changes when the tracks of the same footage may change."""
 
 
@@ -73,4 +73,4 @@ def track_faces(frames: Iterable[np.ndarray], frame_rate: Fraction, networks: Fa
 def _track(raw: RawTrack, person: int, frame_rate: Fraction) -> FaceTrack:
     points, presence = np.stack(raw.points), np.array(raw.presence)
     steady = smoothed(points, presence >= PRESENT, frame_rate)
-    return FaceTrack(person, raw.first_frame, steady, usability(steady, presence, frame_rate))
+    return FaceTrack(person, raw.first_frame, steady, usability(steady, presence, frame_rate), raw.mouth.views)
