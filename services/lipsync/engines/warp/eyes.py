@@ -40,7 +40,7 @@ _LASH_CHANNELS = np.array([1.0, 0.5, 0.5], np.float32)
 """Exponents on what lashes leave of luma and chroma: skin seen through them turns browner, not greyer."""
 _EYEBALL = 0.19
 """Radius of the eyeball: 12 mm of 63 mm."""
-_GAZE_LARGEST = 0.09
+_GAZE_LARGEST = 0.15
 """Radians: more would need more white than the picture shows."""
 
 
