@@ -162,7 +162,7 @@ def _extended(seen: np.ndarray, rect: tuple[int, int, int, int], video: VideoFor
     small = (-(-video.width // _BLUR_REDUCTION), -(-video.height // _BLUR_REDUCTION))
     weight = cv2.resize(known, small, interpolation=cv2.INTER_AREA)
     mean = cv2.resize(colors, small, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
-    filled = cv2.GaussianBlur(_pull_push(mean, weight), (0, 0), 0.035 * min(small))
+    filled = cv2.GaussianBlur(pull_push(mean, weight), (0, 0), 0.035 * min(small))
     filled = cv2.resize(filled, (video.width, video.height), interpolation=cv2.INTER_CUBIC)
     distance = cv2.distanceTransform((known == 0).astype(np.uint8), cv2.DIST_L2, 5)
     darker = 1 - 0.28 * _smoothstep(distance / (0.32 * max(video.width, video.height)))
@@ -171,7 +171,7 @@ def _extended(seen: np.ndarray, rect: tuple[int, int, int, int], video: VideoFor
     return filled * darker[..., None] + grain[..., None]
 
 
-def _pull_push(colors: np.ndarray, known: np.ndarray) -> np.ndarray:
+def pull_push(colors: np.ndarray, known: np.ndarray) -> np.ndarray:
     height, width = known.shape
     if known.all() or min(height, width) <= 2:
         return colors
@@ -179,7 +179,7 @@ def _pull_push(colors: np.ndarray, known: np.ndarray) -> np.ndarray:
     weight = cv2.resize(known, half, interpolation=cv2.INTER_AREA)
     coarse = cv2.resize(colors * known[..., None], half, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
     # A coarse cell that knows something counts as known, and more so the more it knows.
-    below = _pull_push(coarse, np.minimum(weight * 4, 1))
+    below = pull_push(coarse, np.minimum(weight * 4, 1))
     pushed = cv2.resize(below, (width, height), interpolation=cv2.INTER_CUBIC)
     return colors * known[..., None] + pushed * (1 - known[..., None])
 

@@ -66,7 +66,7 @@ def head_frame(face: FaceLandmarks, unit: float) -> HeadFrame:
 
 def moving_region(face: FaceLandmarks, frame: HeadFrame, portrait: Rect) -> Rect:
     """What of the portrait moves at all."""
-    half_width, half_height = _half_sizes(face, frame)
+    half_width, half_height = half_sizes(face, frame)
     reach_up, reach_down = half_height * _ABOVE + 1.0, half_height * _BELOW + _TORSO_REACH
     reach_side = half_width * _SIDE + _MARGIN_SIDE
     corners = np.array([[x, y] for x in (-reach_side, reach_side) for y in (-reach_up, reach_down)])
@@ -75,7 +75,7 @@ def moving_region(face: FaceLandmarks, frame: HeadFrame, portrait: Rect) -> Rect
 
 def motion_bases(face: FaceLandmarks, frame: HeadFrame, lattice: Lattice) -> dict[str, np.ndarray]:
     """Forward shift in pixels of every node for one unit of each control, (rows, columns, 2) float32. Zero at the lattice's borders."""
-    half_width, half_height = _half_sizes(face, frame)
+    half_width, half_height = half_sizes(face, frame)
     local = frame.local(lattice.nodes)
     x, y = local[..., 0], local[..., 1]
     side, above, below = half_width * _SIDE, half_height * _ABOVE, half_height * _BELOW
@@ -100,7 +100,7 @@ def motion_bases(face: FaceLandmarks, frame: HeadFrame, lattice: Lattice) -> dic
     return {name: (bases[name] * fade[..., None]).astype(np.float32) for name in _CONTROLS}
 
 
-def _half_sizes(face: FaceLandmarks, frame: HeadFrame) -> tuple[float, float]:
+def half_sizes(face: FaceLandmarks, frame: HeadFrame) -> tuple[float, float]:
     local = frame.local(face.points[:MESH_POINTS, :2] - 0.5)
     return float(np.abs(local[:, 0]).max()), float(local[:, 1].max())
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from services.lipsync.engine import VideoFormat
-from services.lipsync.engines.warp.color import rgb_to_ycc, to_i420, to_planes
+from services.lipsync.engines.warp.color import halved, rgb_to_ycc, to_i420, to_planes
 from services.lipsync.engines.warp.eyes import Eye, find_eyes
 from services.lipsync.engines.warp.head import head_frame, motion_bases, moving_region
 from services.lipsync.engines.warp.interior import Interior, find_interior
 from services.lipsync.engines.warp.lattice import Lattice, Rect
 from services.lipsync.engines.warp.lips import evened_upper_lip, find_lips, lit_corners
+from services.lipsync.engines.warp.matte import Matte, find_matte
 from services.lipsync.engines.warp.mouth import MouthMotion, mouth_motion
 from services.lipsync.engines.warp.shading import Shading, find_shading, level_folds
 from services.lipsync.framing import FramedPortrait
@@ -25,6 +27,26 @@ OVERSAMPLING = 2
 
 
 @dataclass(frozen=True, eq=False)
+class PersonPlanes:
+    """The person over black, as far as it covers the background: what moves. uint8, over the lattice's rectangle."""
+
+    luma: np.ndarray
+    """At `OVERSAMPLING` times the rectangle's size."""
+    chroma: tuple[np.ndarray, np.ndarray]
+    """Cb and Cr, at half its size."""
+    cover: np.ndarray
+    """255 the person, 0 background; at half its size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Backdrop:
+    """The background, which does not move: float32 YCC planes over the lattice's rectangle, chroma at half its size."""
+
+    luma: np.ndarray
+    chroma: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
 class WarpPortrait:
     """A portrait in its frame, analysed. Immutable; threads share it."""
 
@@ -33,10 +55,8 @@ class WarpPortrait:
     """Distance of the pupils in the frame, pixels: the unit of length of all motion."""
     still: np.ndarray
     """(height * 3 / 2, width) uint8: the frame as I420, at rest."""
-    luma: np.ndarray
-    """uint8, the lattice's rectangle at `OVERSAMPLING` times its size."""
-    chroma: tuple[np.ndarray, np.ndarray]
-    """Cb and Cr, uint8, the lattice's rectangle at half its size."""
+    person: PersonPlanes
+    backdrop: Backdrop
     mouth_rect: Rect
     mouth_planes: tuple[np.ndarray, ...]
     """YCC, float32, three planes of `mouth_rect` at `OVERSAMPLING` times its size."""
@@ -48,8 +68,9 @@ class WarpPortrait:
     eyes: tuple[Eye, ...]
 
 
-def analyse(framed: FramedPortrait, video: VideoFormat) -> WarpPortrait:
-    """Everything about a framed portrait that its frames need."""
+def analyse(framed: FramedPortrait, video: VideoFormat, person: Callable[[np.ndarray], np.ndarray]) -> WarpPortrait:
+    """Everything about a framed portrait that its frames need. `person` says of a picture, (height, width, 3) uint8 RGB, how likely each pixel belongs to
+    a person, (height, width) float32."""
     face = framed.face
     points = face.points.astype(np.float64)
     # With depth: the pupils of a turned face are further apart than they look.
@@ -63,19 +84,31 @@ def analyse(framed: FramedPortrait, video: VideoFormat) -> WarpPortrait:
     lips = find_lips(ycc, face, unit)
     interior = find_interior(ycc, framed.image, face, lips, framed.scale)
     ycc, leveled = level_folds(ycc, face, lips)
-    luma, chroma = to_planes(ycc)
+    matte = find_matte(framed.image, ycc, person(framed.image[region.rows, region.columns]), face, unit, region)
+    planes, backdrop = _layers(ycc[region.rows, region.columns], matte)
     mouth_picture = lit_corners(evened_upper_lip(ycc, lips, framed.scale), lips)
     mouth = mouth_motion(face, lips, step, region)
     still.flags.writeable = False
-    small = region.halved()
     return WarpPortrait(
-        video=video, unit=unit, still=still, luma=np.clip(_enlarged(luma[region.rows, region.columns]), 16, 235),
-        chroma=(np.ascontiguousarray(chroma[small.rows, small.columns, 0]), np.ascontiguousarray(chroma[small.rows, small.columns, 1])),
+        video=video, unit=unit, still=still, person=planes, backdrop=backdrop,
         mouth_rect=mouth.lattice.rect, mouth_planes=tuple(cv2.split(_enlarged(mouth_picture[mouth.lattice.rect.rows, mouth.lattice.rect.columns]))),
         lattice=lattice, head=motion_bases(face, frame, lattice), mouth=mouth,
         shading=find_shading(face, lips, mouth.lattice, leveled), interior=interior,
         eyes=find_eyes(ycc, face, unit, region),
     )  # fmt: skip
+
+
+def _layers(ycc: np.ndarray, matte: Matte) -> tuple[PersonPlanes, Backdrop]:
+    """The region's picture taken apart into what moves and what does not. At rest they make the picture again, exactly."""
+    cover = np.round(halved(matte.cover) * 255.0).astype(np.uint8)
+    open_small = np.float32(1.0) - cover / np.float32(255.0)
+    open_full = cv2.resize(open_small, matte.cover.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    plate_luma, plate_chroma = matte.plate[..., 0], halved(np.ascontiguousarray(matte.plate[..., 1:]))
+    luma = _enlarged(ycc[..., 0] - open_full * plate_luma + np.float32(16.5))
+    chroma = halved(np.ascontiguousarray(ycc[..., 1:])) - open_small[..., None] * plate_chroma + np.float32(128.5)
+    blue, red = cv2.split(np.clip(chroma, 16, 240).astype(np.uint8))
+    planes = PersonPlanes(np.clip(luma, 16, 235).astype(np.uint8), (blue, red), cover)
+    return planes, Backdrop(np.ascontiguousarray(plate_luma), (np.ascontiguousarray(plate_chroma[..., 0]), np.ascontiguousarray(plate_chroma[..., 1])))
 
 
 def _enlarged(picture: np.ndarray) -> np.ndarray:

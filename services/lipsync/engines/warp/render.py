@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from services.lipsync.engines.warp.color import halved, i420_planes
@@ -59,16 +60,24 @@ def _compose(portrait: WarpPortrait, at_rest: np.ndarray, upper_shift: np.ndarra
 
 
 def _resample(portrait: WarpPortrait, at: np.ndarray, frame: np.ndarray) -> None:
-    rect = portrait.lattice.rect
+    """The person moved, and the background that it leaves to be seen."""
+    rect, person, backdrop = portrait.lattice.rect, portrait.person, portrait.backdrop
     luma, blue, red = i420_planes(frame)
-    full = portrait.lattice.to_pixels(enlarged_positions(at, rect), rect)
-    luma[rect.rows, rect.columns] = sampled(portrait.luma, full)
     # A chroma sample lies in the middle of four pixels.
     origin = np.array([rect.x0, rect.y0], np.float32)
     half = portrait.lattice.to_pixels((at - origin + np.float32(0.5)) / 2 - np.float32(0.5), rect, scale=2)
+    seen = np.float32(1.0) - sampled(person.cover, half) * np.float32(1 / 255)
     small = rect.halved()
-    for plane, source in ((blue, portrait.chroma[0]), (red, portrait.chroma[1])):
-        plane[small.rows, small.columns] = sampled(source, half)
+    for plane, source, behind in zip((blue, red), person.chroma, backdrop.chroma, strict=True):
+        plane[small.rows, small.columns] = _over(sampled(source, half), behind, seen)
+    full = portrait.lattice.to_pixels(enlarged_positions(at, rect), rect)
+    seen = cv2.resize(seen, (rect.width, rect.height), interpolation=cv2.INTER_LINEAR)
+    luma[rect.rows, rect.columns] = _over(sampled(person.luma, full), backdrop.luma, seen)
+
+
+def _over(plane: np.ndarray, behind: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """A plane of the person before the share `seen` of what is behind, uint8."""
+    return cv2.add(plane, cv2.multiply(behind, seen), dtype=cv2.CV_8U)
 
 
 def _shade(portrait: WarpPortrait, at: np.ndarray, gain: np.ndarray, frame: np.ndarray) -> None:
