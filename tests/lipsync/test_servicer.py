@@ -85,6 +85,10 @@ def requests(made: lipsync_pb2.AnimateConfig, portrait: bytes, seconds: float = 
         yield Request(audio=sound[begin : begin + 65536])
 
 
+def cue(start_s: float, kind: video_pb2.CueKind = video_pb2.CUE_KIND_NOD) -> video_pb2.Cue:
+    return video_pb2.Cue(kind=kind, start_offset=duration(start_s))
+
+
 async def answers(stub: lipsync_pb2_grpc.LipsyncServiceStub, sent: Iterable[Request]) -> list[lipsync_pb2.AnimateResponse]:
     return [response async for response in stub.Animate(iter(list(sent)))]
 
@@ -149,6 +153,26 @@ async def test_several_channels_and_rates(stub: lipsync_pb2_grpc.LipsyncServiceS
         assert container.streams.video[0].average_rate == Fraction(30_000, 1001)
 
 
+async def test_style_gaze_still_and_cues_reach_the_frames(stub: lipsync_pb2_grpc.LipsyncServiceStub, portrait: bytes) -> None:
+    """Twelve frames from the programme's second 4 on; a cue lies on the programme's time."""
+
+    async def made(**changes: object) -> np.ndarray:
+        wanted = config(frame_count=12, first_frame=100, **changes)
+        return np.stack(frames_of(video_of(await answers(stub, [Request(config=wanted), Request(portrait=portrait)])))).astype(int)
+
+    def apart(other: np.ndarray, begin: int = 0, end: int = 12) -> float:
+        return float(np.abs(other - plain)[begin:end].mean())
+
+    plain = await made()
+    assert apart(await made()) == 0
+    assert apart(await made(performance=video_pb2.Performance(style=video_pb2.STYLE_NEUTRAL, gaze_percent=100))) == 0
+    assert apart(await made(performance=video_pb2.Performance(style=video_pb2.STYLE_FRIENDLY))) > 0.3
+    assert apart(await made(performance=video_pb2.Performance(still=True))) > 0.3
+    nod = await made(cues=[cue(4.2), cue(60.0)])
+    assert 10 * apart(nod, 0, 4) < apart(nod, 8, 12), "before the cue there is only what the encoder's looking ahead changes"
+    assert apart(await made(cues=[cue(60.0)])) == 0
+
+
 async def test_warnings_come_with_the_header(stub: lipsync_pb2_grpc.LipsyncServiceStub, astronaut: np.ndarray) -> None:
     small = png(np.asarray(Image.fromarray(astronaut).resize((400, 400), Image.Resampling.LANCZOS)))
     responses = await answers(stub, [Request(config=config(frame_count=1)), Request(portrait=small)])
@@ -180,6 +204,15 @@ async def test_background_image(stub: lipsync_pb2_grpc.LipsyncServiceStub, portr
         (lambda c: setattr(c.background, "color_rgb", 0x1000000), {"config.background.color_rgb"}),
         (lambda c: setattr(c.performance, "expression_percent", 151), {"config.performance.expression_percent"}),
         (lambda c: setattr(c.performance, "head_motion_percent", 200), {"config.performance.head_motion_percent"}),
+        (lambda c: setattr(c.performance, "gaze_percent", 151), {"config.performance.gaze_percent"}),
+        (lambda c: setattr(c.performance, "style", 9), {"config.performance.style"}),
+        (lambda c: c.cues.add(), {"config.cues[0].kind"}),
+        (lambda c: c.cues.add(kind=99), {"config.cues[0].kind"}),
+        (lambda c: c.cues.add(kind=video_pb2.CUE_KIND_NOD, start_offset=duration(-1)), {"config.cues[0].start_offset"}),
+        (lambda c: c.cues.add(kind=video_pb2.CUE_KIND_NOD, duration=duration(0)), {"config.cues[0].duration"}),
+        (lambda c: c.cues.add(kind=video_pb2.CUE_KIND_NOD, duration=duration(61)), {"config.cues[0].duration"}),
+        (lambda c: c.cues.extend(cue(second) for second in (2, 1)), {"config.cues[1].start_offset"}),
+        (lambda c: c.cues.extend(cue(0) for _ in range(5001)), {"config.cues"}),
         (lambda c: setattr(c, "frame_count", 25 * 900 + 1), {"config.frame_count"}),
         (lambda c: setattr(c, "first_frame", 25 * 24 * 3600 + 1), {"config.first_frame"}),
         (lambda c: setattr(c, "first_frame", 2**32 - 1), {"config.first_frame"}),

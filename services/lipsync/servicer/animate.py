@@ -8,10 +8,11 @@ from fractions import Fraction
 
 from locutor.errors import InvalidInput
 from locutor.lipsync.v1 import lipsync_pb2
-from services.lipsync.engine import Background, Performance, PhonemeSpan, Piece, Speech, VideoFormat
+from services.lipsync.engine import Background, PhonemeSpan, Piece, Speech, VideoFormat
 from services.lipsync.image import MAX_BYTES
 from services.lipsync.portraits import PortraitOrder
 from services.lipsync.servicer.formats import ConfigCheck
+from services.lipsync.servicer.performance import check_cues, check_performance, cues_of, performance_of
 from services.lipsync.servicer.speech import add_phonemes, samples_of
 from services.lipsync.servicer.upload import Upload
 from services.serving.uploads import Admitted
@@ -96,7 +97,8 @@ def _checked_config(config: lipsync_pb2.AnimateConfig) -> VideoFormat:
     check.audio(config.audio)
     color = config.background.color_rgb
     check.require(color <= 0xFFFFFF, "background.color_rgb", f"found {color:#x}; give 0xRRGGBB", "OUT_OF_RANGE")
-    check.performance(config.performance)
+    check_performance(check, config.performance)
+    check_cues(check, config.cues, LONGEST_PROGRAMME_S)
     if rate is not None:
         most = math.floor(LONGEST_PIECE_S * rate)
         message = f"found {config.frame_count}; a piece has at most {most} frames ({LONGEST_PIECE_S} s): cut the programme in a pause"
@@ -114,12 +116,7 @@ def _piece(config: lipsync_pb2.AnimateConfig, speech: Speech, video: VideoFormat
     count = config.frame_count or math.ceil(Fraction(len(speech.audio), speech.sample_rate) * video.frame_rate)
     if count == 0:
         raise InvalidInput.of("audio", "no audio arrived and config.frame_count is 0: there is nothing to make; send audio, or a number of frames", "EMPTY")
-    performance = Performance(
-        seed=config.performance.seed,
-        expression=config.performance.expression_percent / 100 if config.performance.HasField("expression_percent") else 1.0,
-        head_motion=config.performance.head_motion_percent / 100 if config.performance.HasField("head_motion_percent") else 1.0,
-    )
-    return Piece(config.first_frame, count, performance)
+    return Piece(config.first_frame, count, performance_of(config.performance), cues_of(config.cues))
 
 
 def _color(rgb: int) -> tuple[int, int, int]:

@@ -17,10 +17,11 @@ from google.protobuf.duration_pb2 import Duration
 from locutor.errors import InvalidInput
 from locutor.lipsync.v1 import lipsync_pb2
 from media.footage import Stretch
-from services.lipsync.engine import Performance, PhonemeSpan
+from services.lipsync.engine import PhonemeSpan
 from services.lipsync.footage import FaceTracks
 from services.lipsync.revoicing import Dubbing
 from services.lipsync.servicer.formats import ConfigCheck
+from services.lipsync.servicer.performance import check_performance, performance_of
 from services.lipsync.servicer.speech import MOST_PHONEMES, add_phonemes, samples_of
 from services.lipsync.servicer.upload import Upload
 from services.lipsync.tracking.codec import from_bytes
@@ -100,10 +101,7 @@ async def video_request(requests: AsyncIterator[lipsync_pb2.AnimateVideoRequest]
             lead_s=_seconds(config.audio_lead),
             lines=lines.lines,
             locale=config.locale,
-            performance=Performance(
-                seed=config.performance.seed,
-                expression=config.performance.expression_percent / 100 if config.performance.HasField("expression_percent") else 1.0,
-            ),
+            performance=performance_of(config.performance),
         )
         known = await asyncio.to_thread(from_bytes, tracks.data())
         yield VideoRequest(FootageRequest(video.path, stretch), known, dubbing, config.engine)
@@ -192,7 +190,7 @@ def _check_video_config(config: lipsync_pb2.AnimateVideoConfig) -> None:
     check.audio(config.audio)
     lead = _seconds(config.audio_lead)
     check.require(0 <= lead <= LONGEST_LEAD_S, "audio_lead", f"found {lead:g} s; give 0 to {LONGEST_LEAD_S} s", "OUT_OF_RANGE")
-    check.performance(config.performance)
+    check_performance(check, config.performance)
     check.engine(config.engine)
     check.done()
 

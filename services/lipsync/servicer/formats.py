@@ -12,7 +12,6 @@ SIDE_PIXELS = (128, 3840)
 FRAME_RATES = (10, 60)
 SAMPLE_RATES = (8_000, 96_000)
 CHANNELS = (1, 8)
-MOST_PERCENT = 150
 
 
 class ConfigCheck:
@@ -52,11 +51,6 @@ class ConfigCheck:
         self.require(right, "audio.sample_rate_hertz", message, "UNSUPPORTED_SAMPLE_RATE")
         right = CHANNELS[0] <= audio.channels <= CHANNELS[1]
         self.require(right, "audio.channels", f"found {audio.channels}; give {CHANNELS[0]} to {CHANNELS[1]}", "UNSUPPORTED_CHANNELS")
-
-    def performance(self, performance: video_pb2.Performance) -> None:
-        for name in ("expression_percent", "head_motion_percent"):
-            percent = getattr(performance, name)
-            self.require(percent <= MOST_PERCENT, f"performance.{name}", f"found {percent}; give 0 to {MOST_PERCENT}", "OUT_OF_RANGE")
 
     def engine(self, name: str) -> None:
         message = f"{name!r} is not an engine of this service; choose from {', '.join(ENGINES)}"
