@@ -25,6 +25,7 @@ _MEDIA_TYPE = "video/mp4"
 _PRODUCTION = "locutor.production"
 _CONSENT = "locutor.consent"
 _PORTRAIT = "portrait"
+_VIDEO = "video"
 # No network while signing or reading, and no picture of the face beyond what the video shows.
 _CONTEXT_SETTINGS: dict[str, Any] = {
     "verify": {"ocsp_fetch": False, "remote_manifest_fetch": False},
@@ -69,10 +70,15 @@ class ProvenanceClaim:
     engines: tuple[EngineUse, ...]
     script_sha256: str
     """Of the spoken text in UTF-8, in hexadecimal."""
-    face: bytes
-    """The image file that was animated."""
-    face_media_type: str
+    face: bytes = b""
+    """The image file that was animated; empty: `video` is given."""
+    face_media_type: str = ""
     """"image/png", "image/jpeg" or "image/webp"."""
+    video: Path | None = None
+    """The video that was dubbed."""
+    video_sha256: str = ""
+    moved_lips: bool = False
+    """The video's picture was changed, not only its sound."""
     consent: ConsentRecord | None = None
     made_at: datetime | None = None
     """With its time zone; unset: now."""
@@ -130,7 +136,10 @@ def sign_video(path_in: Path, path_out: Path, claim: ProvenanceClaim, key: Signi
             path_in.open("rb") as source,
             partial.open("w+b") as target,
         ):
-            builder.add_ingredient(json.dumps(_face_ingredient(claim)), claim.face_media_type, io.BytesIO(claim.face))
+            if claim.video is None:
+                builder.add_ingredient(json.dumps(_face_ingredient(claim)), claim.face_media_type, io.BytesIO(claim.face))
+            else:
+                _add_video(builder, claim.video)
             builder.sign(signer, _MEDIA_TYPE, source, target)
         label = str(_read(partial)["active_manifest"])
         partial.replace(path_out)
@@ -159,19 +168,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _manifest(claim: ProvenanceClaim) -> dict[str, Any]:
     generator = {"name": "Locutor", "version": version("locutor")}
-    made_at = (claim.made_at or datetime.now(UTC)).astimezone(UTC)
-    created = {
-        "action": "c2pa.created",
-        "when": made_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "softwareAgent": generator,
-        "digitalSourceType": DIGITAL_SOURCE_TYPE,
-        "description": "A still portrait, animated to speak a script in a synthetic voice.",
-        "parameters": {"ingredientIds": [_PORTRAIT]},
-    }
+    made_at = (claim.made_at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    source = {"face_sha256": hashlib.sha256(claim.face).hexdigest()} if claim.video is None else {"video_sha256": claim.video_sha256}
     production = {
         "locale": claim.locale,
         "script_sha256": claim.script_sha256,
-        "face_sha256": hashlib.sha256(claim.face).hexdigest(),
+        **source,
         "engines": [
             {
                 "stage": engine.stage,
@@ -183,8 +185,9 @@ def _manifest(claim: ProvenanceClaim) -> dict[str, Any]:
             for engine in claim.engines
         ],
     }
+    actions = [{**action, "when": made_at, "softwareAgent": generator} for action in (_presented() if claim.video is None else _dubbed(claim))]
     assertions = [
-        {"label": "c2pa.actions.v2", "data": {"actions": [created]}},
+        {"label": "c2pa.actions.v2", "data": {"actions": actions}},
         {"label": _PRODUCTION, "data": production},
     ]
     if claim.consent is not None:
@@ -192,7 +195,45 @@ def _manifest(claim: ProvenanceClaim) -> dict[str, Any]:
         if claim.consent.stated_at is not None:
             consent["stated_at"] = claim.consent.stated_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         assertions.append({"label": _CONSENT, "data": consent})
-    return {"claim_generator_info": [generator], "title": claim.title or "Presenter video", "format": _MEDIA_TYPE, "assertions": assertions}
+    return {
+        "claim_generator_info": [generator],
+        "title": claim.title or ("Presenter video" if claim.video is None else "Dubbed video"),
+        "format": _MEDIA_TYPE,
+        "assertions": assertions,
+    }
+
+
+def _presented() -> list[dict[str, Any]]:
+    return [
+        {
+            "action": "c2pa.created",
+            "digitalSourceType": DIGITAL_SOURCE_TYPE,
+            "description": "A still portrait, animated to speak a script in a synthetic voice.",
+            "parameters": {"ingredientIds": [_PORTRAIT]},
+        }
+    ]
+
+
+def _dubbed(claim: ProvenanceClaim) -> list[dict[str, Any]]:
+    actions: list[dict[str, Any]] = [
+        {"action": "c2pa.opened", "parameters": {"ingredientIds": [_VIDEO]}},
+        {
+            "action": "c2pa.dubbed",
+            "digitalSourceType": DIGITAL_SOURCE_TYPE,
+            "description": f"What people say was replaced by synthetic speech in {claim.locale}.",
+        },
+    ]
+    if claim.moved_lips:
+        description = "Mouths were changed to match the synthetic speech."
+        actions.append({"action": "c2pa.edited", "digitalSourceType": DIGITAL_SOURCE_TYPE, "description": description})
+    return actions
+
+
+def _add_video(builder: c2pa.Builder, path: Path) -> None:
+    """The dubbed video's source: what it was made from, with the manifest that it brings."""
+    ingredient = json.dumps({"title": "Source video", "format": _MEDIA_TYPE, "relationship": "parentOf", "label": _VIDEO})
+    with path.open("rb") as file:
+        builder.add_ingredient(ingredient, _MEDIA_TYPE, file)
 
 
 def _face_ingredient(claim: ProvenanceClaim) -> dict[str, str]:

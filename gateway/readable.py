@@ -17,10 +17,10 @@ class ReadableMedia:
     table: JobTable
     tenant: str
 
-    async def digest(self, uri: str, field: str) -> str:
-        """The digest of a media that is there and the tenant's. Raises `InvalidInput` with `field`."""
+    async def digest(self, uri: str, field: str, what: str = "an image") -> str:
+        """The digest of a media that is there and the tenant's. `what`: it should be. Raises `InvalidInput` with `field`."""
         if not uri:
-            raise InvalidInput.of(field, "is empty; upload an image and give its URI", "NO_MEDIA")
+            raise InvalidInput.of(field, f"is empty; upload {what} and give its URI", "NO_MEDIA")
         try:
             digest = digest_of(uri)
             await self.table.get_media(digest, self.tenant)

@@ -31,10 +31,10 @@ def make_report(job: job_pb2.Job, plan: PresentPlan, own: LocalePlan, work: Loca
             "frame_rate": str(plan.frame_rate),
             **work.assembly.facts,
         },
-        "engines": [_engine(use) for use in work.uses],
-        "stages": [_stage(stage) for stage in job.stages if stage.locale == own.locale],
+        "engines": [engine_entry(use) for use in work.uses],
+        "stages": [stage_entry(stage) for stage in job.stages if stage.locale == own.locale],
         "consent": {"stated_by": spec.consent.stated_by, "statement": spec.consent.statement},
-        "warnings": list(job_warnings(job, own.locale)),
+        "warnings": job_warnings(job, own.locale),
     }
     return json.dumps(report, ensure_ascii=False, indent=2).encode()
 
@@ -43,11 +43,11 @@ def job_warnings(job: job_pb2.Job, locale: str) -> list[str]:
     return [warning for result in job.results if result.locale == locale for warning in result.warnings]
 
 
-def _engine(use: ModelUse) -> dict[str, Any]:
+def engine_entry(use: ModelUse) -> dict[str, Any]:
     return {"stage": use.stage, **identity(use.model), "license": use.model.license, "commercial_use": use.model.commercial_use}
 
 
-def _stage(stage: job_pb2.Stage) -> dict[str, Any]:
+def stage_entry(stage: job_pb2.Stage) -> dict[str, Any]:
     busy_s, media_s = (duration.ToNanoseconds() / 1e9 for duration in (stage.busy_duration, stage.media_duration))
     return {
         "name": stage.name,

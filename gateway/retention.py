@@ -57,5 +57,7 @@ class Retention:
 
 def _media_of(job: job_pb2.Job) -> list[str]:
     """Digests of all that a job was given and has made."""
-    uris = [job.present.face_uri, job.present.background_uri, *(output.media.uri for result in job.results for output in result.outputs)]
+    dub = job.dub
+    given = [job.present.face_uri, job.present.background_uri, dub.video_uri, dub.source_subtitles_uri, dub.music_and_effects_uri]
+    uris = [*given, *(target.subtitles_uri for target in dub.targets), *(output.media.uri for result in job.results for output in result.outputs)]
     return [digest_of(uri) for uri in uris if uri]

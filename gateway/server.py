@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from gateway.artifacts import ArtifactStore
+from gateway.dub.pipeline import DubPipeline
 from gateway.jobs import JobTable
 from gateway.owners import Owner
 from gateway.present.pipeline import PresentPipeline
@@ -31,7 +32,10 @@ class Gateway:
         self._table = JobTable(settings.database)
         store = ArtifactStore(settings.store_url)
         signing_key = SigningKey.from_environment({**os.environ, "LOCUTOR_DATA": str(settings.data)})
-        pipelines = {"present": PresentPipeline(settings, self._services, self._table, signing_key)}
+        pipelines = {
+            "present": PresentPipeline(settings, self._services, self._table, signing_key),
+            "dub": DubPipeline(settings, self._services, self._table, signing_key),
+        }
         self._runner = JobRunner(settings, self._table, store, self._owner, pipelines)
         self._retention = Retention(settings, self._table, store)
         self.servicers: Sequence[Service] = (

@@ -13,7 +13,7 @@ import grpc.aio
 
 from gateway.settings import SERVICES
 from locutor.address import CHANNEL_OPTIONS, Address
-from locutor.asr.v1 import asr_pb2_grpc
+from locutor.asr.v1 import asr_pb2_grpc, separation_pb2, separation_pb2_grpc
 from locutor.channel import TlsFiles
 from locutor.common.v1 import model_pb2
 from locutor.errors import DeadlineExceeded, LocutorError, Overloaded, ServiceLost
@@ -46,6 +46,8 @@ class Services:
         self.addresses = dict(addresses)
         self._channels = {name: _channel(self.addresses[name], (tls or {}).get(name)) for name in SERVICES}
         self.asr: Any = asr_pb2_grpc.AsrServiceStub(self._channels["asr"])
+        # Served beside recognition.
+        self.separation: Any = separation_pb2_grpc.SeparationServiceStub(self._channels["asr"])
         self.tts: Any = tts_pb2_grpc.TtsServiceStub(self._channels["tts"])
         self.translate: Any = translate_pb2_grpc.TranslateServiceStub(self._channels["translate"])
         self.lipsync: Any = lipsync_pb2_grpc.LipsyncServiceStub(self._channels["lipsync"])
@@ -81,6 +83,12 @@ class Services:
             if request is None:
                 from locutor.asr.v1 import asr_pb2 as request
             return list((await getattr(self, name).ListModels(request.ListModelsRequest(), timeout=QUESTION_TIMEOUT_S)).models)
+
+    async def separation_models(self) -> list[model_pb2.Model]:
+        """Separation engines, installed or not."""
+        with self.errors("asr"):
+            request = separation_pb2.ListSeparationModelsRequest()
+            return list((await self.separation.ListSeparationModels(request, timeout=QUESTION_TIMEOUT_S)).models)
 
     async def inspect(self, portrait: AsyncIterator[bytes]) -> lipsync_pb2.InspectResponse:
         """What is wrong with a face image."""

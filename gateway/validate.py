@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from gateway.content import image_type
+from gateway.artifacts import StepResult, step_key
+from gateway.content import MAX_SUBTITLE_BYTES, image_type
+from gateway.dub.given import check_subtitles
+from gateway.dub.plan import make_dub_plan
 from gateway.faces import inspect_face
+from gateway.media_process import ProbedMedia, probe_media
 from gateway.present.plan import make_plan
 from gateway.readable import ReadableMedia
 from gateway.services import Services
 from locutor.errors import FieldViolation, InvalidInput
-from locutor.gateway.v1 import job_pb2
+from locutor.gateway.v1 import dub_pb2, job_pb2
 from locutor.glossary import glossary_violations
 from locutor.lipsync.v1 import lipsync_pb2
 
@@ -22,6 +27,8 @@ T = TypeVar("T")
 
 MAX_REQUEST_ID = 128
 _MAX_STATEMENT_CHARACTERS = 2_000
+MAX_VIDEO_S = 4 * 3600.0
+_MOST_PERCENT = 150
 
 
 async def check_present(spec: job_pb2.PresentSpec, services: Services, media: ReadableMedia) -> None:
@@ -43,6 +50,84 @@ async def check_present(spec: job_pb2.PresentSpec, services: Services, media: Re
         raise InvalidInput(violations)
 
 
+async def check_dub(spec: job_pb2.DubSpec, services: Services, media: ReadableMedia) -> None:
+    """As `check_present`."""
+    violations = [
+        *_consent_violations(spec.consent, "dub", "this video, its faces and voices,"),
+        *glossary_violations(spec.glossary, "dub.glossary"),
+    ]
+    if spec.performance.expression_percent > _MOST_PERCENT:
+        found = f"found {spec.performance.expression_percent}; choose 0 to {_MOST_PERCENT}"
+        violations.append(FieldViolation("dub.performance.expression_percent", found, "OUT_OF_RANGE"))
+    voices, pairs, translators, *of_media = await asyncio.gather(
+        services.voices(),
+        services.pairs(),
+        services.models("translate"),
+        _violations(_check_video(spec, media)),
+        _violations(_check_background_sound(spec, services, media)),
+        *(_violations(_check_subtitles(uri, field, media)) for uri, field in _subtitles(spec)),
+    )
+    try:
+        await asyncio.to_thread(make_dub_plan, spec, voices, pairs, translators)
+    except InvalidInput as error:
+        violations = [*error.violations, *violations]
+    violations += [violation for found in of_media for violation in found]
+    if violations:
+        raise InvalidInput(violations)
+
+
+def _subtitles(spec: job_pb2.DubSpec) -> list[tuple[str, str]]:
+    found = [(spec.source_subtitles_uri, "dub.source_subtitles_uri")]
+    found += [(target.subtitles_uri, f"dub.targets[{number}].subtitles_uri") for number, target in enumerate(spec.targets)]
+    return [(uri, field) for uri, field in found if uri]
+
+
+async def _check_video(spec: job_pb2.DubSpec, media: ReadableMedia) -> None:
+    field = "dub.video_uri"
+    found = await _probed(spec.video_uri, field, media)
+    tracks = len(found.sound_languages)
+    if not found.has_video:
+        raise InvalidInput.of(field, f"this file ({found.container}) has no video in it; give one that has", "NO_VIDEO")
+    if found.duration_s > MAX_VIDEO_S:
+        raise InvalidInput.of(field, f"lasts {found.duration_s / 3600:.1f} hours; the limit is {MAX_VIDEO_S / 3600:g}: cut it", "TOO_LONG")
+    if spec.audio_track >= max(1, tracks):
+        raise InvalidInput.of("dub.audio_track", f"found {spec.audio_track}; the video has {tracks} sound tracks, counted from 0", "OUT_OF_RANGE")
+    if not tracks and not _subtitles(spec):
+        message = "this video has no sound, so nobody speaks in it; give one that has, or subtitles of what is to be said"
+        raise InvalidInput.of(field, message, "NO_SPEECH")
+
+
+async def _check_background_sound(spec: job_pb2.DubSpec, services: Services, media: ReadableMedia) -> None:
+    if spec.music_and_effects_uri:
+        field = "dub.music_and_effects_uri"
+        if not (await _probed(spec.music_and_effects_uri, field, media)).sound_languages:
+            raise InvalidInput.of(field, "this file has no sound; give the sound without the speech", "NO_AUDIO")
+    elif spec.background_sound == dub_pb2.BACKGROUND_SOUND_SEPARATED:
+        models = await services.separation_models()
+        if not any(model.installed for model in models):
+            remedy = next((model.remedy for model in models if model.remedy), "see the documentation of the asr service")
+            raise InvalidInput.of("dub.background_sound", f"no separation engine is installed; {remedy}, or choose another background", "NO_ENGINE")
+
+
+async def _check_subtitles(uri: str, field: str, media: ReadableMedia) -> None:
+    digest = await media.digest(uri, field, "subtitles")
+    if (await media.store.blob(digest)).size_bytes > MAX_SUBTITLE_BYTES:
+        raise InvalidInput.of(field, "this is no file of subtitles; upload SRT or WebVTT", "NOT_SUBTITLES")
+    check_subtitles(await media.store.read(digest), field)
+
+
+async def _probed(uri: str, field: str, media: ReadableMedia) -> ProbedMedia:
+    digest = await media.digest(uri, field, "a video" if field.endswith("video_uri") else "a sound")
+    key = step_key("probe", {"media": digest})
+    kept = await media.store.find_step(key)
+    if kept is None:
+        with TemporaryDirectory(prefix="locutor-probe-") as folder:
+            found = await probe_media(await media.store.fetch(digest, Path(folder) / "media"), field)
+        kept = StepResult(facts=asdict(found))
+        await media.store.save_step(key, kept)
+    return ProbedMedia(**kept.facts)
+
+
 def check_request_id(request_id: str) -> None:
     if len(request_id) > MAX_REQUEST_ID or not all(" " <= character <= "~" for character in request_id):
         found = f"found {len(request_id)} characters" if len(request_id) > MAX_REQUEST_ID else f"found {request_id!r}"
@@ -55,18 +140,23 @@ def _check_fields(spec: job_pb2.PresentSpec) -> list[FieldViolation]:
     def refuse(field: str, message: str, reason: str) -> None:
         found.append(FieldViolation(f"present.{field}", message, reason))
 
-    for name in ("stated_by", "statement"):
-        text = getattr(spec.consent, name).strip()
-        if not text:
-            refuse(f"consent.{name}", "is empty; say who allowed this face to be used, and for what", "NO_CONSENT")
-        elif len(text) > _MAX_STATEMENT_CHARACTERS:
-            refuse(f"consent.{name}", f"has {len(text)} characters; the limit is {_MAX_STATEMENT_CHARACTERS}", "TOO_LONG")
     for name in ("expression_percent", "head_motion_percent"):
         if getattr(spec.performance, name) > 150:
             refuse(f"performance.{name}", f"found {getattr(spec.performance, name)}; choose 0 to 150", "OUT_OF_RANGE")
     if spec.background.color_rgb > 0xFFFFFF:
         refuse("background.color_rgb", f"found {spec.background.color_rgb:#x}; write 0xRRGGBB", "OUT_OF_RANGE")
-    return [*found, *glossary_violations(spec.glossary, "present.glossary")]
+    return [*_consent_violations(spec.consent, "present", "this face"), *found, *glossary_violations(spec.glossary, "present.glossary")]
+
+
+def _consent_violations(consent: job_pb2.Consent, kind: str, what: str) -> list[FieldViolation]:
+    found = []
+    for name in ("stated_by", "statement"):
+        text, field = getattr(consent, name).strip(), f"{kind}.consent.{name}"
+        if not text:
+            found.append(FieldViolation(field, f"is empty; say who allowed {what} to be used, and for what", "NO_CONSENT"))
+        elif len(text) > _MAX_STATEMENT_CHARACTERS:
+            found.append(FieldViolation(field, f"has {len(text)} characters; the limit is {_MAX_STATEMENT_CHARACTERS}", "TOO_LONG"))
+    return found
 
 
 async def _check_face(spec: job_pb2.PresentSpec, services: Services, media: ReadableMedia) -> None:

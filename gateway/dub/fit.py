@@ -98,11 +98,33 @@ def _fit(line: Line, free_from: float, until_s: float) -> Fitted:
         # Too long even so: into the silence before, and only then over the time of the next.
         earliest = max(free_from, line.start_s - MAX_EARLY_S, 0.0)
         start_s = max(earliest, min(start_s, until_s - length_s))
-    rate = rate_for(line, length_s)
-    off_s = max(abs(start_s - line.start_s), start_s + length_s - max(until_s, line.end_s))
+    return judged(line, start_s, length_s, rate_for(line, length_s), available_s)
+
+
+def judged(line: Line, start_s: float, length_s: float, rate: float, available_s: float) -> Fitted:
+    """A line said from `start_s` on for so long, where `available_s` of room are to be had."""
+    off_s = max(abs(start_s - line.start_s), start_s + length_s - max(line.start_s + available_s, line.end_s))
     fit = Fit.LATE if off_s > ON_TIME_S else Fit.FAST if rate > GOOD_RATE + 1e-3 else Fit.GOOD
     suggestion = "" if fit is Fit.GOOD else _suggestion(line, start_s, available_s)
     return Fitted(start_s, length_s, rate, fit, length_at(line, 1.0), available_s, suggestion)
+
+
+def kept_apart(starts_s: Sequence[float], lengths_s: Sequence[float], programme_s: float) -> list[float]:
+    """Where lines begin that want to begin at `starts_s`, so that none overlaps another and the last ends in time.
+
+    Each is moved later as little as it must; from the end of the programme on, earlier. Those that are too long for the
+    programme begin before 0.
+    """
+    kept: list[float] = []
+    free_from = 0.0
+    for start_s, length_s in zip(starts_s, lengths_s, strict=True):
+        kept.append(max(start_s, free_from))
+        free_from = kept[-1] + length_s + GAP_S
+    until_s = programme_s
+    for index in reversed(range(len(kept))):
+        kept[index] = min(kept[index], until_s - lengths_s[index])
+        until_s = kept[index] - GAP_S
+    return kept
 
 
 def _length(line: Line, slot_s: float, room_s: float) -> float:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import grpc.aio
 
-from gateway.artifacts import ArtifactStore
+from gateway.artifacts import ArtifactStore, digest_of
+from gateway.dub.edit_file import read_utterances
+from gateway.dub.lines import locked, merge_edits
+from gateway.dub.plan import dub_locales
 from gateway.jobs import ENDED, JobTable
 from gateway.owners import Owner
 from gateway.present.plan import target_locales
@@ -17,9 +20,9 @@ from gateway.readable import ReadableMedia
 from gateway.runner import JobRunner
 from gateway.services import Services
 from gateway.settings import GatewaySettings
-from gateway.validate import check_present, check_request_id
+from gateway.validate import check_dub, check_present, check_request_id
 from locutor.errors import FieldViolation, InvalidInput, Unavailable
-from locutor.gateway.v1 import job_pb2, job_pb2_grpc
+from locutor.gateway.v1 import dub_pb2, job_pb2, job_pb2_grpc
 from services.serving.interceptors import tenant
 
 _DEFAULT_PAGE = 20
@@ -49,18 +52,76 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     async def CreateJob(self, request: job_pb2.CreateJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.CreateJobResponse:
         check_request_id(request.request_id)
-        if request.WhichOneof("spec") != "present":
+        kind = request.WhichOneof("spec")
+        if kind is None:
             raise InvalidInput.of("present", "is not set; say what the job is to make", "NO_SPEC")
         found = await self._table.find_request(request, tenant.get())
         if found is None:
-            await check_present(request.present, self._services, ReadableMedia(self._store, self._table, tenant.get()))
-            job = job_pb2.Job(id=secrets.token_hex(8), state=job_pb2.STATE_QUEUED, present=request.present, request_id=request.request_id, create_time=now())
-            for target, locale in zip(job.present.targets, target_locales(job.present), strict=True):
-                target.locale = locale
-            found = await self._table.add(job, request, tenant.get(), self._owner.id, self._settings.queue)
-            if found.id == job.id:
-                self._runner.submit(job)
+            media = ReadableMedia(self._store, self._table, tenant.get())
+            if kind == "present":
+                await check_present(request.present, self._services, media)
+                job = job_pb2.Job(present=request.present)
+                for target, locale in zip(job.present.targets, target_locales(job.present), strict=True):
+                    target.locale = locale
+            else:
+                await check_dub(request.dub, self._services, media)
+                job = job_pb2.Job(dub=request.dub)
+                for dub_target, locale in zip(job.dub.targets, dub_locales(job.dub), strict=True):
+                    dub_target.locale = locale
+            found = await self._add(job, request)
         return job_pb2.CreateJobResponse(job=self._runner.current(found.id) or found)
+
+    async def EditJob(self, request: job_pb2.EditJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.EditJobResponse:
+        check_request_id(request.request_id)
+        job = await self._dub_job(request.id)
+        if job.state not in ENDED:
+            raise InvalidInput.of("id", f"the job {job.id} has not ended; wait for it, or cancel it first", "JOB_NOT_ENDED")
+        spec = job_pb2.DubSpec()
+        spec.CopyFrom(job.dub)
+        del spec.edits[:]
+        spec.edits.extend(merge_edits([*job.dub.edits, *await self._with_locked(job, request.edits)]))
+        created = await self.CreateJob(job_pb2.CreateJobRequest(dub=spec, request_id=request.request_id), context)
+        return job_pb2.EditJobResponse(job=created.job)
+
+    async def ListUtterances(self, request: job_pb2.ListUtterancesRequest, context: grpc.aio.ServicerContext) -> job_pb2.ListUtterancesResponse:
+        job = await self._dub_job(request.id)
+        locales = [target.locale for target in job.dub.targets]
+        if request.locale not in locales:
+            raise InvalidInput.of("locale", f"{request.locale[:40]!r} is no target of the job; choose from {', '.join(locales)}", "UNKNOWN_LOCALE")
+        return job_pb2.ListUtterancesResponse(utterances=await self._utterances(job, request.locale))
+
+    async def _add(self, job: job_pb2.Job, request: job_pb2.CreateJobRequest) -> job_pb2.Job:
+        """Keep a checked job and have it run; or the job that an equal request made meanwhile."""
+        job.MergeFrom(job_pb2.Job(id=secrets.token_hex(8), state=job_pb2.STATE_QUEUED, request_id=request.request_id, create_time=now()))
+        found = await self._table.add(job, request, tenant.get(), self._owner.id, self._settings.queue)
+        if found.id == job.id:
+            self._runner.submit(job)
+        return found
+
+    async def _dub_job(self, job_id: str) -> job_pb2.Job:
+        job = await self._job(job_id)
+        if job.WhichOneof("spec") != "dub":
+            raise InvalidInput.of("id", f"the job {job.id} dubs no video, so it has no utterances", "NOT_A_DUB")
+        return job
+
+    async def _utterances(self, job: job_pb2.Job, locale: str) -> list[dub_pb2.Utterance]:
+        known = self._runner.utterances(job.id, locale)
+        if known:
+            return known
+        result = next((result for result in job.results if result.locale == locale), job_pb2.LocaleResult())
+        uri = next((output.media.uri for output in result.outputs if output.kind == job_pb2.OUTPUT_KIND_UTTERANCES), "")
+        return read_utterances(await self._store.read(digest_of(uri))) if uri else []
+
+    async def _with_locked(self, job: job_pb2.Job, edits: Iterable[dub_pb2.UtteranceEdit]) -> list[dub_pb2.UtteranceEdit]:
+        """Where an utterance is locked, with its text, voice and times as they are now."""
+        completed = []
+        for edit in edits:
+            if edit.locked and edit.locale:
+                now_said = {utterance.id: utterance for utterance in await self._utterances(job, edit.locale)}
+                if edit.id in now_said:
+                    edit = locked(edit, now_said[edit.id])
+            completed.append(edit)
+        return completed
 
     async def GetJob(self, request: job_pb2.GetJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.GetJobResponse:
         return job_pb2.GetJobResponse(job=await self._job(request.id))

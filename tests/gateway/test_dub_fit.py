@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gateway.dub.fit import GAP_S, GOOD_RATE, MAX_RATE, MIN_RATE, RATES, Fit, Line, fit_lines, length_at, rate_for
+from gateway.dub.fit import GAP_S, GOOD_RATE, MAX_RATE, MIN_RATE, RATES, Fit, Line, fit_lines, kept_apart, length_at, rate_for
 
 
 def line(start_s: float, end_s: float, natural_s: float, **more: bool) -> Line:
@@ -88,3 +88,9 @@ def test_a_rate_and_its_length_agree_where_the_engine_rounds() -> None:
     uneven = Line(0, 4, [4.2, 4.0, 3.8, 3.8, 3.5, 3.3, 3.3], 60)
     for length_s in (4.1, 3.9, 3.8, 3.65, 3.3):
         assert length_at(uneven, rate_for(uneven, length_s)) == pytest.approx(length_s, abs=0.01)
+
+
+def test_speech_that_turned_out_longer_pushes_the_next_and_is_pulled_in_before_the_end() -> None:
+    assert kept_apart([0.0, 2.0, 5.0], [2.5, 1.0, 1.0], 10.0) == pytest.approx([0.0, 2.5 + GAP_S, 5.0])
+    assert kept_apart([0.0, 3.0, 5.0], [2.0, 1.9, 2.0], 6.5) == pytest.approx([0.0, 4.5 - GAP_S - 1.9, 4.5])
+    assert kept_apart([0.0], [7.0], 6.0) == pytest.approx([-1.0])

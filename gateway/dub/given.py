@@ -1,0 +1,120 @@
+"""Subtitles that came with the request: the source's in place of recognition, a target's in place of translation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gateway.dub.diarize import Diarized
+from gateway.dub.lines import SourceLine, TargetLine
+from gateway.dub.utterances import SpokenWord, words_of_cue
+from media.subtitles import Cue
+
+_SHARE = 0.3
+"""Least share of a subtitle's time that must lie in an utterance for it to be that one's text."""
+
+
+@dataclass(frozen=True)
+class GivenText:
+    """A subtitle. Seconds count from the first picture."""
+
+    start_s: float
+    end_s: float
+    text: str
+    """On one line."""
+
+
+def check_subtitles(data: bytes, field: str) -> None:
+    """Raises `InvalidInput` with `field` where a file of subtitles cannot be read."""
+    from media.subtitle_reader import read_subtitles
+
+    read_subtitles(data, field)
+
+
+def given_texts(cues: Sequence[Cue], joiner: str) -> list[GivenText]:
+    """Subtitles in order, none beginning before the one before it has ended."""
+    ordered = sorted((cue for cue in cues if any(character.isalnum() for line in cue.lines for character in line)), key=lambda cue: (cue.start, cue.end))
+    found: list[GivenText] = []
+    for cue in ordered:
+        if found and float(cue.start) < found[-1].end_s:
+            found[-1] = replace(found[-1], end_s=max(found[-1].start_s, float(cue.start)))
+        found.append(GivenText(float(cue.start), float(cue.end), joiner.join(line.strip() for line in cue.lines)))
+    return found
+
+
+def spoken_words(texts: Sequence[GivenText], diarized: Diarized, *, spaces: bool) -> list[SpokenWord]:
+    """The words of subtitles in the source's language. A subtitle is one speaker's: his who has most of its time."""
+    return [word for text in texts for word in words_of_cue(text.text, text.start_s, text.end_s, _speaker(text, diarized), spaces=spaces)]
+
+
+def _speaker(text: GivenText, diarized: Diarized) -> int:
+    shares: dict[int, float] = {}
+    for start_s, end_s, speaker in diarized.turns:
+        shares[speaker] = shares.get(speaker, 0.0) + max(0.0, min(end_s, text.end_s) - max(start_s, text.start_s))
+    return max(shares, key=lambda speaker: (shares[speaker], -speaker), default=0)
+
+
+def lines_from_subtitles(lines: Sequence[SourceLine], texts: Sequence[GivenText], joiner: str) -> tuple[list[TargetLine], list[str]]:
+    """A locale's lines with its subtitles as their texts, and warnings.
+
+    A subtitle belongs to the utterance that has most of its time. Neighbouring utterances of one speaker that a subtitle
+    spans become one; a subtitle where nobody was heard becomes an utterance of its own; an utterance without a subtitle
+    is not spoken.
+    """
+    homes = [_home(text, lines) for text in texts]
+    merged = _merged(lines, texts, homes)
+    own: dict[int, list[GivenText]] = {}
+    result: list[TargetLine] = []
+    for number, (text, home) in enumerate(zip(texts, homes, strict=True), 1):
+        if home is None:
+            speaker = min(lines, key=lambda line: abs(line.start_s - text.start_s)).speaker if lines else "speaker1"
+            result.append(TargetLine(SourceLine(f"s{number:04}", text.start_s, text.end_s, speaker, ""), text.text))
+        else:
+            own.setdefault(merged[home], []).append(text)
+    silent = []
+    for index, line in enumerate(lines):
+        if merged[index] != index:
+            continue
+        parts = [lines[other] for other in range(len(lines)) if merged[other] == index]
+        whole = replace(line, end_s=max(part.end_s for part in parts), text=joiner.join(part.text for part in parts))
+        if index in own:
+            result.append(TargetLine(whole, joiner.join(text.text for text in own[index])))
+        else:
+            silent.append(line.id)
+            result.append(TargetLine(whole, "", is_omitted=True))
+    warnings = [f"{', '.join(silent)}: there is no subtitle at that time, so nothing is said"] if silent else []
+    return sorted(result, key=lambda line: line.source.start_s), warnings
+
+
+def _home(text: GivenText, lines: Sequence[SourceLine]) -> int | None:
+    """Index of the utterance that has most of a subtitle's time."""
+    shares = [_shared(text, line) for line in lines]
+    best = max(range(len(lines)), key=lambda index: shares[index], default=None)
+    if best is None or shares[best] < _SHARE * min(max(text.end_s - text.start_s, 1e-3), max(lines[best].end_s - lines[best].start_s, 1e-3)):
+        return None
+    return best
+
+
+def _merged(lines: Sequence[SourceLine], texts: Sequence[GivenText], homes: Sequence[int | None]) -> list[int]:
+    """For each utterance the index of the one that it is part of: itself, or an earlier one."""
+    part_of = list(range(len(lines)))
+    taken = {home for home in homes if home is not None}
+    for text, home in zip(texts, homes, strict=True):
+        if home is None:
+            continue
+        for step in (1, -1):
+            index = home + step
+            while 0 <= index < len(lines) and index not in taken and lines[index].speaker == lines[home].speaker and _covers(text, lines[index]):
+                first, second = sorted((part_of[home], index))
+                part_of = [first if part == second else part for part in part_of]
+                taken.add(index)
+                index += step
+    return part_of
+
+
+def _covers(text: GivenText, line: SourceLine) -> bool:
+    return _shared(text, line) >= 0.5 * (line.end_s - line.start_s)
+
+
+def _shared(text: GivenText, line: SourceLine) -> float:
+    return max(0.0, min(text.end_s, line.end_s) - max(text.start_s, line.start_s))

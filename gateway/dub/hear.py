@@ -1,0 +1,130 @@
+"""From the video to its lines: what is said in it, when, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.artifacts import digest_of
+from gateway.dub.cast import Role, name_speakers
+from gateway.dub.diarize import Diarized, diarize, with_speakers
+from gateway.dub.given import GivenText, given_texts, spoken_words
+from gateway.dub.lines import SourceLine, edit_source
+from gateway.dub.listen import Language, Transcript, detect_language, recognize
+from gateway.dub.source import Source
+from gateway.dub.utterances import SpokenWord, cut
+from gateway.locales import same_language
+from gateway.models import default_model
+from gateway.progress import JobTracker
+from gateway.services import Services
+from gateway.workflow import Workflow
+from locutor.common.v1 import model_pb2
+from locutor.errors import InvalidInput
+from locutor.gateway.v1 import job_pb2
+from media.subtitles import rules_for
+
+_HINT_CHARACTERS = 200
+_SURE = 0.6
+"""Probability from which a detected language is held against the one that was given."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that is known of the video's speech."""
+
+    language: Language
+    roles: tuple[Role, ...]
+    lines: tuple[SourceLine, ...]
+    warnings: tuple[str, ...]
+
+
+def joiner_of(locale: str) -> str:
+    """What stands between two words of a language."""
+    return " " if rules_for(locale).spaces else ""
+
+
+class Hearing:
+    """Hears the speech of one job's video."""
+
+    def __init__(self, flow: Workflow, tracker: JobTracker, services: Services, source: Source, models: Sequence[model_pb2.Model]) -> None:
+        """`models`: all of the asr service."""
+        self._flow = flow
+        self._services = services
+        self._source = source
+        self._spec = tracker.job.dub
+        self._models = models
+        self._recognize, self._diarize = tracker.stage("", "recognize"), tracker.stage("", "diarize")
+        self._warnings: list[str] = []
+
+    async def scene(self, locale: str) -> Scene:
+        """`locale`: BCP 47, of the speech; empty: detected. Raises `InvalidInput` where it is needed and cannot be told."""
+        spec = self._spec
+        given = await self._given(spec.source_subtitles_uri, "dub.source_subtitles_uri", locale) if spec.source_subtitles_uri else None
+        if given is not None:
+            language = await self._language_of_subtitles(locale)
+            diarized = await self._speakers([(text.start_s, text.end_s) for text in given])
+            words = spoken_words(given, diarized, spaces=bool(joiner_of(language.locale)))
+        else:
+            transcript = await self._transcript(locale)
+            language = transcript.language
+            diarized = await self._speakers([(word.start_s, word.end_s) for word in transcript.words])
+            words = with_speakers(transcript.words, diarized)
+        return self._scene(language, diarized, words)
+
+    def _scene(self, language: Language, diarized: Diarized, words: Sequence[SpokenWord]) -> Scene:
+        roles = name_speakers(diarized.speakers, self._spec.cast)
+        names = [role.name for role in roles] or ["speaker1"]
+        utterances = cut(words, joiner_of(language.locale) if language.locale else " ")
+        lines = [SourceLine(one.id, one.start_s, one.end_s, names[min(one.speaker, len(names) - 1)], one.text) for one in utterances]
+        return Scene(language, tuple(roles), tuple(edit_source(lines, self._spec.edits)), tuple(self._warnings))
+
+    async def _transcript(self, locale: str) -> Transcript:
+        stage, source, spec = self._recognize, self._source, self._spec
+        transcript = Transcript((), Language(locale, 0.0))
+        if source.sound is not None:
+            model = default_model(self._models, "asr")
+            hint = ", ".join(term.source for term in spec.glossary)[:_HINT_CHARACTERS]
+            if locale:
+                await self._check_language(locale, model)
+            transcript = await recognize(self._flow, stage, self._services, source, locale, hint, model, spec.audio_track)
+            stage.add_media(source.duration_s)
+        stage.end(job_pb2.STATE_SUCCEEDED)
+        return Transcript(transcript.words, Language(locale or transcript.language.locale, transcript.language.probability))
+
+    async def _check_language(self, locale: str, model: model_pb2.Model) -> None:
+        found = await detect_language(self._flow, self._recognize, self._services, self._source, model, self._spec.audio_track)
+        if found.locale and found.probability >= _SURE and not same_language(found.locale, locale):
+            self._warnings.append(f"the video seems to speak {found.locale} (probability {found.probability:.0%}), but was said to speak {locale}")
+
+    async def _language_of_subtitles(self, locale: str) -> Language:
+        stage = self._recognize
+        language = Language(locale, 1.0)
+        if not locale:
+            if self._source.sound is not None:
+                model = default_model(self._models, "asr")
+                language = await detect_language(self._flow, stage, self._services, self._source, model, self._spec.audio_track)
+            if not language.locale:
+                raise InvalidInput.of("dub.source_locale", "nobody is heard from whom the subtitles' language could be told; name it", "NO_LOCALE")
+        stage.end(job_pb2.STATE_SUCCEEDED)
+        return language
+
+    async def _speakers(self, spans: Sequence[tuple[float, float]]) -> Diarized:
+        stage, source = self._diarize, self._source
+        diarized = Diarized((), ())
+        if source.sound is not None and spans:
+            diarized = await diarize(self._flow, stage, self._services, source, spans, self._spec.speaker_count, self._models, self._spec.audio_track)
+            stage.add_media(source.duration_s)
+        stage.end(job_pb2.STATE_SUCCEEDED)
+        return diarized
+
+    async def _given(self, uri: str, field: str, locale: str) -> list[GivenText]:
+        return await read_given(self._flow, uri, field, locale, self._warnings)
+
+
+async def read_given(flow: Workflow, uri: str, field: str, locale: str, warnings: list[str]) -> list[GivenText]:
+    """Subtitles from the store. What is odd about them is added to `warnings`. Raises `InvalidInput`."""
+    from media.subtitle_reader import read_subtitles
+
+    found = read_subtitles(await flow.store.read(digest_of(uri)), field)
+    warnings += found.warnings
+    return given_texts(found.cues, joiner_of(locale) if locale else " ")

@@ -1,0 +1,206 @@
+"""One locale of a dub job, from the source's lines to its outputs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from gateway.dub.assemble import Assembly, Parts, assemble
+from gateway.dub.cast import choose_voices
+from gateway.dub.edit_file import messages
+from gateway.dub.fit import Fit
+from gateway.dub.given import lines_from_subtitles
+from gateway.dub.hear import Scene, joiner_of, read_given
+from gateway.dub.lines import TargetLine, edit_target
+from gateway.dub.lips import LipsPieces
+from gateway.dub.mix import Mixed, mix
+from gateway.dub.plan import DubLocale, translation_pair
+from gateway.dub.separate import Separated
+from gateway.dub.source import Source
+from gateway.dub.speak import voicing_of
+from gateway.dub.translate import translate_lines
+from gateway.dub.voice import DubbedLine, ToSay, voice_lines
+from gateway.locales import same_language
+from gateway.models import ModelUse, engine_models, translation_models
+from gateway.progress import JobTracker
+from gateway.services import Services
+from gateway.signing_key import SigningKey
+from gateway.workflow import Workflow
+from locutor.common.v1 import model_pb2
+from locutor.errors import InvalidInput
+from locutor.gateway.v1 import dub_pb2, job_pb2
+from locutor.translate.v1 import translate_pb2
+from locutor.tts.v1 import tts_pb2
+
+_SHOWN = 10
+"""Utterances that one warning names."""
+
+
+@dataclass(frozen=True)
+class DubParts:
+    """What the locales of a dub job share."""
+
+    flow: Workflow
+    tracker: JobTracker
+    services: Services
+    source: Source
+    scene: Scene
+    separated: Separated | None
+    voices: Sequence[tts_pb2.Voice]
+    pairs: Sequence[translate_pb2.Pair]
+    speakers: Sequence[model_pb2.Model]
+    """Models of the tts service."""
+    translators: Sequence[model_pb2.Model]
+    shared_uses: tuple[ModelUse, ...]
+    """Models that had a part in what the locales share."""
+    signing_key: SigningKey
+    gate: asyncio.Semaphore
+    """Lets so many pieces of the job be animated at a time."""
+
+
+@dataclass(frozen=True)
+class DubWork:
+    """What came of one locale."""
+
+    assembly: Assembly
+    mixed: Mixed
+    dubbed: tuple[DubbedLine, ...]
+    utterances: tuple[dub_pb2.Utterance, ...]
+    omitted: tuple[str, ...]
+    """Ids of those that are not said because somebody wants it so, or there is nothing to say."""
+    voices: dict[str, str]
+    """Speaker's name to voice id."""
+    lips: LipsPieces | None
+    uses: tuple[ModelUse, ...]
+    warnings: tuple[str, ...]
+
+
+class DubLocaleRun:
+    """Makes one locale's dub."""
+
+    def __init__(self, parts: DubParts, own: DubLocale, target: dub_pb2.DubTarget, number: int) -> None:
+        self._parts = parts
+        self._own = own
+        self._target = target
+        self._field = f"dub.targets[{number}]"
+        self._spec = parts.tracker.job.dub
+        self._stages = parts.tracker.stages_of(own.locale)
+        self._warnings: list[str] = []
+        self._uses: list[ModelUse] = list(parts.shared_uses)
+
+    async def run(self) -> DubWork:
+        """Raises `LocutorError`."""
+        parts, own = self._parts, self._own
+        lines = await self._lines()
+        self._tell([], lines)
+        texts = await self._texts(lines)
+        to_say, voices = self._to_say(lines, texts)
+        silent = [line for line, text in zip(lines, texts, strict=True) if not text]
+        speak = self._stages["speak"]
+        dubbed = await voice_lines(
+            parts.flow, speak, parts.services, to_say, own.locale, parts.source.duration_s, lambda spoken: self._tell(spoken, self._unsaid(lines, spoken))
+        )
+        speak.end(job_pb2.STATE_SUCCEEDED)
+        self._warn_of_misfits(dubbed)
+        mixed = await mix(parts.flow, self._stages["mix"], parts.source, self._spec, own.locale, dubbed, parts.separated)
+        lips = await self._lips(dubbed)
+        consent_time = parts.tracker.job.create_time.ToDatetime(UTC)
+        assembly = await assemble(
+            parts.flow,
+            self._stages["mux"],
+            Parts(self._spec, parts.source, own.locale, "", dubbed, mixed, lips, self._uses, consent_time, parts.signing_key),
+        )
+        utterances = messages(dubbed, silent)
+        return DubWork(
+            assembly,
+            mixed,
+            tuple(dubbed),
+            tuple(utterances),
+            tuple(line.source.id for line in silent),
+            voices,
+            lips,
+            tuple(self._uses),
+            tuple(self._warnings),
+        )
+
+    async def _lines(self) -> list[TargetLine]:
+        scene, spec, locale = self._parts.scene, self._spec, self._own.locale
+        lines = [TargetLine(line) for line in scene.lines]
+        if self._target.subtitles_uri:
+            given = await read_given(self._parts.flow, self._target.subtitles_uri, f"{self._field}.subtitles_uri", locale, self._warnings)
+            lines, warnings = lines_from_subtitles(scene.lines, given, joiner_of(locale))
+            self._warnings += warnings
+        elif scene.language.locale and same_language(scene.language.locale, locale):
+            lines = [TargetLine(line, line.text) for line in scene.lines]
+        if not lines:
+            message = "nobody is heard to speak in the video, so there is nothing to dub; give subtitles of what is to be said, or leave it as it is"
+            raise InvalidInput.of("dub.video_uri", message, "NO_SPEECH")
+        unknown = sorted({edit.id for edit in spec.edits if edit.locale in ("", locale)} - {line.source.id for line in lines})
+        if unknown:
+            self._warnings.append(f"there is no utterance {', '.join(unknown[:_SHOWN])}: the edits of it were not made")
+        return edit_target(lines, spec.edits, locale)
+
+    async def _texts(self, lines: Sequence[TargetLine]) -> list[str]:
+        """What each line says; empty where it says nothing."""
+        stage, parts, spec, locale = self._stages["translate"], self._parts, self._spec, self._own.locale
+        found = {line.source.id: line.text for line in lines}
+        asked = [line for line in lines if line.text is None and not line.is_omitted]
+        if asked:
+            pair = translation_pair(spec, parts.scene.language.locale, locale, parts.pairs, f"{self._field}.locale")
+            models = engine_models(parts.translators, spec.translation_engine) if spec.translation_engine else translation_models(parts.translators, pair)
+            self._uses += [ModelUse("translate", model) for model in models]
+            translated = await translate_lines(parts.flow, stage, parts.services, asked, pair, spec.glossary, spec.translation_engine, models)
+            for line, translation in zip(asked, translated, strict=True):
+                found[line.source.id] = translation.text
+                self._warnings += [f"{line.source.id}: the glossary term {term!r} was not kept" for term in translation.missed_terms]
+            fallen = [f"{line.source.id} ({each.fallback_reason})" for line, each in zip(asked, translated, strict=True) if each.fallback_reason]
+            if fallen:
+                named = ", ".join(fallen[:_SHOWN])
+                self._warnings.append(
+                    f"{len(fallen)} of {len(asked)} texts were translated by the plain engine, {spec.translation_engine}'s was unusable: {named}"
+                )
+        stage.end(job_pb2.STATE_SUCCEEDED)
+        return [_sayable(found[line.source.id] or "") if not line.is_omitted else "" for line in lines]
+
+    def _to_say(self, lines: Sequence[TargetLine], texts: Sequence[str]) -> tuple[list[ToSay], dict[str, str]]:
+        parts, locale = self._parts, self._own.locale
+        known = {role.name for role in parts.scene.roles}
+        further = list(dict.fromkeys(line.source.speaker for line in lines if line.source.speaker not in known))
+        chosen = choose_voices(parts.scene.roles, locale, parts.voices, further)
+        shared = len(chosen) - len({voice.id for voice in chosen.values()})
+        if shared:
+            self._warnings.append(f"{locale} has too few voices for {len(chosen)} speakers: some share one; `locutor voices` lists them")
+        by_id = {voice.id: voice for voice in parts.voices}
+        to_say: list[ToSay] = []
+        for line, text in zip(lines, texts, strict=True):
+            if text:
+                voice = by_id[line.voice] if line.voice else chosen[line.source.speaker]
+                to_say.append((line, text, voicing_of(voice, engine_models(parts.speakers, voice.engine))))
+        engines = dict.fromkeys(voicing.engine for _, _, voicing in to_say)
+        self._uses += [ModelUse("speak", model) for engine in engines for model in engine_models(parts.speakers, engine)]
+        return to_say, {name: voice.id for name, voice in chosen.items()}
+
+    async def _lips(self, dubbed: Sequence[DubbedLine]) -> LipsPieces | None:
+        self._stages["animate"].end(job_pb2.STATE_SUCCEEDED)
+        return None
+
+    def _warn_of_misfits(self, dubbed: Sequence[DubbedLine]) -> None:
+        for fit, what in ((Fit.LATE, "could not be said in their time"), (Fit.FAST, "are said fast")):
+            found = [one.line.source.id for one in dubbed if one.fitted.fit is fit]
+            if found:
+                named = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+                self._warnings.append(f"{len(found)} of {len(dubbed)} utterances {what} ({named}); the report says what to do")
+
+    def _unsaid(self, lines: Sequence[TargetLine], spoken: Sequence[DubbedLine]) -> list[TargetLine]:
+        said = {one.line.source.id for one in spoken}
+        return [line for line in lines if line.source.id not in said]
+
+    def _tell(self, dubbed: Sequence[DubbedLine], others: Sequence[TargetLine]) -> None:
+        self._parts.tracker.utterances[self._own.locale] = messages(dubbed, others)
+
+
+def _sayable(text: str) -> str:
+    """A text, or nothing where there is nothing in it to be said."""
+    return text.strip() if any(character.isalnum() for character in text) else ""

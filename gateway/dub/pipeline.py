@@ -1,0 +1,115 @@
+"""A dub job from its spec to its results: the video is heard once, then the locales side by side, each with its own fate."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from functools import partial
+
+from gateway.dub.assemble import OUTPUTS
+from gateway.dub.edit_file import edit_file
+from gateway.dub.hear import Hearing
+from gateway.dub.locale import DubLocaleRun, DubParts, DubWork
+from gateway.dub.plan import DubLocale, make_dub_plan
+from gateway.dub.report import make_dub_report
+from gateway.dub.separate import Separated, separate
+from gateway.dub.source import Source, read_source
+from gateway.failures import job_error
+from gateway.jobs import JobTable
+from gateway.models import ModelUse, default_model
+from gateway.progress import JobTracker
+from gateway.services import Services, retried
+from gateway.settings import GatewaySettings
+from gateway.signing_key import SigningKey
+from gateway.workflow import Workflow, children
+from locutor.gateway.v1 import dub_pb2, job_pb2, media_pb2
+
+log = logging.getLogger("locutor.gateway")
+
+
+class DubPipeline:
+    """Runs dub jobs."""
+
+    def __init__(self, settings: GatewaySettings, services: Services, table: JobTable, signing_key: SigningKey) -> None:
+        self._settings = settings
+        self._services = services
+        self._table = table
+        self._signing_key = signing_key
+
+    async def run(self, flow: Workflow, tracker: JobTracker) -> None:
+        """Make every locale's outputs and write them, or the locale's error, into its result.
+
+        Raises `LocutorError` for what stops the job as a whole.
+        """
+        spec, services = tracker.job.dub, self._services
+        voices, pairs = await asyncio.gather(retried(services.voices), retried(services.pairs))
+        asr, tts, translators = await asyncio.gather(*(retried(partial(services.models, name)) for name in ("asr", "tts", "translate")))
+        plan = make_dub_plan(spec, voices, pairs, translators)
+        source = await read_source(flow, tracker.stage("", "probe"), spec)
+        scene = await Hearing(flow, tracker, services, source, asr).scene(plan.source_locale)
+        separated = await self._separated(flow, tracker, source)
+        tracker.stage("", "track").end(job_pb2.STATE_SUCCEEDED)
+        uses = (ModelUse("recognize", default_model(asr, "asr")),) if source.sound is not None and not spec.source_subtitles_uri else ()
+        gate = asyncio.Semaphore(self._settings.pieces_at_once)
+        parts = DubParts(flow, tracker, services, source, scene, separated, voices, pairs, tts, translators, uses, self._signing_key, gate)
+        warnings = [*scene.warnings, *_faults(source)]
+        locales_gate = asyncio.Semaphore(self._settings.locales_at_once)
+
+        async def one(own: DubLocale, number: int) -> None:
+            async with locales_gate:
+                result = tracker.result(own.locale)
+                result.state = job_pb2.STATE_RUNNING
+                result.warnings.extend(warnings)
+                tracker.changed()
+                try:
+                    work = await DubLocaleRun(parts, own, spec.targets[number], number).run()
+                    await self._put_outputs(parts, own, work)
+                except Exception as error:
+                    incident = secrets.token_hex(4)
+                    log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error)
+                    result.error.CopyFrom(job_error(error, incident))
+                    tracker.end_locale(own.locale, job_pb2.STATE_FAILED)
+
+        async with children() as group:
+            for number, own in enumerate(plan.locales):
+                group.create_task(one(own, number))
+
+    async def _separated(self, flow: Workflow, tracker: JobTracker, source: Source) -> Separated | None:
+        spec = tracker.job.dub
+        if spec.background_sound != dub_pb2.BACKGROUND_SOUND_SEPARATED or source.sound is None or source.music_and_effects is not None:
+            return None
+        model = default_model(await retried(self._services.separation_models), "separation")
+        return await separate(flow, tracker.stage("", "probe"), self._services, source, model, spec.audio_track)
+
+    async def _put_outputs(self, parts: DubParts, own: DubLocale, work: DubWork) -> None:
+        tracker, store = parts.tracker, parts.flow.store
+        job = tracker.job
+        result = tracker.result(own.locale)
+        result.warnings.extend(work.warnings)
+        tracker.utterances[own.locale] = list(work.utterances)
+        facts = {"sound": work.mixed.facts, "video": work.assembly.facts}
+        scene = parts.scene
+        report = make_dub_report(job, own.locale, parts.source, scene.language, scene.roles, work.voices, work.dubbed, work.lips, facts, work.uses)
+        edits = edit_file(job, own.locale, scene.language.locale, work.utterances, work.omitted)
+        outputs = [
+            *((kind, work.assembly.blobs[name], content_type, suffix) for name, (kind, content_type, suffix) in OUTPUTS.items()),
+            (job_pb2.OUTPUT_KIND_AUDIO, work.mixed.blob, "audio/wav", "wav"),
+            (job_pb2.OUTPUT_KIND_UTTERANCES, await store.put_bytes(edits), "application/json", "utterances.json"),
+            (job_pb2.OUTPUT_KIND_REPORT, await store.put_bytes(report), "application/json", "report.json"),
+        ]
+        for kind, blob, content_type, suffix in outputs:
+            media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=content_type, file_name=f"{own.locale}.{suffix}")
+            await self._table.add_output(media, job.id)
+            result.outputs.add(kind=kind, media=media)
+        tracker.end_locale(own.locale, job_pb2.STATE_SUCCEEDED)
+
+
+def _faults(source: Source) -> list[str]:
+    """What a reviewer should know of the file."""
+    found = []
+    if source.picture.fault:
+        found.append(f"the video: {source.picture.fault}; what there is was dubbed")
+    if source.sound is not None and source.sound.fault:
+        found.append(f"the video's sound: {source.sound.fault}; what there is was dubbed")
+    return found

@@ -1,0 +1,179 @@
+"""What a dub job will do, decided before anything is done, and refused with all that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.locales import canonical, choose_pair, choose_voice, same_language
+from locutor.common.v1 import model_pb2
+from locutor.errors import FieldViolation, InvalidInput
+from locutor.gateway.v1 import dub_pb2, job_pb2
+from locutor.translate.v1 import translate_pb2
+from locutor.tts.v1 import tts_pb2
+
+MAX_TARGETS = 50
+MAX_SPEAKERS = 20
+MAX_EDITS = 20_000
+MAX_CAST = 200
+MAX_TEXT_CHARACTERS = 2_000
+"""Of an edited utterance: more than any minute holds."""
+_SHOWN_VOICES = 12
+
+
+@dataclass(frozen=True)
+class DubLocale:
+    """One video."""
+
+    locale: str
+    """BCP 47, canonical."""
+    has_subtitles: bool
+    burn_in: bool
+
+
+@dataclass(frozen=True)
+class DubPlan:
+    source_locale: str
+    """BCP 47, canonical; empty: to be detected."""
+    locales: tuple[DubLocale, ...]
+    """In the order of the targets."""
+
+
+def dub_locales(spec: job_pb2.DubSpec) -> list[str]:
+    """The targets' locales in canonical spelling, in their order. Raises `InvalidInput`."""
+    return [canonical(target.locale, f"dub.targets[{number}].locale") for number, target in enumerate(spec.targets)]
+
+
+def make_dub_plan(
+    spec: job_pb2.DubSpec, voices: Sequence[tts_pb2.Voice], pairs: Sequence[translate_pb2.Pair], translators: Sequence[model_pb2.Model]
+) -> DubPlan:
+    """Decide what to do. Raises `InvalidInput` with everything that is wrong with locales, voices, translations, cast and edits."""
+    planner = _Planner(spec, voices, pairs, translators)
+    plan = planner.plan()
+    if planner.violations:
+        raise InvalidInput(planner.violations)
+    return plan
+
+
+def translation_pair(spec: job_pb2.DubSpec, source: str, target: str, pairs: Sequence[translate_pb2.Pair], field: str) -> translate_pb2.Pair:
+    """The pair that translates between two locales. Raises `InvalidInput` with `field` where there is none."""
+    pair = choose_pair(source, target, pairs)
+    if pair is None and spec.translation_engine:
+        # An engine that was asked for by name may know more languages than the default one.
+        return translate_pb2.Pair(source_locale=source, target_locale=target)
+    if pair is None:
+        known = ", ".join(sorted(f"{p.source_locale} to {p.target_locale}" for p in pairs)) or "none"
+        message = f"there is no translation from {source} to {target} (there are: {known}); give this target subtitles, or install a model"
+        raise InvalidInput.of(field, message, "NO_TRANSLATION")
+    return pair
+
+
+class _Planner:
+    def __init__(
+        self, spec: job_pb2.DubSpec, voices: Sequence[tts_pb2.Voice], pairs: Sequence[translate_pb2.Pair], translators: Sequence[model_pb2.Model]
+    ) -> None:
+        self.violations: list[FieldViolation] = []
+        self._spec = spec
+        self._voices = voices
+        self._pairs = pairs
+        self._translators = translators
+
+    def plan(self) -> DubPlan:
+        spec = self._spec
+        source = self._locale(spec.source_locale, "dub.source_locale") if spec.source_locale else ""
+        if not spec.targets:
+            self._refuse("dub.targets", "there is none; name at least one locale", "NO_TARGET")
+        if len(spec.targets) > MAX_TARGETS:
+            self._refuse("dub.targets", f"there are {len(spec.targets)}; the limit is {MAX_TARGETS}", "TOO_MANY_TARGETS")
+        engines = {model.engine for model in self._translators if model.installed}
+        if spec.translation_engine and spec.translation_engine not in engines:
+            known = ", ".join(sorted(engines)) or "none"
+            self._refuse(
+                "dub.translation_engine", f"there is no engine {spec.translation_engine[:40]!r} that is installed; choose from {known}", "UNKNOWN_ENGINE"
+            )
+        locales: dict[str, DubLocale] = {}
+        for number, target in enumerate(spec.targets[:MAX_TARGETS]):
+            field = f"dub.targets[{number}]"
+            locale = self._locale(target.locale, f"{field}.locale")
+            if not locale:
+                continue
+            if locale in locales:
+                self._refuse(f"{field}.locale", f"{locale} is named twice; name each locale once", "DUPLICATE_TARGET")
+                continue
+            self._check_target(source, locale, target, field)
+            locales[locale] = DubLocale(locale, bool(target.subtitles_uri), target.burn_in_subtitles)
+        self._check_cast()
+        self._check_edits(set(locales))
+        if spec.speaker_count > MAX_SPEAKERS:
+            self._refuse("dub.speaker_count", f"found {spec.speaker_count}; give at most {MAX_SPEAKERS}, or 0 to have it estimated", "OUT_OF_RANGE")
+        return DubPlan(source, tuple(locales.values()))
+
+    def _check_target(self, source: str, locale: str, target: dub_pb2.DubTarget, field: str) -> None:
+        if choose_voice(locale, self._voices) is None:
+            spoken = ", ".join(sorted({voice.locale for voice in self._voices})) or "none"
+            self._refuse(f"{field}.locale", f"there is no voice that speaks {locale}; there are voices for {spoken}", "UNKNOWN_LOCALE")
+        if source and not target.subtitles_uri and not same_language(source, locale):
+            try:
+                translation_pair(self._spec, source, locale, self._pairs, f"{field}.locale")
+            except InvalidInput as error:
+                self.violations += error.violations
+
+    def _check_cast(self) -> None:
+        if len(self._spec.cast) > MAX_CAST:
+            self._refuse("dub.cast", f"has {len(self._spec.cast)} members; the limit is {MAX_CAST}", "TOO_MANY")
+        for number, member in enumerate(self._spec.cast[:MAX_CAST]):
+            field = f"dub.cast[{number}]"
+            if not member.speaker.strip() or len(member.speaker) > 100:
+                self._refuse(f"{field}.speaker", "is empty or longer than 100 characters; give the speaker a name", "BAD_NAME")
+            for locale, voice in member.voices.items():
+                tag = self._locale(locale, f"{field}.voices")
+                if tag:
+                    self._check_voice(voice, tag, f"{field}.voices[{locale}]")
+
+    def _check_edits(self, locales: set[str]) -> None:
+        if len(self._spec.edits) > MAX_EDITS:
+            self._refuse("dub.edits", f"there are {len(self._spec.edits)}; the limit is {MAX_EDITS}", "TOO_MANY")
+        for number, edit in enumerate(self._spec.edits[:MAX_EDITS]):
+            field = f"dub.edits[{number}]"
+            if not edit.id:
+                self._refuse(f"{field}.id", "is empty; name the utterance", "NO_ID")
+            if edit.locale and edit.locale not in locales:
+                self._refuse(
+                    f"{field}.locale", f"{edit.locale[:40]!r} is no target; name one of {', '.join(sorted(locales))}, or none for all", "UNKNOWN_LOCALE"
+                )
+            for name in ("text", "source_text"):
+                if len(getattr(edit, name)) > MAX_TEXT_CHARACTERS:
+                    self._refuse(f"{field}.{name}", f"has {len(getattr(edit, name))} characters; the limit is {MAX_TEXT_CHARACTERS}", "TOO_LONG")
+            if not edit.locale:
+                for name in ("text", "voice", "locked", "omitted"):
+                    if edit.HasField(name):
+                        self._refuse(f"{field}.{name}", "holds for one locale alone; name it in `locale`", "NO_LOCALE")
+            self._check_times(edit, field)
+            if edit.HasField("voice") and edit.locale in locales:
+                self._check_voice(edit.voice, edit.locale, f"{field}.voice")
+
+    def _check_times(self, edit: dub_pb2.UtteranceEdit, field: str) -> None:
+        start_ns, end_ns = edit.start_offset.ToNanoseconds(), edit.end_offset.ToNanoseconds()
+        if start_ns < 0:
+            self._refuse(f"{field}.start_offset", "is before the first picture; give 0 or more", "OUT_OF_RANGE")
+        if edit.HasField("end_offset") and edit.HasField("start_offset") and end_ns <= start_ns:
+            self._refuse(f"{field}.end_offset", f"{end_ns / 1e9:g} s is not after its start, {start_ns / 1e9:g} s", "OUT_OF_RANGE")
+
+    def _check_voice(self, asked: str, locale: str, field: str) -> None:
+        named = next((voice for voice in self._voices if voice.id == asked), None)
+        if named is not None and same_language(locale, named.locale):
+            return
+        fitting = [voice.id for voice in self._voices if same_language(locale, voice.locale)]
+        choice = ", ".join(fitting[:_SHOWN_VOICES]) + (", ..." if len(fitting) > _SHOWN_VOICES else "")
+        found = f"there is no voice {asked[:40]!r}" if named is None else f"the voice {asked!r} speaks {named.locale}, not {locale}"
+        self._refuse(field, f"{found}; choose from {choice}", "UNKNOWN_VOICE")
+
+    def _locale(self, tag: str, field: str) -> str:
+        try:
+            return canonical(tag, field)
+        except InvalidInput as error:
+            self.violations += error.violations
+            return ""
+
+    def _refuse(self, field: str, message: str, reason: str) -> None:
+        self.violations.append(FieldViolation(field, message, reason))

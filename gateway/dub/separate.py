@@ -1,0 +1,80 @@
+"""The original sound without its speech, by a separation engine: once for all locales."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gateway.artifacts import StepResult
+from gateway.dub.source import Source, blocks_of
+from gateway.media_process import Sound
+from gateway.models import identity
+from gateway.progress import StageTracker
+from gateway.services import Services
+from gateway.workflow import Workflow
+from locutor.asr.v1 import separation_pb2
+from locutor.common.v1 import audio_pb2, model_pb2
+from locutor.errors import InternalError
+from media.clock import PROGRAMME_RATE
+
+_TIMEOUT_S = 1800.0
+_TIMEOUT_PER_SECOND_S = 20.0
+_SAMPLE_BYTES = 4
+"""Two channels of signed 16 bits."""
+
+
+@dataclass(frozen=True)
+class Separated:
+    sound: Sound
+    sha256: str
+    """Of what the engine gave."""
+
+
+async def separate(flow: Workflow, stage: StageTracker, services: Services, source: Source, model: model_pb2.Model, track: int) -> Separated:
+    """Raises `InternalError` where the engine gives another number of samples than it was sent."""
+    assert source.sound is not None
+    sound, path = source.sound, flow.folder / "separated.f32"
+    format_ = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hertz=PROGRAMME_RATE, channels=2)
+    config = separation_pb2.SeparateConfig(format=format_, engine=model.engine)
+
+    async def requests() -> AsyncIterator[separation_pb2.SeparateRequest]:
+        yield separation_pb2.SeparateRequest(config=config)
+        blocks = blocks_of(sound)
+        while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+            yield separation_pb2.SeparateRequest(audio=(np.clip(block, -1.0, 1.0) * 32767).round().astype("<i2").tobytes())
+
+    async def make() -> tuple[StepResult, Separated]:
+        raw = flow.folder / "separated.s16"
+        call = services.separation.Separate(requests(), timeout=_TIMEOUT_S + _TIMEOUT_PER_SECOND_S * source.duration_s)
+        size = 0
+        try:
+            with services.errors("asr"), raw.open("wb") as file:
+                async for response in call:
+                    file.write(response.background)
+                    size += len(response.background)
+                    stage.advance(size / _SAMPLE_BYTES / sound.samples)
+        finally:
+            call.cancel()
+        if size != sound.samples * _SAMPLE_BYTES:
+            raise InternalError(f"the separation service was sent {sound.samples} samples and gave {size // _SAMPLE_BYTES}")
+        blob = await flow.store.put_file(raw)
+        return StepResult({"background": blob}), await asyncio.to_thread(_as_sound, raw, path, sound, blob.sha256)
+
+    async def load(result: StepResult) -> Separated:
+        blob = result.blobs["background"]
+        raw = await flow.store.fetch(blob.sha256, flow.folder / "separated.s16")
+        return await asyncio.to_thread(_as_sound, raw, path, sound, blob.sha256)
+
+    return await flow.step(stage, "separate", {"video": source.sha256, "track": track, "model": identity(model)}, make, load)
+
+
+def _as_sound(raw: Path, path: Path, original: Sound, sha256: str) -> Separated:
+    with raw.open("rb") as source, path.open("wb") as target:
+        while data := source.read(PROGRAMME_RATE * _SAMPLE_BYTES):
+            target.write((np.frombuffer(data, np.dtype("<i2")).astype("<f4") / np.float32(32768)).tobytes())
+    raw.unlink()
+    return Separated(Sound(path, original.samples, original.integrated_lufs, original.true_peak_dbtp, original.heard_s, ""), sha256)

@@ -1,0 +1,153 @@
+"""One locale's voices: every line spoken at a rate that fits, at its place, none on top of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from gateway.dub.fit import GAP_S, Fitted, Line, fit_lines, judged, kept_apart
+from gateway.dub.lines import TargetLine
+from gateway.dub.speak import SpokenLine, measure_line, speak_line
+from gateway.present.speak import Voicing
+from gateway.progress import StageTracker
+from gateway.services import Services
+from gateway.workflow import Workflow
+from locutor.common.v1 import timeline_pb2
+from locutor.errors import InvalidInput
+from media.clock import PROGRAMME_RATE, rescale_samples, seconds_to_samples
+from media.place import Placement
+from media.subtitles import TimedText, TimedWord
+
+_ONSET_S = 0.02
+"""Kept before the first sound: what a phoneme's time leaves out of its beginning."""
+_TAIL_S = 0.25
+"""Kept after the last sound, as far as nobody else speaks: voices ring out."""
+_MEASURING = 0.1
+"""Share of the stage."""
+_NANOSECONDS = 1_000_000_000
+
+
+ToSay = tuple[TargetLine, str, Voicing]
+"""A line, its text, and in what way it is spoken; the rate is still to be chosen."""
+
+
+@dataclass(frozen=True)
+class DubbedLine:
+    """A line as it is said. Seconds count from the first picture."""
+
+    line: TargetLine
+    text: str
+    voice: str
+    fitted: Fitted
+    """Its start is that of the first sound."""
+    speech: SpokenLine
+
+    @property
+    def origin_s(self) -> float:
+        """Where the speech's first sample lies, the silence before its first sound included."""
+        return self.fitted.start_s - self.speech.voiced_start_s
+
+
+async def voice_lines(
+    flow: Workflow,
+    stage: StageTracker,
+    services: Services,
+    texts: Sequence[ToSay],
+    locale: str,
+    programme_s: float,
+    tell: Callable[[Sequence[DubbedLine]], None],
+) -> list[DubbedLine]:
+    """Lines in order of the time at which they want to begin, each with its text and voice. `tell` is called with those that are spoken by now.
+
+    Raises `InvalidInput` where all of it is longer than the programme even at the highest rate.
+    """
+    lines: list[Line] = []
+    for number, (line, text, voicing) in enumerate(texts, 1):
+        lengths_s = await measure_line(flow, stage, services, text, voicing)
+        fixed = line.start_s is not None or line.end_s is not None
+        lines.append(Line(line.begin_s, line.until_s, lengths_s, len(text), is_fixed=fixed))
+        stage.advance(_MEASURING * number / len(texts))
+    planned = fit_lines(lines, programme_s)
+    speeches: list[SpokenLine] = []
+    for number, ((line, text, voicing), fitted) in enumerate(zip(texts, planned, strict=True), 1):
+        speech = await speak_line(flow, stage, services, f"{locale}-{line.source.id}", text, voicing, fitted.rate)
+        speeches.append(speech)
+        stage.add_media(speech.voiced_s)
+        stage.advance(_MEASURING + (0.999 - _MEASURING) * number / len(texts))
+        tell(_dubbed(texts, lines, planned, speeches, [fitted.start_s for fitted in planned[:number]]))
+    starts_s = kept_apart([fitted.start_s for fitted in planned], [speech.voiced_s for speech in speeches], programme_s)
+    if starts_s and starts_s[0] < 0:
+        message = f"what is to be said in {locale} is {-starts_s[0]:.1f} s longer than the video, even spoken fast; shorten the texts"
+        raise InvalidInput.of("dub.targets", message, "SPEECH_TOO_LONG")
+    dubbed = _dubbed(texts, lines, planned, speeches, starts_s)
+    tell(dubbed)
+    return dubbed
+
+
+def _dubbed(
+    texts: Sequence[ToSay],
+    lines: Sequence[Line],
+    planned: Sequence[Fitted],
+    speeches: Sequence[SpokenLine],
+    starts_s: Sequence[float],
+) -> list[DubbedLine]:
+    return [
+        DubbedLine(line, text, voicing.voice, judged(fit_line, start_s, speech.voiced_s, plan.rate, plan.available_s), speech)
+        for (line, text, voicing), fit_line, plan, speech, start_s in zip(texts, lines, planned, speeches, starts_s, strict=False)
+    ]
+
+
+def placements(dubbed: Sequence[DubbedLine], programme: int) -> list[Placement]:
+    """Where each line's sound lies among `programme` samples, counted at 48 kHz from the start: each from its own time, never from those before it."""
+    placed: list[Placement] = []
+    for index, one in enumerate(dubbed):
+        speech = one.speech
+        length = rescale_samples(speech.samples, speech.sample_rate, PROGRAMME_RATE)
+        lead = min(seconds_to_samples(_ONSET_S), seconds_to_samples(speech.voiced_start_s))
+        first = seconds_to_samples(speech.voiced_start_s) - lead
+        start = seconds_to_samples(one.fitted.start_s) - lead
+        until_s = dubbed[index + 1].fitted.start_s - GAP_S if index + 1 < len(dubbed) else programme / PROGRAMME_RATE
+        tail_s = max(min(_TAIL_S, until_s - one.fitted.end_s), 0.0) + GAP_S - _ONSET_S
+        last = min(length, seconds_to_samples(speech.voiced_end_s + tail_s), first + programme - start)
+        if start < 0:
+            first, start = first - start, 0
+        if placed and placed[-1].end > start:
+            first, start = first + placed[-1].end - start, placed[-1].end
+        placed.append(Placement(start, last - first, partial(speech.read, first, last, PROGRAMME_RATE), one.line.source.speaker))
+    return placed
+
+
+def timed_texts(dubbed: Sequence[DubbedLine]) -> list[TimedText]:
+    """The lines with the times of their words, for subtitles."""
+    found: list[TimedText] = []
+    said_until = 0.0
+    for one in dubbed:
+        words = []
+        for word in one.speech.timeline.words:
+            start_s = max(said_until, one.origin_s + word.start_offset.ToNanoseconds() / _NANOSECONDS)
+            said_until = max(start_s, one.origin_s + word.end_offset.ToNanoseconds() / _NANOSECONDS)
+            words.append(TimedWord(word.text_begin, word.text_end, start_s, said_until))
+        found.append(TimedText(one.text, tuple(words)))
+    return found
+
+
+def programme_timeline(dubbed: Sequence[DubbedLine]) -> timeline_pb2.Timeline:
+    """All that mouths do; offsets count from the first picture. Words carry no text positions."""
+    result = timeline_pb2.Timeline()
+    for one in dubbed:
+        shift = nanoseconds(one.origin_s)
+        for kind in ("phonemes", "words", "visemes"):
+            for span in getattr(one.speech.timeline, kind):
+                moved = getattr(result, kind).add()
+                moved.CopyFrom(span)
+                if kind == "words":
+                    moved.ClearField("text_begin")
+                    moved.ClearField("text_end")
+                for name in ("start_offset", "end_offset"):
+                    getattr(moved, name).FromNanoseconds(max(0, getattr(span, name).ToNanoseconds() + shift))
+    return result
+
+
+def nanoseconds(seconds: float) -> int:
+    return round(seconds * _NANOSECONDS)
