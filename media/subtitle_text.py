@@ -47,6 +47,7 @@ _BY_LANGUAGE = {
 }
 _SENTENCE_ENDS = frozenset(".!?…。！？｡।॥؟۔")
 _CLAUSE_ENDS = frozenset(",;:—–、，；：､،؛")
+_RIGHT_TO_LEFT = frozenset({"Arab", "Hebr", "Syrc", "Thaa", "Nkoo", "Adlm", "Rohg"})
 _BREAK_AFTER = frozenset("—…")
 """A word may end here without a space."""
 
@@ -54,6 +55,11 @@ _BREAK_AFTER = frozenset("—…")
 def rules_for(locale: str) -> SubtitleRules:
     """The limits for a BCP 47 locale."""
     return _BY_LANGUAGE.get(langcodes.Language.get(locale).language or "", _ALPHABETIC)
+
+
+def right_to_left(locale: str) -> bool:
+    """Whether the writing of a BCP 47 locale runs from right to left."""
+    return (langcodes.Language.get(locale).maximize().script or "") in _RIGHT_TO_LEFT
 
 
 @dataclass(frozen=True)
