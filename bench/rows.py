@@ -12,7 +12,9 @@ from bench.figure import Figure
 ROWS = {
     "tts": "bench.speech:tts",
     "asr": "bench.speech:asr",
+    "diarization": "bench.diarization:diarization",
     "render": "bench.picture:render",
+    "revoice": "bench.picture:revoice",
     "job": "bench.job:job",
     "dub": "bench.dub:dub",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -63,9 +64,10 @@ def _load(file: IO[bytes]) -> Any:
 
 def _numbers(file: IO[bytes]) -> np.ndarray:
     count = int.from_bytes(file.read(_COUNT_BYTES), "little")
-    data = file.read(count * _FLOAT.itemsize)
-    if len(data) < count * _FLOAT.itemsize:
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    if count * _FLOAT.itemsize > left:
         raise EOFError("it is cut short")
+    data = file.read(count * _FLOAT.itemsize)
     return np.frombuffer(data, _FLOAT)
 
 

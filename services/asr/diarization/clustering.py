@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 
-SAME_VOICE = 0.60
+SAME_VOICE = 0.62
 """Groups of windows that are at least so similar are one speaker. Windows of 1.6 s, mean cosine: see bench/diarization.py for the margin."""
 STRANGER = 0.42
 """Mean cosine of windows of two different voices."""

@@ -12,7 +12,7 @@ from services.asr.diarization.windows import Windows
 
 _PAUSE_S = 0.5
 """A turn ends at a longer pause, even where the same speaker goes on."""
-_CHANGE_COST = 0.5
+_CHANGE_COST = 0.06
 _PAUSE_DISCOUNT = 0.8
 """Without a pause a change of speakers costs `_CHANGE_COST`, in seconds of speech times cosine; after a pause of `_PAUSE_S` or more so much less."""
 _SHARPNESS = 20.0

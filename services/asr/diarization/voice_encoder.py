@@ -17,8 +17,6 @@ from services.weights import ModelStore
 
 WEIGHTS = "resemblyzer"
 DIMENSIONS = 256
-WINDOW_FRAMES = 160
-"""Mel frames (1.6 s) of the speech that the encoder was trained on."""
 
 _LAYERS = 3
 _HIDDEN = 256

@@ -1,4 +1,7 @@
-"""Windows of speech: the encoder's view of a stretch, one embedding every step."""
+"""Windows of speech: the encoder's view of a stretch, one embedding every step, at two scales.
+
+Long windows tell who the speakers are, short ones where they change.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.asr.diarization.mels import HOP, mel_spectrogram
+from services.asr.diarization.mels import BANDS, HOP, mel_spectrogram
 from services.asr.diarization.stretches import Stretch
-from services.asr.diarization.voice_encoder import DIMENSIONS, WINDOW_FRAMES, VoiceEncoder
+from services.asr.diarization.voice_encoder import DIMENSIONS, VoiceEncoder
 from services.asr.engine import SAMPLE_RATE
 
 FRAME_S = HOP / SAMPLE_RATE
 
+LONG_FRAMES = 160
+"""1.6 s, as the encoder was trained on."""
+SHORT_FRAMES = 80
+
 _STEP_FRAMES = 40
-_LEVEL = 10 ** (-30 / 20)
-"""Root mean square that speech is brought to: the encoder was trained on speech of -30 dBFS, and hears power, not its logarithm."""
+_LEVEL = 10 ** (-24 / 20)
+"""Root mean square that speech is brought to, for the encoder hears power and not its logarithm. It was trained on speech of at least -30 dBFS;
+of -22 to -30 this tells voices apart best."""
 _SILENT = 1e-5
 _SHORTEST_FRAMES = 16
 """What is shorter holds no more than a sound, and tells nobody."""
@@ -38,19 +46,23 @@ class Windows:
         return len(self.start_s)
 
 
-def windows_of(stretch: Stretch, encoder: VoiceEncoder) -> Windows:
-    """The windows of a stretch; of one shorter than a window, the whole."""
+def mels_of(stretch: Stretch) -> np.ndarray:
+    """(frames, `BANDS`) float32 of a stretch, at the encoder's level; no frames where there is no sound."""
     level = float(np.sqrt(np.mean(stretch.audio**2))) if len(stretch.audio) else 0.0
-    mels = mel_spectrogram(stretch.audio * (_LEVEL / level)) if level > _SILENT else np.zeros((0, 0), np.float32)
+    return mel_spectrogram(stretch.audio * (_LEVEL / level)) if level > _SILENT else np.zeros((0, BANDS), np.float32)
+
+
+def windows_of(mels: np.ndarray, start_s: float, frames: int, encoder: VoiceEncoder) -> Windows:
+    """The windows of a stretch that begins at `start_s`; of one shorter than a window, the whole."""
     if len(mels) < _SHORTEST_FRAMES:
         return joined([])
-    length = min(len(mels), WINDOW_FRAMES)
+    length = min(len(mels), frames)
     count = 1 + -(-(len(mels) - length) // _STEP_FRAMES)
-    starts = np.linspace(0, len(mels) - length, count).round().astype(int)
-    embeddings = encoder.embed(np.stack([mels[at : at + length] for at in starts]))
-    start_s = (stretch.start_s + starts * FRAME_S).astype(np.float32)
+    firsts = np.linspace(0, len(mels) - length, count).round().astype(int)
+    embeddings = encoder.embed(np.stack([mels[at : at + length] for at in firsts]))
+    starts_s = (start_s + firsts * FRAME_S).astype(np.float32)
     share_s = np.full(count, len(mels) * FRAME_S / count, np.float32)
-    return Windows(start_s, (start_s + length * FRAME_S).astype(np.float32), share_s, embeddings)
+    return Windows(starts_s, (starts_s + length * FRAME_S).astype(np.float32), share_s, embeddings)
 
 
 def joined(parts: list[Windows]) -> Windows:

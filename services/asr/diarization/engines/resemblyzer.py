@@ -11,13 +11,13 @@ from services.asr.diarization.engine import Diarization, DiarizationOptions, Spe
 from services.asr.diarization.pitch import HOP_S, median_pitch, pitch_track
 from services.asr.diarization.stretches import FoundStretches, GivenStretches, Stretch, Stretches
 from services.asr.diarization.turns import label, similarities, turns_of
-from services.asr.diarization.voice_encoder import WEIGHTS, WINDOW_FRAMES, VoiceEncoder
-from services.asr.diarization.windows import FRAME_S, Windows, joined, windows_of
+from services.asr.diarization.voice_encoder import WEIGHTS, VoiceEncoder
+from services.asr.diarization.windows import FRAME_S, LONG_FRAMES, SHORT_FRAMES, Windows, joined, mels_of, windows_of
 from services.asr.engine import SAMPLE_RATE
 from services.engine import ModelInfo
 from services.weights import ModelStore
 
-_TELLING_S = 0.75 * WINDOW_FRAMES * FRAME_S
+_TELLING_S = 0.75 * LONG_FRAMES * FRAME_S
 """Shorter windows do not found a speaker: embeddings of little speech are near each other, whoever speaks."""
 _LEAST_SPEAKER_S = 2.0
 """Who is heard less is taken for one of the others, unless the number of speakers is given."""
@@ -52,13 +52,14 @@ class ResemblyzerEngine:
 
 
 class ResemblyzerStream:
-    """Keeps a kilobyte and a pitch track of what it has heard, for each 0.4 s of speech."""
+    """Keeps two kilobytes and a pitch track of what it has heard, for each 0.4 s of speech."""
 
     def __init__(self, encoder: VoiceEncoder, options: DiarizationOptions) -> None:
         self._encoder = encoder
         self._speaker_count = options.speaker_count
         self._stretches: Stretches = GivenStretches(options.spans) if options.spans else FoundStretches()
-        self._windows: list[Windows] = []
+        self._long: list[Windows] = []
+        self._short: list[Windows] = []
         self._pitches: list[tuple[float, np.ndarray]] = []
         self._heard_samples = 0
 
@@ -74,11 +75,12 @@ class ResemblyzerStream:
     def finish(self) -> Diarization:
         for stretch in self._stretches.finish():
             self._hear(stretch)
-        windows = joined(self._windows)
+        windows = joined(self._long)
         spans = [replace(span, end_s=min(span.end_s, self.heard_s)) for span in self._stretches.spans if span.start_s < self.heard_s]
         if not len(windows) or not spans:
             return Diarization((), ())
-        similar = similarities(spans, windows, self._voices(windows))
+        voices = self._voices(windows)
+        similar = (similarities(spans, windows, voices) + similarities(spans, joined(self._short), voices)) / 2
         labels = label(spans, similar)
         heard = list(dict.fromkeys(labels.tolist()))
         similar = similar[:, heard]
@@ -88,7 +90,9 @@ class ResemblyzerStream:
         return Diarization(turns, speakers)
 
     def _hear(self, stretch: Stretch) -> None:
-        self._windows.append(windows_of(stretch, self._encoder))
+        mels = mels_of(stretch)
+        self._long.append(windows_of(mels, stretch.start_s, LONG_FRAMES, self._encoder))
+        self._short.append(windows_of(mels, stretch.start_s, SHORT_FRAMES, self._encoder))
         self._pitches.append((stretch.start_s, pitch_track(stretch.audio)))
 
     def _voices(self, windows: Windows) -> np.ndarray:
