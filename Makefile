@@ -28,7 +28,7 @@ CONSENT ?= A NASA portrait in the public domain, used for a demonstration
 CONSENT_BY ?= make demo
 endif
 
-.PHONY: help install models test lint types demo bench protos proto-check compose-check lock clean
+.PHONY: help install models test lint types demo bench estimator estimator-eval protos proto-check compose-check lock clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -69,6 +69,24 @@ $(DEMO_FACE): | install
 
 bench: install models  ## Speed, memory and overhead, all in one run
 	$(RUN)/python -m bench $(ARGS)
+
+# Trains the network that hears sounds in speech: hours on two cores, most of them for the corpus.
+TRAINING_ENV := $(CACHE)/training-env-2.13.0
+SPEECH ?= $(wildcard ../shared/testdata/speech)
+
+$(TRAINING_ENV)/.ready:
+	$(PYTHON) -m venv $(TRAINING_ENV)
+	$(TRAINING_ENV)/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 onnxscript
+	@touch $@
+
+estimator: install models $(TRAINING_ENV)/.ready  ## Train the viseme estimator anew
+	$(RUN)/python -m training speak
+	$(RUN)/python -m training prepare
+	$(TRAINING_ENV)/bin/python -m training train
+
+estimator-eval: install models  ## How good the viseme estimator is
+	$(RUN)/python -m training speak --held-out
+	$(RUN)/python -m training evaluate $(if $(SPEECH),--speech $(SPEECH))
 
 $(PROTO_ENV)/.ready:
 	$(PYTHON) -m venv $(PROTO_ENV)

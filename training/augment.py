@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import av
@@ -174,5 +174,3 @@ def _aligned(decoded: np.ndarray, original: np.ndarray) -> np.ndarray:
     delay = int(correlation.argmax()) - (len(original) - 1)
     shifted = decoded[delay:] if delay >= 0 else np.pad(decoded, (-delay, 0))
     return np.pad(shifted[: len(original)], (0, max(0, len(original) - len(shifted))))
-
-

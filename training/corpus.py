@@ -5,8 +5,9 @@ Item `i` is always the same sentence by the same voice at the same rate, so a co
 
 from __future__ import annotations
 
+import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +55,12 @@ class Utterance:
     """(sounds + 1,) float64."""
 
 
-def items() -> Iterator[Item]:
-    """All items, without end."""
+def items(count: int) -> list[Item]:
+    """The first `count` items."""
+    return list(itertools.islice(_items(), count))
+
+
+def _items() -> Iterator[Item]:
     said: dict[str, int] = {}
     index = 0
     while True:
@@ -65,10 +70,10 @@ def items() -> Iterator[Item]:
             index += 1
 
 
-def speak(folder: Path, count: int, engine: KokoroEngine) -> Iterator[Path]:
-    """The files of the first `count` items; those that `folder` has already are not made again."""
+def speak(folder: Path, wanted: Iterable[Item], engine: KokoroEngine) -> Iterator[Path]:
+    """The items' files; those that `folder` has already are not made again."""
     folder.mkdir(parents=True, exist_ok=True)
-    for item, _ in zip(items(), range(count), strict=False):
+    for item in wanted:
         path = _path(folder, item)
         if not path.exists():
             _write(path, item, engine)
@@ -77,7 +82,7 @@ def speak(folder: Path, count: int, engine: KokoroEngine) -> Iterator[Path]:
 
 def utterances(folder: Path, count: int) -> Iterator[Utterance]:
     """Those of the first `count` items that `folder` has."""
-    for item, _ in zip(items(), range(count), strict=False):
+    for item in items(count):
         path = _path(folder, item)
         if path.exists():
             with np.load(path) as stored:

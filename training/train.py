@@ -15,14 +15,14 @@ from services.articulation.sound_classes import CLASSES, CLOSURES
 from training.example import Example, load
 from training.network import VisemeNetwork
 
-_CROP = 400
-_BATCH = 32
+_CROP = 300
+_BATCH = 12
 _PEAK_RATE = 4e-3
 _WEIGHT_DECAY = 0.01
 _SMOOTHING = 0.05
 _EDGE_WEIGHT = 0.4
 """Of frames beside a change of class: the voice model's durations come in steps of 25 ms."""
-_CLOSURE_WEIGHT = 1.8
+_CLOSURE_WEIGHT = 1.1
 """A closure that is missed is seen, one too many hardly."""
 
 
@@ -36,7 +36,9 @@ def train(prepared: Path, target: Path, epochs: int, seed: int) -> None:
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=_WEIGHT_DECAY)
     steps = epochs * len(list(_batches(examples, np.random.default_rng(0))))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _PEAK_RATE, total_steps=steps, pct_start=0.15)
-    print(f"{sum(parameter.numel() for parameter in network.parameters())} parameters, {sum(len(e.labels) for e in examples) / 6000:.0f} minutes, {steps} steps")
+    print(
+        f"{sum(parameter.numel() for parameter in network.parameters())} parameters, {sum(len(e.labels) for e in examples) / 6000:.0f} minutes, {steps} steps"
+    )
     for epoch in range(epochs):
         started, losses = time.perf_counter(), []
         network.train()
