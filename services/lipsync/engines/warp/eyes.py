@@ -44,11 +44,17 @@ _GAZE_LARGEST = 0.15
 """Radians: more would need more white than the picture shows."""
 
 
+_SHUTTING = 0.02
+"""Blinks less than this are none."""
+
+
 @dataclass(frozen=True, eq=False)
 class Eye:
     """One eye of a portrait. Maps are (rows, columns) float32 over `rect`, lengths in interpupillary distances."""
 
     rect: Rect
+    opening: Rect
+    """What of it changes when the eye only looks elsewhere."""
     down: np.ndarray
     """(2,) the direction across the lids, in the picture, one unit long in pixels."""
     right: np.ndarray
@@ -56,14 +62,16 @@ class Eye:
     """Distance down across the lids."""
     lids: np.ndarray
     """(rows, columns, 4): t, the upper lid's edge, the lower lid's edge, the fade to the eye's corners."""
-    picture: np.ndarray
-    """(rows, columns, 3) YCC."""
+    picture: tuple[np.ndarray, ...]
+    """Planes in YCC."""
     lid: np.ndarray
     """(rows, columns, 4): the shut lid's skin in YCC, and where it is laid."""
     lashes: np.ndarray
     """(rows, columns): what the lashes leave of the light around the open upper lid's edge."""
     iris: np.ndarray
-    """(rows, columns, 1): share of the gaze's shift."""
+    """(rows, columns): share of the gaze's shift."""
+    white: np.ndarray
+    """(rows, columns): what lies within the lids."""
 
 
 def find_eyes(ycc: np.ndarray, face: FaceLandmarks, unit: float, within: Rect) -> tuple[Eye, ...]:
@@ -105,10 +113,11 @@ def _find_eye(
     pupil = points[iris[0]]
     radius = float(np.mean([np.linalg.norm(points[i] - pupil) for i in iris[1:]]))
     from_pupil = np.linalg.norm(rect.pixels() - pupil, axis=-1) / max(radius, 1.0)
+    opening = Rect.around(points[list(upper + lower)], 0.03 * unit, within)
     return Eye(
-        rect, down * unit, right * unit, t.astype(np.float32), np.stack([t, upper_edge, lower_edge, corner_fade], -1).astype(np.float32),
-        np.ascontiguousarray(ycc[rect.rows, rect.columns]), np.concatenate([skin, place[..., None]], -1), lashes,
-        (1.0 - eased((from_pupil - 1.05) / 0.9)).astype(np.float32),
+        rect, opening, down * unit, right * unit, t.astype(np.float32), np.stack([t, upper_edge, lower_edge, corner_fade], -1).astype(np.float32),
+        tuple(cv2.split(ycc[rect.rows, rect.columns])), np.concatenate([skin, place[..., None]], -1), lashes,
+        (1.0 - eased((from_pupil - 1.05) / 0.9)).astype(np.float32), _within_lids(t, upper_edge, lower_edge, corner_fade).astype(np.float32),
     )  # fmt: skip
 
 
@@ -118,22 +127,29 @@ def _line(grid: np.ndarray, s: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.convolve(np.pad(np.interp(grid, s[order], t[order]), 3, mode="reflect", reflect_type="odd"), kernel, "valid")
 
 
+def _within_lids(t: np.ndarray, upper: np.ndarray, lower: np.ndarray, fade: np.ndarray) -> np.ndarray:
+    return np.clip((t - upper - 0.006) / 0.022, 0.0, 1.0) * np.clip((lower - 0.004 - t) / 0.018, 0.0, 1.0) * fade
+
+
+def is_shutting(blink: float) -> bool:
+    """Whether the lids move at all: else nothing changes beyond `Eye.opening`."""
+    return blink >= _SHUTTING
+
+
 def paint_eye(eye: Eye, at: np.ndarray, blink: float, gaze_x: float, gaze_y: float) -> tuple[np.ndarray, np.ndarray]:
     """What of the picture stays, (rows, columns, 1), and what is laid over it, (rows, columns, 3) YCC, at the positions `at`, (rows, columns, 2) in
     pixels of the portrait at rest."""
     at = at - np.array([eye.rect.x0, eye.rect.y0], np.float32)
+    turn_x, turn_y = (float(np.clip(turn, -_GAZE_LARGEST, _GAZE_LARGEST)) * _EYEBALL for turn in (gaze_x, gaze_y))
+    shift = (turn_x * eye.right + turn_y * 0.7 * eye.down).astype(np.float32)
+    looking = at - sampled(eye.iris, at)[..., None] * shift
+    opening = sampled(eye.white, at)[..., None]
+    keep = np.float32(1.0) - opening
+    over = np.stack([sampled(plane, looking, cv2.INTER_CUBIC) for plane in eye.picture], -1) * opening
+    if not is_shutting(blink):
+        return keep, over
     lids = sampled(eye.lids, at)
     t, upper, lower, fade = (lids[..., i] for i in range(4))
-    keep, over = np.ones((*t.shape, 1), np.float32), np.zeros((*t.shape, 3), np.float32)
-    turn_x, turn_y = (float(np.clip(turn, -_GAZE_LARGEST, _GAZE_LARGEST)) * _EYEBALL for turn in (gaze_x, gaze_y))
-    share = sampled(eye.iris, at)[..., None]
-    shift = turn_x * eye.right + turn_y * 0.7 * eye.down
-    seen = sampled(eye.picture, at - share * shift.astype(np.float32), cv2.INTER_CUBIC)
-    opening = (np.clip((t - upper - 0.006) / 0.022, 0.0, 1.0) * np.clip((lower - 0.004 - t) / 0.018, 0.0, 1.0) * fade)[..., None]
-    keep -= opening
-    over += seen * opening
-    if blink < 0.02:
-        return keep, over
     shown = np.float32(min(1.0, blink / 0.25))
     # Shut, the edge lies on the rim of the lower lid.
     travel = (lower + _OVERLAP - upper) * np.float32(blink)

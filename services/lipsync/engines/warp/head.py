@@ -66,16 +66,29 @@ def head_frame(face: FaceLandmarks, unit: float) -> HeadFrame:
 
 def moving_region(face: FaceLandmarks, frame: HeadFrame, portrait: Rect) -> Rect:
     """What of the portrait moves at all."""
-    half_width, half_height = half_sizes(face, frame)
+    half_width, half_height = _half_sizes(face, frame)
     reach_up, reach_down = half_height * _ABOVE + 1.0, half_height * _BELOW + _TORSO_REACH
     reach_side = half_width * _SIDE + _MARGIN_SIDE
     corners = np.array([[x, y] for x in (-reach_side, reach_side) for y in (-reach_up, reach_down)])
     return Rect.around(frame.center + frame.unit * (corners @ np.stack([frame.right, frame.down])), 0, portrait)
 
 
-def motion_bases(face: FaceLandmarks, frame: HeadFrame, lattice: Lattice) -> dict[str, np.ndarray]:
-    """Forward shift in pixels of every node for one unit of each control, (rows, columns, 2) float32. Zero at the lattice's borders."""
-    half_width, half_height = half_sizes(face, frame)
+@dataclass(frozen=True, eq=False)
+class HeadMotion:
+    """How each control moves the nodes of a lattice."""
+
+    bases: np.ndarray
+    """(controls, rows, columns, 2) float32: forward shift in pixels for one unit of each control. Zero at the lattice's borders."""
+
+    def shift(self, controls: dict[str, float]) -> np.ndarray:
+        """For every node the shift to where its pixel comes from, (rows, columns, 2) float32."""
+        amounts = np.array([-controls.get(name, 0.0) for name in _CONTROLS], np.float32)
+        return (amounts @ self.bases.reshape(len(_CONTROLS), -1)).reshape(self.bases.shape[1:])
+
+
+def head_motion(face: FaceLandmarks, frame: HeadFrame, lattice: Lattice) -> HeadMotion:
+    """The motion of a face's head on a lattice."""
+    half_width, half_height = _half_sizes(face, frame)
     local = frame.local(lattice.nodes)
     x, y = local[..., 0], local[..., 1]
     side, above, below = half_width * _SIDE, half_height * _ABOVE, half_height * _BELOW
@@ -97,10 +110,10 @@ def motion_bases(face: FaceLandmarks, frame: HeadFrame, lattice: Lattice) -> dic
         "brow": -brows[..., None] * down,
         "smile": -_smile_rise(face, frame, x, y)[..., None] * down,
     }
-    return {name: (bases[name] * fade[..., None]).astype(np.float32) for name in _CONTROLS}
+    return HeadMotion(np.stack([bases[name] * fade[..., None] for name in _CONTROLS]).astype(np.float32))
 
 
-def half_sizes(face: FaceLandmarks, frame: HeadFrame) -> tuple[float, float]:
+def _half_sizes(face: FaceLandmarks, frame: HeadFrame) -> tuple[float, float]:
     local = frame.local(face.points[:MESH_POINTS, :2] - 0.5)
     return float(np.abs(local[:, 0]).max()), float(local[:, 1].max())
 

@@ -48,6 +48,9 @@ class Rect:
     def columns(self) -> slice:
         return slice(self.x0, self.x1)
 
+    def moved(self, x: int, y: int) -> Rect:
+        return Rect(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
+
     def halved(self) -> Rect:
         """The same in pixels of half the size; its sides need not be even."""
         return Rect(self.x0 // 2, self.y0 // 2, self.x1 // 2, self.y1 // 2)
@@ -87,9 +90,9 @@ class Lattice:
 
     def sample(self, field: np.ndarray, points: np.ndarray) -> np.ndarray:
         """`field` at `points`, (..., 2) x and y; the outermost values beyond the lattice."""
-        at = ((points - self.nodes[0, 0]) / np.float32(self.step)).astype(np.float32)
-        flat = at.reshape(at.shape[0], -1, 2)
-        return resampled(cv2.split(field), flat).reshape(*points.shape[:-1], field.shape[-1])
+        at = ((points - self.nodes[0, 0]) * np.float32(1 / self.step)).astype(np.float32, copy=False)
+        # So few pixels that calls cost more than channels do.
+        return sampled(field, at.reshape(at.shape[0], -1, 2)).reshape(*points.shape[:-1], field.shape[-1])
 
 
 def sampled(picture: np.ndarray, at: np.ndarray, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:

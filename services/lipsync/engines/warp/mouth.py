@@ -7,12 +7,13 @@ lips they are the same. A portrait whose mouth is open is first brought to rest:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from services.lipsync.engines.warp.head import smiling
-from services.lipsync.engines.warp.lattice import Lattice, Rect, eased
+from services.lipsync.engines.warp.lattice import Lattice, Rect, eased, sampled
 from services.lipsync.engines.warp.lips import Lips
 from services.lipsync.landmarks import CHIN, FACE_OVAL, MESH_POINTS, FaceLandmarks
 
@@ -70,15 +71,26 @@ class MouthMotion:
         upper[crossed, 1] = lower[crossed, 1] = meeting
         return upper, lower
 
+    @cached_property
+    def _layers(self) -> np.ndarray:
+        """(controls, 2 * rows * columns * 2): the upper layer over the lower one, in cells of the lattice."""
+        both = np.concatenate([self.upper, self.lower], 1) / np.float32(self.lattice.step)
+        return np.ascontiguousarray(both.reshape(len(both), -1))
+
+    @cached_property
+    def _places(self) -> np.ndarray:
+        """(2 * rows, columns, 2): where the nodes of both layers lie in that, column and row."""
+        return np.stack(np.meshgrid(np.arange(self.lattice.columns), np.arange(2 * self.lattice.rows)), -1).astype(np.float32)
+
     def backward(self, amounts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For every node the shift to where its pixel comes from, of both layers, (rows, columns, 2) float32."""
-        return self._inverted(np.tensordot(amounts, self.upper, 1)), self._inverted(np.tensordot(amounts, self.lower, 1))
-
-    def _inverted(self, forward: np.ndarray) -> np.ndarray:
+        # Both at once: at their common border, as at all of them, nothing moves.
+        forward = (amounts @ self._layers).reshape(self._places.shape)
         backward = -forward
         for _ in range(_INVERSION_ROUNDS):
-            backward = backward - _INVERSION_STEP * (backward + self.lattice.sample(forward, self.lattice.nodes + backward))
-        return backward
+            backward -= _INVERSION_STEP * (backward + sampled(forward, self._places + backward))
+        backward *= np.float32(self.lattice.step)
+        return backward[: self.lattice.rows], backward[self.lattice.rows :]
 
 
 def mouth_motion(face: FaceLandmarks, lips: Lips, step: int, region: Rect) -> MouthMotion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import numpy as np
 from services.lipsync.engine import VideoFormat
 from services.lipsync.engines.warp.color import halved, rgb_to_ycc, to_i420, to_planes
 from services.lipsync.engines.warp.eyes import Eye, find_eyes
-from services.lipsync.engines.warp.head import head_frame, motion_bases, moving_region
+from services.lipsync.engines.warp.head import HeadMotion, head_frame, head_motion, moving_region
 from services.lipsync.engines.warp.interior import Interior, find_interior
 from services.lipsync.engines.warp.lattice import Lattice, Rect
 from services.lipsync.engines.warp.lips import evened_upper_lip, find_lips, lit_corners
@@ -26,9 +27,14 @@ OVERSAMPLING = 2
 """Pictures are kept enlarged once, by a good filter: linear resampling of them is as sharp as a cubic one of the original, and four times as fast."""
 
 
+_STRIPS = 6
+_REACH = 0.40
+"""How far the liveliest head goes from its place, in interpupillary distances."""
+
+
 @dataclass(frozen=True, eq=False)
 class PersonPlanes:
-    """The person over black, as far as it covers the background: what moves. uint8, over the lattice's rectangle."""
+    """The person alone, as far as it covers the background (zero beyond): what moves. uint8, over the lattice's rectangle."""
 
     luma: np.ndarray
     """At `OVERSAMPLING` times the rectangle's size."""
@@ -40,10 +46,19 @@ class PersonPlanes:
 
 @dataclass(frozen=True, eq=False)
 class Backdrop:
-    """The background, which does not move: float32 YCC planes over the lattice's rectangle, chroma at half its size."""
+    """The background, which does not move: uint8 planes over the lattice's rectangle, chroma at half its size."""
 
     luma: np.ndarray
     chroma: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A part of the frame that the person can reach."""
+
+    rect: Rect
+    rims: tuple[Rect, ...]
+    """What of it may show background."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +72,13 @@ class WarpPortrait:
     """(height * 3 / 2, width) uint8: the frame as I420, at rest."""
     person: PersonPlanes
     backdrop: Backdrop
+    strips: tuple[Strip, ...]
+    """All that is drawn anew."""
     mouth_rect: Rect
     mouth_planes: tuple[np.ndarray, ...]
     """YCC, float32, three planes of `mouth_rect` at `OVERSAMPLING` times its size."""
     lattice: Lattice
-    head: dict[str, np.ndarray]
+    head: HeadMotion
     mouth: MouthMotion
     shading: Shading
     interior: Interior
@@ -90,25 +107,54 @@ def analyse(framed: FramedPortrait, video: VideoFormat, person: Callable[[np.nda
     mouth = mouth_motion(face, lips, step, region)
     still.flags.writeable = False
     return WarpPortrait(
-        video=video, unit=unit, still=still, person=planes, backdrop=backdrop,
+        video=video, unit=unit, still=still, person=planes, backdrop=backdrop, strips=_strips(matte.cover, region, unit),
         mouth_rect=mouth.lattice.rect, mouth_planes=tuple(cv2.split(_enlarged(mouth_picture[mouth.lattice.rect.rows, mouth.lattice.rect.columns]))),
-        lattice=lattice, head=motion_bases(face, frame, lattice), mouth=mouth,
+        lattice=lattice, head=head_motion(face, frame, lattice), mouth=mouth,
         shading=find_shading(face, lips, mouth.lattice, leveled), interior=interior,
         eyes=find_eyes(ycc, face, unit, region),
     )  # fmt: skip
 
 
+def _strips(cover: np.ndarray, region: Rect, unit: float) -> tuple[Strip, ...]:
+    """The region cut across, each part as wide as the person is there and moves."""
+    strips = []
+    reach = round(_REACH * unit)
+    for y0, y1 in itertools.pairwise(np.round(np.linspace(region.y0, region.y1, _STRIPS + 1) / 2).astype(int) * 2):
+        rows = cover[max(0, int(y0) - reach - region.y0) : int(y1) + reach - region.y0]
+        person, clear = np.flatnonzero((rows > 0.0).any(0)), (rows < 1.0).any(0)
+        if not len(person):
+            continue
+        within = Rect(region.x0, int(y0), region.x1, int(y1))
+
+        def across(x0: int, x1: int, within: Rect = within) -> Rect:
+            return Rect.around(np.array([[region.x0 + x0, within.y0], [region.x0 + x1, within.y1]]), 0, within)
+
+        whole = across(int(person[0]) - reach, int(person[-1]) + reach)
+        # The widest run of columns in which nothing but the person is.
+        runs = np.flatnonzero(np.diff(np.concatenate([[1], clear, [1]]).astype(int))).reshape(-1, 2)
+        widest = max(((int(begin), int(end)) for begin, end in runs), key=lambda run: run[1] - run[0], default=(0, 0))
+        left, right = widest[0] + reach, widest[1] - reach
+        if right - left < reach:
+            strips.append(Strip(whole, (whole,)))
+        else:
+            x0, x1 = whole.x0 - region.x0, whole.x1 - region.x0
+            strips.append(Strip(whole, (across(min(x0, left), left), across(right, max(x1, right)))))
+    return tuple(strips)
+
+
 def _layers(ycc: np.ndarray, matte: Matte) -> tuple[PersonPlanes, Backdrop]:
-    """The region's picture taken apart into what moves and what does not. At rest they make the picture again, exactly."""
+    """The region's picture taken apart into what moves and what does not. At rest they make the picture again."""
     cover = np.round(halved(matte.cover) * 255.0).astype(np.uint8)
     open_small = np.float32(1.0) - cover / np.float32(255.0)
     open_full = cv2.resize(open_small, matte.cover.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    plate_luma, plate_chroma = matte.plate[..., 0], halved(np.ascontiguousarray(matte.plate[..., 1:]))
-    luma = _enlarged(ycc[..., 0] - open_full * plate_luma + np.float32(16.5))
-    chroma = halved(np.ascontiguousarray(ycc[..., 1:])) - open_small[..., None] * plate_chroma + np.float32(128.5)
-    blue, red = cv2.split(np.clip(chroma, 16, 240).astype(np.uint8))
-    planes = PersonPlanes(np.clip(luma, 16, 235).astype(np.uint8), (blue, red), cover)
-    return planes, Backdrop(np.ascontiguousarray(plate_luma), (np.ascontiguousarray(plate_chroma[..., 0]), np.ascontiguousarray(plate_chroma[..., 1])))
+    luma, chroma = to_planes(ycc)
+    behind_luma, behind_chroma = to_planes(matte.plate)
+    alone = _enlarged(luma - open_full * behind_luma)
+    # Black is 16 where the person is, and nothing where it is not.
+    alone = np.clip(alone, 16.0 - 16.0 * cv2.resize(open_full, alone.shape[::-1]), 235.0) + 0.5
+    behind_blue, behind_red = cv2.split(behind_chroma)
+    blue, red = cv2.split(np.clip(chroma - open_small[..., None] * behind_chroma + np.float32(0.5), 0.0, 240.0).astype(np.uint8))
+    return PersonPlanes(alone.astype(np.uint8), (blue, red), cover), Backdrop(behind_luma, (behind_blue, behind_red))
 
 
 def _enlarged(picture: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from services.lipsync.engines.warp.color import halved, i420_planes
-from services.lipsync.engines.warp.eyes import paint_eye
+from services.lipsync.engines.warp.eyes import is_shutting, paint_eye
 from services.lipsync.engines.warp.lattice import Rect, eased, resampled, sampled
 from services.lipsync.engines.warp.mouth import curve_at, region_of
 from services.lipsync.engines.warp.portrait import WarpPortrait, enlarged_positions
@@ -25,10 +25,7 @@ def render(portrait: WarpPortrait, mouth: dict[str, float], head: dict[str, floa
     """The frame for these controls as I420, (height * 3 / 2, width) uint8."""
     frame = portrait.still.copy()
     lattice, lips = portrait.lattice, portrait.mouth
-    shift = np.zeros((lattice.rows, lattice.columns, 2), np.float32)
-    for name, basis in portrait.head.items():
-        if head.get(name):
-            shift -= np.float32(head[name]) * basis
+    shift = portrait.head.shift(head)
     at_rest = lattice.nodes + shift
     smile = head.get("smile", 0.0)
     amounts = lips.amounts(mouth | {"smile": smile})
@@ -37,11 +34,13 @@ def render(portrait: WarpPortrait, mouth: dict[str, float], head: dict[str, floa
     _resample(portrait, both_at, frame)
     _draw_mouth(portrait, at_rest, upper_at, lower_at, amounts, mouth, frame)
     _shade(portrait, both_at, portrait.shading.gain(mouth, smile), frame)
+    blink = head["blink"]
     for eye in portrait.eyes:
-        corners = np.array([[eye.rect.x0, eye.rect.y0], [eye.rect.x1, eye.rect.y1]], np.float32)
+        reach = eye.rect if is_shutting(blink) else eye.opening
+        corners = np.array([[reach.x0, reach.y0], [reach.x1, reach.y1]], np.float32)
         rect = Rect.around(corners - lattice.sample(shift, corners[None])[0], 2, lattice.rect)
         if rect.width and rect.height:
-            _lay(frame, rect, *paint_eye(eye, lattice.to_pixels(at_rest, rect), head["blink"], head["gaze_x"], head["gaze_y"]))
+            _lay(frame, rect, *paint_eye(eye, lattice.to_pixels(at_rest, rect), blink, head["gaze_x"], head["gaze_y"]))
     return frame
 
 
@@ -61,23 +60,31 @@ def _compose(portrait: WarpPortrait, at_rest: np.ndarray, upper_shift: np.ndarra
 
 def _resample(portrait: WarpPortrait, at: np.ndarray, frame: np.ndarray) -> None:
     """The person moved, and the background that it leaves to be seen."""
-    rect, person, backdrop = portrait.lattice.rect, portrait.person, portrait.backdrop
+    lattice, person, backdrop = portrait.lattice, portrait.person, portrait.backdrop
     luma, blue, red = i420_planes(frame)
+    enlarged = enlarged_positions(at, lattice.rect)
     # A chroma sample lies in the middle of four pixels.
-    origin = np.array([rect.x0, rect.y0], np.float32)
-    half = portrait.lattice.to_pixels((at - origin + np.float32(0.5)) / 2 - np.float32(0.5), rect, scale=2)
-    seen = np.float32(1.0) - sampled(person.cover, half) * np.float32(1 / 255)
-    small = rect.halved()
-    for plane, source, behind in zip((blue, red), person.chroma, backdrop.chroma, strict=True):
-        plane[small.rows, small.columns] = _over(sampled(source, half), behind, seen)
-    full = portrait.lattice.to_pixels(enlarged_positions(at, rect), rect)
-    seen = cv2.resize(seen, (rect.width, rect.height), interpolation=cv2.INTER_LINEAR)
-    luma[rect.rows, rect.columns] = _over(sampled(person.luma, full), backdrop.luma, seen)
+    halves = (at - np.array([lattice.rect.x0, lattice.rect.y0], np.float32)) * np.float32(0.5) - np.float32(0.25)
+    for strip in portrait.strips:
+        rect, small = strip.rect, strip.rect.halved()
+        half = lattice.to_pixels(halves, rect, scale=2)
+        luma[rect.rows, rect.columns] = sampled(person.luma, lattice.to_pixels(enlarged, rect))
+        for plane, source in zip((blue, red), person.chroma, strict=True):
+            plane[small.rows, small.columns] = sampled(source, half)
+        for rim in strip.rims:
+            if rim.width:
+                small = rim.halved()
+                seen = cv2.bitwise_not(sampled(person.cover, lattice.to_pixels(halves, rim, scale=2)))
+                inner = rim.moved(-lattice.rect.x0, -lattice.rect.y0)
+                for plane, behind in zip((blue, red), backdrop.chroma, strict=True):
+                    _lay_behind(plane[small.rows, small.columns], behind[inner.halved().rows, inner.halved().columns], seen, 240)
+                seen = cv2.resize(seen, (rim.width, rim.height), interpolation=cv2.INTER_LINEAR)
+                _lay_behind(luma[rim.rows, rim.columns], backdrop.luma[inner.rows, inner.columns], seen, 235)
 
 
-def _over(plane: np.ndarray, behind: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """A plane of the person before the share `seen` of what is behind, uint8."""
-    return cv2.add(plane, cv2.multiply(behind, seen), dtype=cv2.CV_8U)
+def _lay_behind(plane: np.ndarray, behind: np.ndarray, seen: np.ndarray, most: int) -> None:
+    """Add what is behind, as far as it is seen, 0 to 255; `most` is the plane's largest value."""
+    plane[:] = np.minimum(cv2.add(plane, cv2.multiply(behind, seen, scale=1 / 255)), most)
 
 
 def _shade(portrait: WarpPortrait, at: np.ndarray, gain: np.ndarray, frame: np.ndarray) -> None:
@@ -125,8 +132,11 @@ def _draw_mouth(
         away = np.maximum(upper - t, t - lower) / np.float32(_CONTACT_SHADOW)
         depth = _CONTACT_DARKNESS * np.exp(-np.clip(lower - upper, 0.0, None) / np.float32(_CONTACT_GAP))
         picture *= (1.0 - depth * np.exp(-np.square(np.maximum(away, 0.0))))[..., None]
-    if inside.max() > 0.02:
-        picture += (inside / total)[..., None] * portrait.interior.paint(s, t, upper, lower, controls)
+    rows, columns = (np.flatnonzero(inside.max(axis) > 0.02) for axis in (1, 0))
+    if len(rows):
+        hole = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        painted = portrait.interior.paint(s[hole], t[hole], upper[hole], lower[hole], controls)
+        picture[hole] += (inside[hole] / total[hole])[..., None] * painted
     left, right = float(min(upper_edge[0, 0], lower_edge[0, 0])), float(max(upper_edge[-1, 0], lower_edge[-1, 0]))
     top, bottom = float(upper_edge[:, 1].min()) - _MOUTH_MARGIN, float(lower_edge[:, 1].max()) + _MOUTH_MARGIN
     share = eased((s - left + 0.06) / 0.06) * eased((right + 0.06 - s) / 0.06) * eased((t - top) / 0.06) * eased((bottom - t) / 0.06)
