@@ -2,21 +2,23 @@
 
 Paragraphs, headings, list items and table rows are utterances. Emphasis is dropped, links and inline code are read by
 their text, images, code blocks, HTML and struck-out text are not read. `[pause 800ms]` or `[pause 1.5s]` makes a pause,
-alone or in the middle of a paragraph; any other word in brackets is refused unless it is escaped (`\\[sic\\]`). Front
-matter between two lines of `---` may set `title`, `locale` and `voices` (locale: voice).
+alone or in the middle of a paragraph; `[nod]`, `[smile 3s]` or `[look left]` tell the presenter what to do there; any
+other word in brackets is refused unless it is escaped (`\\[sic\\]`). Front matter between two lines of `---` may set
+`title`, `locale` and `voices` (locale: voice).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
+from gateway.script_cues import KNOWN, MARK, MAX_SECONDS, ScriptCue, lifted, read_cue
 from locutor.errors import FieldViolation, InvalidInput
 
 MAX_CHARACTERS = 60_000
@@ -30,6 +32,8 @@ BREAK_PAUSE_MS = 1_200
 """Silence for a thematic break (`---`)."""
 MAX_PAUSE_MS = 60_000
 """Longest silence between two utterances."""
+MAX_CUES = 2_000
+"""Things that a presenter is told to do: one for every five words of an hour."""
 MAX_FRONT_MATTER_CHARACTERS = 8_000
 """Room for a voice of every locale several times over."""
 MAX_FINDINGS = 50
@@ -42,7 +46,7 @@ _PAUSE = re.compile(r"pause\s+(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s)", re.IGNORECASE)
 _LITERAL = str.maketrans("[]", "\ue000\ue001")
 _BACK = str.maketrans("\ue000\ue001", "[]")
 # Han, kana and their punctuation are written without spaces, so a line end in a paragraph is not one either.
-_UNSPACED = re.compile(r"(?<=[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef])\n(?=[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef])")
+_UNSPACED = re.compile(r"(?<=[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef\ue002])\n(?=[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef\ue002])")
 _FRONT_MATTER_KEYS = {"title", "locale", "voices"}
 
 
@@ -56,6 +60,8 @@ class Utterance:
     """Line of the script on which it begins, from 1."""
     pause_after_ms: int = PARAGRAPH_PAUSE_MS
     """Silence between this utterance and the next, in milliseconds. After the last one: what the script asked for, else 0."""
+    cues: tuple[ScriptCue, ...] = ()
+    """In the order of the text."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,8 @@ class _Reader:
         self._violations: list[FieldViolation] = []
         self._warnings: list[str] = []
         self._utterances: list[Utterance] = []
+        self._cues: list[ScriptCue] = []
+        self._cue_count = 0
         self._pause_ms: int | None = None
         self._lead_ms = 0
         self._head: dict[str, object] = {}
@@ -137,7 +145,8 @@ class _Reader:
         if self._violations:
             raise InvalidInput(self._violations)
         last = self._utterances[-1]
-        self._utterances[-1] = Utterance(last.text, last.line, self._pause_ms or 0)
+        after = tuple(replace(cue, position=len(last.text)) for cue in self._cues)
+        self._utterances[-1] = replace(last, pause_after_ms=self._pause_ms or 0, cues=last.cues + after)
         voices = self._head.get("voices", {})
         return Script(
             utterances=tuple(self._utterances),
@@ -149,17 +158,26 @@ class _Reader:
         )
 
     def _say(self, text: str, line: int) -> None:
-        """Take a block's text apart at its cues."""
-        begin = 0
+        """Take a block's text apart at its pauses; a cue for the presenter leaves a mark in it."""
+        text = text.replace(MARK, "")
+        begin, said = 0, ""
         for cue in _CUE.finditer(text):
-            self._utter(text[begin : cue.start()], line + text.count("\n", 0, begin))
-            self._cue(cue[1].strip(), line + text.count("\n", 0, cue.start()))
+            said += text[begin : cue.start()]
             begin = cue.end()
-        self._utter(text[begin:], line + text.count("\n", 0, begin))
+            told = read_cue(cue[1])
+            if told is not None:
+                said += MARK
+                self._tell(told, line + text.count("\n", 0, cue.start()))
+                continue
+            self._utter(said, line + text.count("\n", 0, cue.start()) - said.count("\n"))
+            self._cue(cue[1].strip(), line + text.count("\n", 0, cue.start()))
+            said = ""
+        said += text[begin:]
+        self._utter(said, line + text.count("\n") - said.count("\n"))
 
     def _utter(self, text: str, line: int) -> None:
         line += text[: len(text) - len(text.lstrip())].count("\n")
-        plain = " ".join(_UNSPACED.sub("", text.strip()).translate(_BACK).split())
+        plain, cues = lifted(" ".join(_UNSPACED.sub("", text.strip()).translate(_BACK).split()), self._cues[-text.count(MARK) :] if MARK in text else ())
         if not plain:
             return
         if not any(character.isalnum() for character in plain):
@@ -171,22 +189,29 @@ class _Reader:
             self._refuse(f"line {line}: a paragraph of {len(plain):,} characters; the limit is {MAX_UTTERANCE_CHARACTERS:,}: divide it", "PARAGRAPH_TOO_LONG")
             return
         if self._utterances:
-            before = self._utterances[-1]
-            self._utterances[-1] = Utterance(before.text, before.line, PARAGRAPH_PAUSE_MS if self._pause_ms is None else self._pause_ms)
+            self._utterances[-1] = replace(self._utterances[-1], pause_after_ms=PARAGRAPH_PAUSE_MS if self._pause_ms is None else self._pause_ms)
         else:
             self._lead_ms = self._pause_ms or 0
         self._pause_ms = None
-        self._utterances.append(Utterance(plain, line))
+        # Cues that stood alone come before the words that follow them.
+        before = tuple(self._cues[: len(self._cues) - len(cues)])
+        self._cues = []
+        self._utterances.append(Utterance(plain, line, cues=before + cues))
+
+    def _tell(self, cue: ScriptCue, line: int) -> None:
+        self._cues.append(cue)
+        self._cue_count += 1
+        if self._cue_count == MAX_CUES + 1:
+            self._refuse(f"line {line}: more than {MAX_CUES:,} cues for the presenter; cut the script into several", "TOO_MANY_CUES")
 
     def _cue(self, cue: str, line: int) -> None:
         pause = _PAUSE.fullmatch(cue)
         if pause is None:
             shown = cue if len(cue) <= 40 else cue[:40] + "…"
-            hint = (
-                "write a pause as [pause 800ms] or [pause 1.5s]"
-                if cue.lower().startswith("pause")
-                else "only [pause 800ms] is; to have brackets read, escape them: \\[ \\]"
-            )
+            if cue.lower().startswith("pause"):
+                hint = "write a pause as [pause 800ms] or [pause 1.5s]"
+            else:
+                hint = f"known are [pause 800ms], {KNOWN}, also as [smile 3s], up to {MAX_SECONDS} s; to have brackets read, escape them: \\[ \\]"
             self._refuse(f"line {line}: [{shown}] is not a cue; {hint}", "UNKNOWN_CUE")
             return
         self._pause(round(float(pause[1]) * (1000 if pause[2].lower() == "s" else 1)), line)

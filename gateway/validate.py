@@ -11,13 +11,14 @@ from typing import TypeVar
 
 from gateway.artifacts import StepResult, step_key
 from gateway.content import MAX_SUBTITLE_BYTES, image_type
-from gateway.dub.given import check_subtitles
+from gateway.dub.given import given_texts
 from gateway.dub.plan import make_dub_plan
 from gateway.faces import inspect_face
 from gateway.media_process import ProbedMedia, probe_media
 from gateway.present.plan import make_plan
 from gateway.readable import ReadableMedia
 from gateway.services import Services
+from locutor.common.v1 import video_pb2
 from locutor.errors import FieldViolation, InvalidInput
 from locutor.gateway.v1 import dub_pb2, job_pb2
 from locutor.glossary import glossary_violations
@@ -113,7 +114,7 @@ async def _check_subtitles(uri: str, field: str, media: ReadableMedia) -> None:
     digest = await media.digest(uri, field, "subtitles")
     if (await media.store.blob(digest)).size_bytes > MAX_SUBTITLE_BYTES:
         raise InvalidInput.of(field, "this is no file of subtitles; upload SRT or WebVTT", "NOT_SUBTITLES")
-    check_subtitles(await media.store.read(digest), field)
+    given_texts(await media.store.read(digest), field, [])
 
 
 async def _probed(uri: str, field: str, media: ReadableMedia) -> ProbedMedia:
@@ -140,9 +141,12 @@ def _check_fields(spec: job_pb2.PresentSpec) -> list[FieldViolation]:
     def refuse(field: str, message: str, reason: str) -> None:
         found.append(FieldViolation(f"present.{field}", message, reason))
 
-    for name in ("expression_percent", "head_motion_percent"):
+    for name in ("expression_percent", "head_motion_percent", "gaze_percent"):
         if getattr(spec.performance, name) > 150:
             refuse(f"performance.{name}", f"found {getattr(spec.performance, name)}; choose 0 to 150", "OUT_OF_RANGE")
+    if spec.performance.style not in video_pb2.Style.values():
+        known = ", ".join(name for name, number in video_pb2.Style.items() if number)
+        refuse("performance.style", f"found {spec.performance.style}, which is no style; choose from {known}", "UNKNOWN_STYLE")
     if spec.background.color_rgb > 0xFFFFFF:
         refuse("background.color_rgb", f"found {spec.background.color_rgb:#x}; write 0xRRGGBB", "OUT_OF_RANGE")
     return [*_consent_violations(spec.consent, "present", "this face"), *found, *glossary_violations(spec.glossary, "present.glossary")]

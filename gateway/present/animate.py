@@ -89,6 +89,7 @@ async def animate(
         first_frame=piece.first_frame,
         engine=scene.model.engine,
         locale=locale,
+        cues=piece.cues,
     )
 
     async def requests() -> AsyncIterator[lipsync_pb2.AnimateRequest]:
@@ -136,6 +137,7 @@ async def animate(
         **scene.inputs,
         "first_frame": piece.first_frame,
         "frame_count": piece.frame_count,
+        "cues": [MessageToDict(cue) for cue in piece.cues],
         "locale": locale,
         "sample_rate": sample_rate,
         "audio": hashlib.sha256(audio).hexdigest(),

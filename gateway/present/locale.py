@@ -11,6 +11,7 @@ from fractions import Fraction
 from gateway.models import ModelUse, engine_models, translation_models
 from gateway.present.animate import AnimatedPiece, PieceSound, Scene, animate
 from gateway.present.assemble import Assembly, Parts, assemble
+from gateway.present.cues import carried
 from gateway.present.pieces import LEAD_S, TRAIL_S, Piece
 from gateway.present.plan import LocalePlan, PresentPlan
 from gateway.present.programme import Programme
@@ -78,7 +79,8 @@ class LocaleRun:
         speakers = engine_models(job.models.tts, own.voice.engine)
         texts = await self._texts(translators)
         lead_s = LEAD_S + Fraction(own.script.lead_pause_ms, _MILLIS)
-        with Programme(job.flow.folder / f"{own.locale}.pcm", texts, job.plan.frame_rate, lead_s) as programme:
+        cues = [carried(said.cues, said.text, text) for said, text in zip(own.script.utterances, texts, strict=True)]
+        with Programme(job.flow.folder / f"{own.locale}.pcm", texts, job.plan.frame_rate, lead_s, cues) as programme:
             voicing = Voicing(own.voice.locale, own.voice.id, own.voice.engine, own.rate, speakers)
             pieces = await self._speak_and_animate(programme, texts, voicing)
             uses = (

@@ -10,7 +10,7 @@ from math import ceil
 from google.protobuf.duration_pb2 import Duration
 
 from gateway.present.speak import SpokenSentence
-from locutor.common.v1 import timeline_pb2
+from locutor.common.v1 import timeline_pb2, video_pb2
 from media.clock import frame_to_sample, frames_to_hold
 
 _NANOSECONDS = 1_000_000_000
@@ -57,6 +57,8 @@ class Piece:
     """After the last sample of its sound."""
     timeline: timeline_pb2.Timeline
     """Offsets count from `start`."""
+    cues: tuple[video_pb2.Cue, ...] = ()
+    """Those that are seen in it; offsets count from the programme's first frame."""
 
 
 def placed(sentence: SpokenSentence, origin: int, start: int) -> PlacedSentence:

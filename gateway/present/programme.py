@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
+from gateway.present.cues import CueClock, touching
 from gateway.present.pieces import Piece, PieceCutter, PlacedSentence, joined_timeline, placed
 from gateway.present.sound import ProgrammeSound
 from gateway.present.speak import SpokenSentence
-from locutor.common.v1 import timeline_pb2
+from gateway.script_cues import ScriptCue
+from locutor.common.v1 import timeline_pb2, video_pb2
 from locutor.errors import InternalError
 from media.clock import seconds_to_samples
 from media.subtitles import TimedText, TimedWord
@@ -22,8 +24,8 @@ _NANOSECONDS = 1_000_000_000
 class Programme:
     """Grows sentence by sentence. All positions are exact: samples at the voice's rate, counted from the first."""
 
-    def __init__(self, path: Path, texts: Sequence[str], frame_rate: Fraction, lead_s: Fraction) -> None:
-        """`path`: where the sound is kept. `lead_s`: silence before the first word."""
+    def __init__(self, path: Path, texts: Sequence[str], frame_rate: Fraction, lead_s: Fraction, cues: Sequence[Sequence[ScriptCue]] = ()) -> None:
+        """`path`: where the sound is kept. `lead_s`: silence before the first word. `cues`: what the presenter is told in each of the texts."""
         self.sound = ProgrammeSound(path)
         self.sample_rate = 0
         """Hertz; 0 before the first sentence."""
@@ -36,6 +38,8 @@ class Programme:
         self._utterance = -1
         self._origin = 0
         self._said_until = Fraction(0)
+        self._clocks = [CueClock(text, told) for text, told in zip(texts, cues or [()] * len(texts), strict=True)]
+        self._cues: list[video_pb2.Cue] = []
 
     def __enter__(self) -> Programme:
         return self
@@ -48,6 +52,7 @@ class Programme:
         return Fraction(self.sound.length, self.sample_rate or 1)
 
     def begin_utterance(self) -> None:
+        self._end_cues()
         self._utterance += 1
         self._origin = self.sound.length
 
@@ -66,21 +71,22 @@ class Programme:
         at = placed(sentence, self._origin, start)
         # The sound is on disk; an hour of it is not to be kept in memory as well.
         self._placed.append(replace(at, sentence=replace(sentence, audio=b"")))
-        return list(self._cutter.add(at, last_utterance=self._utterance == len(self._texts) - 1))
+        return self._directed(self._cutter.add(at, last_utterance=self._utterance == len(self._texts) - 1))
 
     def pause(self, seconds: Fraction) -> list[Piece]:
         """Silence between two utterances; returns the pieces that are complete now."""
         if self._cutter is None:
             return []
         self.sound.append_silence(seconds_to_samples(seconds, self.sample_rate))
-        return list(self._cutter.rest(self.sound.length))
+        return self._directed(self._cutter.rest(self.sound.length))
 
     def finish(self, seconds: Fraction) -> list[Piece]:
         """Silence after the last utterance, and the end; returns the last piece. Raises `InternalError` where nothing was spoken."""
         if self._cutter is None:
             raise InternalError("the tts service spoke none of the utterances")
+        self._end_cues()
         self.sound.append_silence(seconds_to_samples(seconds, self.sample_rate))
-        return list(self._cutter.finish(self.sound.length))
+        return self._directed(self._cutter.finish(self.sound.length))
 
     def timed_texts(self) -> list[TimedText]:
         """The utterances with the times of their words, for subtitles."""
@@ -102,4 +108,18 @@ class Programme:
             # Neighbouring words share a boundary, which may have been rounded apart.
             start = max(self._said_until, origin_s + Fraction(word.start_offset.ToNanoseconds(), _NANOSECONDS))
             self._said_until = max(start, origin_s + Fraction(word.end_offset.ToNanoseconds(), _NANOSECONDS))
-            self._words[self._utterance].append(TimedWord(word.text_begin, word.text_end, start, self._said_until))
+            timed = TimedWord(word.text_begin, word.text_end, start, self._said_until)
+            self._words[self._utterance].append(timed)
+            self._cues += self._clocks[self._utterance].hear(timed)
+
+    def _end_cues(self) -> None:
+        """Of the utterance that is over, those that none of its words told of."""
+        if self._utterance >= 0:
+            self._cues += self._clocks[self._utterance].end(self.duration_s)
+
+    def _directed(self, pieces: Iterable[Piece]) -> list[Piece]:
+        """Pieces with the cues that are seen in them. Every cue that begins before a piece's end is known by then: its word was heard."""
+        return [
+            replace(piece, cues=tuple(touching(self._cues, piece.first_frame / self._frame_rate, (piece.first_frame + piece.frame_count) / self._frame_rate)))
+            for piece in pieces
+        ]

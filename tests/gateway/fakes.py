@@ -145,6 +145,7 @@ class FakeTranslate(Service, translate_pb2_grpc.TranslateServiceServicer):
 
     async def Translate(self, request, context):
         self.calls["Translate"] += 1
+        self.asked.append(request)
         self._fail()
         missed = [term.source for term in request.glossary]
         return translate_pb2.TranslateResponse(translations=[translate_pb2.Translation(text=f"Olá {text}", missed_terms=missed) for text in request.texts])
@@ -183,6 +184,7 @@ class FakeLipsync(Service, lipsync_pb2_grpc.LipsyncServiceServicer):
             timeline = request.timeline if kind == "timeline" else timeline
             audio += request.audio
         assert config is not None and timeline is not None
+        self.asked.append(config)
         self.pieces.append((config.locale, config.first_frame, config.frame_count))
         self.sounds[config.locale, config.first_frame] = audio
         self.timelines[config.locale, config.first_frame] = timeline

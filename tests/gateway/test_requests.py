@@ -43,7 +43,8 @@ async def test_everything_wrong_is_told_at_once(client: Client, fakes: Fakes) ->
         glossary=[translate_pb2.GlossaryTerm(source=" ")],
         background_uri="media/" + "1" * 64,
     )
-    spec.performance.expression_percent = 151
+    spec.performance.expression_percent, spec.performance.gaze_percent = 151, 1000
+    spec.performance.style = 7  # type: ignore[assignment]
     assert await violations(client, spec) == [
         ("present.script.text", "UNKNOWN_CUE"),
         ("present.video.width_pixels", "BAD_VIDEO_FORMAT"),
@@ -61,6 +62,8 @@ async def test_everything_wrong_is_told_at_once(client: Client, fakes: Fakes) ->
         ("present.consent.stated_by", "NO_CONSENT"),
         ("present.consent.statement", "NO_CONSENT"),
         ("present.performance.expression_percent", "OUT_OF_RANGE"),
+        ("present.performance.gaze_percent", "OUT_OF_RANGE"),
+        ("present.performance.style", "UNKNOWN_STYLE"),
         ("present.glossary[0].source", "EMPTY"),
         ("present.face_uri", "MEDIA_NOT_FOUND"),
         ("present.background_uri", "UNUSED"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.script import BREAK_PAUSE_MS, MAX_CHARACTERS, MAX_FINDINGS, MAX_UTTERANCES, PARAGRAPH_PAUSE_MS, parse_script
+from gateway.script import BREAK_PAUSE_MS, MAX_CHARACTERS, MAX_CUES, MAX_FINDINGS, MAX_UTTERANCES, PARAGRAPH_PAUSE_MS, parse_script
+from gateway.script_cues import KINDS
 from locutor.errors import InvalidInput
 
 
@@ -72,6 +73,60 @@ def test_a_pause_inside_emphasis_and_after_a_line_end() -> None:
     assert [(u.text, u.line) for u in script.utterances] == [("Well then", 1), ("we go.", 2)]
 
 
+def cues(source: str) -> list[list[tuple[str, str, int | None]]]:
+    """For each utterance: name of a cue, the text that follows it, its duration."""
+    names = {number: name for name, number in KINDS.items()}
+    return [[(names[cue.kind], said.text[cue.position :], cue.duration_ms) for cue in said.cues] for said in parse_script(source).utterances]
+
+
+def test_cues_are_no_text_and_keep_their_places() -> None:
+    source = "[smile] Hello, [nod]\nmy [look left 1.5s] **friends**[raise brows], all of you [BLINK]."
+    assert texts(source) == ["Hello, my friends, all of you."]
+    assert cues(source) == [
+        [("smile", "Hello, my friends, all of you.", None), ("nod", "my friends, all of you.", None), ("look left", "friends, all of you.", 1500),
+         ("raise brows", ", all of you.", None), ("blink", ".", None)]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("written", ["[look left]", "[Look-Left]", "[look_left]", "[ look   left ]"])
+def test_cues_may_be_written_in_several_ways(written: str) -> None:
+    assert cues(f"{written} a") == [[("look left", "a", None)]]
+
+
+def test_a_cue_alone_comes_before_what_follows_or_after_all() -> None:
+    assert cues("Hi.\n\n[nod]\n\n[pause 1s] [smile 800ms]\n\nThere.\n\n[shake]\n") == [
+        [],
+        [("nod", "There.", None), ("smile", "There.", 800), ("shake", "", None)],
+    ]
+
+
+def test_cues_beside_pauses_stay_on_their_side() -> None:
+    source = "One [nod] [pause 800ms] [shake] two.\nThree."
+    assert cues(source) == [[("nod", "", None)], [("shake", "two. Three.", None)]]
+    assert [(u.text, u.pause_after_ms, u.line) for u in parse_script(source).utterances] == [("One", 800, 1), ("two. Three.", 0, 1)]
+
+
+def test_cues_join_no_words_and_part_none() -> None:
+    assert texts("Well [nod] then [nod]\n[nod]\nwe[nod]go, 你好[nod]\n世界。") == ["Well then wego, 你好世界。"]
+
+
+def test_a_character_that_stands_for_cues_is_dropped() -> None:
+    assert texts("a\ue002b [nod] c") == ["ab c"] and len(cues("a\ue002b [nod] c")[0]) == 1
+
+
+@pytest.mark.parametrize("cue", ["wink", "look", "look around", "smile 90s", "nod 0ms", "nod 1.5", "pausing", ""])
+def test_an_unknown_cue_is_refused_with_those_that_are_known(cue: str) -> None:
+    (violation,) = refusal(f"Hello.\n\nAnd [{cue}] now.").violations
+    assert violation.reason == "UNKNOWN_CUE" and violation.message.startswith("line 3: ")
+    if cue != "pausing":
+        assert all(f"[{name}]" in violation.message for name in KINDS)
+
+
+def test_too_many_cues() -> None:
+    assert len(cues("[nod] a " * MAX_CUES)[0]) == MAX_CUES
+    assert [v.reason for v in refusal("[nod] a " * (MAX_CUES + 2)).violations] == ["TOO_MANY_CUES"]
+
+
 def test_escaped_brackets_are_text() -> None:
     assert texts("He wrote \\[sic\\] and `a[0]`.") == ["He wrote [sic] and a[0]."]
 
@@ -93,7 +148,7 @@ def test_nothing_to_say(source: str) -> None:
 
 
 def test_all_violations_with_their_lines() -> None:
-    error = refusal("Good.\n\nAh [smile] oh\n[pause]\n\n[pause 90s]\n")
+    error = refusal("Good.\n\nAh [wink] oh\n[pause]\n\n[pause 90s]\n")
     assert [(v.field, v.reason) for v in error.violations] == [
         ("present.script.text", "UNKNOWN_CUE"),
         ("present.script.text", "UNKNOWN_CUE"),
