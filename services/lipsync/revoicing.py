@@ -17,6 +17,8 @@ from services.engine import ModelInfo
 from services.lipsync.engine import LipsyncEngine, Performance
 from services.lipsync.footage import FaceTracks
 from services.lipsync.landmarks import MODEL_ARTIFACT, MODEL_FILE
+from services.lipsync.tracking.identity import ARTIFACT as EMBEDDER_ARTIFACT
+from services.lipsync.tracking.identity import FaceEmbedder
 from services.lipsync.tracking.networks import FaceNetworks
 from services.lipsync.tracking.roles import Unusable, cast_lines
 from services.lipsync.tracking.speaking import Line
@@ -66,23 +68,26 @@ class Summary:
 
 def tracker_info(store: ModelStore) -> ModelInfo:
     """What follows faces, as results that are kept are named by it."""
-    artifact = store.artifact(MODEL_ARTIFACT)
+    artifacts = [store.artifact(name) for name in (MODEL_ARTIFACT, EMBEDDER_ARTIFACT)]
+    missing = [artifact.name for artifact in artifacts if not store.installed(artifact.name)]
     return ModelInfo(
         engine="face-tracker",
         engine_version=VERSION,
-        name=MODEL_ARTIFACT,
-        weights=artifact.weights,
-        license=artifact.license,
-        commercial_use=artifact.commercial_use,
-        installed=store.installed(MODEL_ARTIFACT),
+        name=" + ".join(artifact.name for artifact in artifacts),
+        weights={name: sha256 for artifact in artifacts for name, sha256 in artifact.weights.items()},
+        license=" AND ".join(artifact.license for artifact in artifacts),
+        commercial_use=all(artifact.commercial_use for artifact in artifacts),
+        installed=not missing,
+        remedy=f"fetch the weights: locutor models fetch {' '.join(missing)}" if missing else "",
     )
 
 
 def track_footage(path: Path, stretch: Stretch, store: ModelStore, threads: int) -> Iterator[Followed | FaceTracks]:
     """Yields `Followed` for each frame, then the tracks. Raises `InvalidInput` (field "video") for what cannot be decoded, and `MissingWeights`."""
     networks = FaceNetworks(store.ensure(MODEL_ARTIFACT) / MODEL_FILE, threads)
+    embedder = FaceEmbedder(store.ensure(EMBEDDER_ARTIFACT))
     with FootageReader(path, stretch, _FIELD) as footage:
-        yield from track_faces(footage, stretch.frame_rate, networks)
+        yield from track_faces(footage, stretch.frame_rate, networks, embedder)
 
 
 def revoice_footage(path: Path, stretch: Stretch, tracks: FaceTracks, dubbing: Dubbing, engine: LipsyncEngine) -> Iterator[Begun | Revoiced | Summary]:

@@ -1,7 +1,7 @@
 """Face tracks as bytes, and back: for whoever asks first where the faces are and then, once for every language, to move them.
 
-A header, then for each face its number, first frame, usability and points, and its views. Points are kept as whole sixteenths of a pixel, as differences from
-frame to frame, deflated: a minute of one face at 25 fps takes about 2 MB, a view some 50 kB.
+A header, then for each face its number, first frame, usability and points, and its views. Points are kept as whole sixteenths of a pixel, as
+differences from frame to frame, deflated: a minute of one face at 25 fps takes about 2 MB, a view some 50 kB.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ MOST_FRAMES = 20_000
 MOST_FACES = 4096
 _MOST_POINTS_FRAMES = 60_000
 """Frames of all faces together: 340 MB as float32."""
+_MOST_VIEW_PIXELS = 64 << 20
+"""Of all views together."""
 _FIELD = "tracks"
 
 
@@ -63,7 +65,7 @@ def from_bytes(data: bytes) -> FaceTracks:
     if not shot_count or shots[0] != 0 or (np.diff(shots) <= 0).any() or shots[-1] >= frame_count:
         raise _refusal("have shots that are not in order")
     faces: list[FaceTrack] = []
-    left = _MOST_POINTS_FRAMES
+    left, pixels_left = _MOST_POINTS_FRAMES, _MOST_VIEW_PIXELS
     for _ in range(face_count):
         person, first, count, size, view_count = _FACE.unpack(reader.take(_FACE.size))
         left -= count
@@ -72,7 +74,8 @@ def from_bytes(data: bytes) -> FaceTracks:
         points, usability = _motion(count, reader.take(size))
         if view_count > len(MouthKind):
             raise _refusal("have a face with too many views")
-        views = tuple(_view(reader, first, count) for _ in range(view_count))
+        views = tuple(_view(reader, range(first, first + count), (width, height), pixels_left) for _ in range(view_count))
+        pixels_left -= sum(view.picture.size // 3 for view in views)
         faces.append(FaceTrack(person, first, points, usability, views))
     if reader.left:
         raise _refusal(f"have {reader.left} bytes too many")
@@ -89,9 +92,11 @@ def _motion(count: int, packed: bytes) -> tuple[np.ndarray, np.ndarray]:
     return points, usability
 
 
-def _view(reader: _Reader, first: int, count: int) -> MouthView:
+def _view(reader: _Reader, frames: range, picture: tuple[int, int], pixels_left: int) -> MouthView:
     kind, frame, left, top, width, height, rows, columns, size = _VIEW.unpack(reader.take(_VIEW.size))
-    if kind > max(MouthKind) or not first <= frame < first + count or not (0 < rows <= _LONGEST_SIDE and 0 < columns <= _LONGEST_SIDE and width and height):
+    inside = width and height and left + width <= picture[0] and top + height <= picture[1]
+    small = 0 < rows <= _LONGEST_SIDE and 0 < columns <= _LONGEST_SIDE and rows * columns <= pixels_left
+    if kind > max(MouthKind) or frame not in frames or not inside or not small:
         raise _refusal("have a view that cannot be")
     plain = _inflated(reader.take(size), rows * columns * 3)
     return MouthView(MouthKind(kind), frame, np.frombuffer(plain, np.uint8).reshape(rows, columns, 3), left, top, width, height)

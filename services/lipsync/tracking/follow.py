@@ -8,8 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from services.lipsync.landmarks import FaceLandmarks
 from services.lipsync.mouth_views import MouthViewPicker
 from services.lipsync.tracking.detection import ALL_PARTS, PARTS, PRESENT, find_new_faces, same_face
+from services.lipsync.tracking.identity import chip_of
 from services.lipsync.tracking.networks import FaceNetworks, view_of
 from services.lipsync.tracking.picture import Picture, View
 
@@ -21,8 +23,22 @@ _LOST_S = 0.5
 """A face that is not seen for longer is gone; should it come back, it is another track of the same person."""
 _SHORTEST_S = 0.2
 """What is seen for a shorter time is taken for no face."""
+_CHIPS = 3
+"""Pictures of each track to know the person by."""
+_CLEAR = 40.0
+"""Pixels between the pupils; more of them do not make a face better known."""
 _SEEN = 0.0
 """Least logit with which a face that is followed counts as seen at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chip:
+    """A picture to know a person by."""
+
+    quality: float
+    """More is better: large and seen from the front."""
+    rgb: np.ndarray
+    """As `identity.chip_of` gives it."""
 
 
 @dataclass(eq=False)
@@ -33,8 +49,19 @@ class RawTrack:
     points: list[np.ndarray] = field(default_factory=list)
     """(478, 3) float32 each; where it was not seen, its last place."""
     presence: list[float] = field(default_factory=list)
-    """Logits of the landmark network; minus infinity where it was not looked for."""
+    """Logits of the landmark network."""
+    chips: list[Chip] = field(default_factory=list)
+    """The best few, at least one."""
     mouth: MouthViewPicker = field(default_factory=MouthViewPicker)
+
+    def remember(self, picture: Picture) -> None:
+        """Take a picture of the face where it is now, if it is one of the best."""
+        face = FaceLandmarks(self.points[-1], {}, np.eye(4, dtype=np.float32))
+        quality = min(face.interocular / _CLEAR, 1.0) - (abs(face.yaw) + abs(face.pitch)) / 45
+        if len(self.chips) < _CHIPS or quality > self.chips[-1].quality:
+            self.chips.append(Chip(quality, chip_of(picture, self.points[-1])))
+            self.chips.sort(key=lambda chip: -chip.quality)
+            del self.chips[_CHIPS:]
 
     def look_at_mouth(self, picture: Picture, number: int, points: np.ndarray, presence: float) -> None:
         """Keep the view of the mouth where it is a good one. `number` is the frame's in the footage."""
@@ -90,6 +117,9 @@ class ShotFollower:
         if since % self._search_every == 0:
             parts = ALL_PARTS if since // self._search_every % _SMALL_SEARCH_EVERY == 0 else PARTS
             self._search(picture, parts)
+            for track, face in self._active:
+                if face.lost == 0:
+                    track.remember(picture)
             self._past.clear()
         self._past.append(picture)
         self._next += 1
@@ -131,4 +161,5 @@ class ShotFollower:
     def _end(self, track: RawTrack, face: _Followed) -> None:
         length = len(track.points) - face.lost
         if length >= self._shortest:
-            self._done.append(RawTrack(track.first_frame, track.points[:length], track.presence[:length], track.mouth))
+            del track.points[length:], track.presence[length:]
+            self._done.append(track)

@@ -20,7 +20,7 @@ _OVER_USUAL = 3.5
 """At a cut, how often the difference is that of the frames around: a fast pan moves every frame alike."""
 _LASTING = 0.7
 """Whatever is seen before a cut is at least this part of the step away from whatever is seen after it: a flash goes and the old picture is back."""
-_LOOK_S = 0.1
+_LOOK_S = 0.12
 """How far before and after a frame is looked: the longest flash of a camera, and the shortest shot."""
 
 

@@ -36,11 +36,10 @@ _JUMP = 0.12
 """A head that moves this far between two frames, over its own height, and not nearly so around them, was cut: what is before does not smooth
 what is after."""
 _JUMP_OVER_USUAL = 4.0
-_NOISE, _MOTION = 2.5, 4.5
-"""What a shorter fit sees beyond a longer one is noise up to the first, and motion from the second, of the track's own usual residual: so a head that
-starts at once, or lips that close for two frames, are kept as they were measured."""
-
-
+_SLOW, _SUDDEN, _SUDDEN_QUICK = (1.0, 2.0), (3.5, 6.0), (2.0, 4.0)
+"""What a shorter fit, and what the measurements themselves, see beyond a longer one is noise up to the first, and motion from the second, of the
+track's own usual residual: so a head that starts at once, or lips that close for two frames, are kept as they were measured. Of measurements whose
+errors are normal in both directions, one in 10,000 is beyond 3.7 times the median; of quick points less is taken for noise."""
 _AROUND = 5
 """Frames around one that tell whether a fit is too long for it."""
 
@@ -66,21 +65,24 @@ def _segment(points: np.ndarray, frame_rate: float) -> np.ndarray:
     place[:, :2] = _calmed(place[:, None, :2], lengths)[:, 0]
     place[:, 2:] = _calmed(place[:, 2:, None], lengths)[..., 0]
     calm = _calmed(shape, lengths)
-    calm[:, _QUICK] = _calmed(shape[:, _QUICK], [_QUICK_S * frame_rate])
+    calm[:, _QUICK] = _calmed(shape[:, _QUICK], [_QUICK_S * frame_rate], _SUDDEN_QUICK)
     return _global(calm, place)
 
 
-def _calmed(values: np.ndarray, lengths: list[float]) -> np.ndarray:
+def _calmed(values: np.ndarray, lengths: list[float], sudden: tuple[float, float] = _SUDDEN) -> np.ndarray:
     """(frames, quantities, coordinates) without noise: the longest fit where nothing more is seen by the shorter ones, and by the values themselves."""
     fits = [*(_fitted(values, length) for length in lengths), values]
     noise = np.median(np.linalg.norm(values - fits[-2], axis=-1), axis=0)[:, None] + 1e-9
     result = fits[0]
-    for index, finer in enumerate(fits[1:], 1):
-        apart = np.linalg.norm(finer - result, axis=-1, keepdims=True)
-        if index < len(fits) - 1:
-            apart = np.sqrt(uniform_filter1d(apart**2, _AROUND, axis=0, mode="nearest"))
-        result = result + np.clip((apart / noise - _NOISE) / (_MOTION - _NOISE), 0, 1) * (finer - result)
-    return result
+    for finer in fits[1:-1]:
+        apart = uniform_filter1d(((finer - result) ** 2).sum(axis=-1, keepdims=True), _AROUND, axis=0, mode="nearest")
+        result = result + _share(np.sqrt(apart) / noise, _SLOW) * (finer - result)
+    return result + _share(np.linalg.norm(values - result, axis=-1, keepdims=True) / noise, sudden) * (values - result)
+
+
+def _share(apart: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """0 for noise, 1 for motion."""
+    return np.clip((apart - limits[0]) / (limits[1] - limits[0]), 0, 1)
 
 
 def _placed(points: np.ndarray) -> np.ndarray:

@@ -12,7 +12,9 @@ import numpy as np
 from services.lipsync.footage import FaceTrack, FaceTracks
 from services.lipsync.tracking.detection import PRESENT
 from services.lipsync.tracking.follow import RawTrack, ShotFollower
+from services.lipsync.tracking.identity import FaceEmbedder
 from services.lipsync.tracking.networks import FaceNetworks
+from services.lipsync.tracking.persons import persons_of
 from services.lipsync.tracking.picture import Picture
 from services.lipsync.tracking.shots import ShotFinder
 from services.lipsync.tracking.smoothing import smoothed
@@ -30,7 +32,7 @@ class Followed:
     """So far."""
 
 
-def track_faces(frames: Iterable[np.ndarray], frame_rate: Fraction, networks: FaceNetworks) -> Iterator[Followed | FaceTracks]:
+def track_faces(frames: Iterable[np.ndarray], frame_rate: Fraction, networks: FaceNetworks, embedder: FaceEmbedder) -> Iterator[Followed | FaceTracks]:
     """Yields `Followed` for each frame, then the tracks. Frames are I420, (height * 3 // 2, width) uint8; at least one.
 
     Holds the frames of about half a second.
@@ -66,7 +68,7 @@ def track_faces(frames: Iterable[np.ndarray], frame_rate: Fraction, networks: Fa
     if follower is None:
         raise ValueError("there are no frames")
     raw.extend(follower.finish())
-    faces = [_track(track, index, frame_rate) for index, track in enumerate(raw)]
+    faces = [_track(track, person, frame_rate) for track, person in zip(raw, persons_of(raw, embedder), strict=True)]
     yield FaceTracks(width, height, frame_rate, done, tuple(shots), tuple(faces))
 
 
