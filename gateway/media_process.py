@@ -47,6 +47,8 @@ class Picture:
     samples: int
     """As long at 48 kHz."""
     pictures: int
+    sounds: int
+    """Sound tracks beside them."""
     keys_s: tuple[float, ...]
     """Key frames."""
     fault: str
@@ -59,9 +61,6 @@ class Sound:
 
     path: Path
     samples: int
-    integrated_lufs: float
-    """-inf: silence."""
-    true_peak_dbtp: float
     heard_s: float
     """Where the last sound that could be read ends."""
     fault: str
@@ -87,6 +86,7 @@ async def read_picture(path: Path, field: str) -> Picture:
         duration_s=Fraction(found["duration_s"]),
         samples=found["samples"],
         pictures=found["pictures"],
+        sounds=found["sounds"],
         keys_s=tuple(found["keys_s"]),
         fault=found["fault"],
     )
@@ -97,7 +97,7 @@ async def read_sound(
 ) -> Sound:
     """Decode sound track `track` to `out`, `samples` long; 0: as long as it is. `tell`: called with the samples done. Raises `InvalidInput` with `field`."""
     found = await _ask(["sound", str(path), str(track), str(start_s), str(samples), str(out)], field, _READ_TIMEOUT_S, tell)
-    return Sound(out, found["samples"], found["integrated_lufs"], found["true_peak_dbtp"], float(Fraction(found["heard_s"])), found["fault"])
+    return Sound(out, found["samples"], float(Fraction(found["heard_s"])), found["fault"])
 
 
 async def _ask(arguments: list[str], field: str, timeout_s: float, tell: Callable[[int], None] | None = None) -> dict[str, Any]:

@@ -20,10 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from locutor.errors import InvalidInput
-from media.loudness import LoudnessMeter
 from media.picture_scan import scan_picture
 from media.probe import open_media, probe
-from media.soundtrack import SoundCondition, Soundtrack
 
 _MEMORY_BYTES = 4 << 30
 _CPU_SECONDS = 7200
@@ -56,7 +54,9 @@ def _picture(path: Path) -> dict[str, Any]:
         aspect = Fraction(track.sample_aspect_ratio or 1)
         turned = frame.rotation % 180 != 0
         width, height = frame.width * aspect, Fraction(frame.height)
+        sounds = len(container.streams.audio)
     return {
+        "sounds": sounds,
         "width": str(height if turned else width),
         "height": str(width if turned else height),
         "frame_rate": scan.frame_rate,
@@ -71,19 +71,18 @@ def _picture(path: Path) -> dict[str, Any]:
 
 
 def _sound(path: Path, track: str, start_s: str, samples: str, out: str) -> dict[str, Any]:
+    from media.soundtrack import SoundCondition, Soundtrack  # brings the resampler, which is slow to load
+
     condition = SoundCondition()
     sound = Soundtrack(path, int(track), Fraction(start_s), int(samples) or None)
-    meter = LoudnessMeter()
     written = 0
     with Path(out).open("wb") as file:
         for number, block in enumerate(sound.blocks(condition)):
             file.write(block.astype("<f4").tobytes())
-            meter.push(block)
             written += len(block)
             if number % _DONE_EVERY == 0:
                 print(json.dumps({"samples": written}), flush=True)
-    loudness = meter.finish()
-    return {**asdict(condition), "samples": written, "integrated_lufs": loudness.integrated_lufs, "true_peak_dbtp": loudness.true_peak_dbtp}
+    return {**asdict(condition), "samples": written}
 
 
 def _limit() -> None:

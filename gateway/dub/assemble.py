@@ -27,6 +27,7 @@ from media.cover import write_cover
 from media.mux import mux_program
 from media.subtitle_files import to_srt, to_vtt
 from media.subtitles import make_cues
+from media.ttml import to_ttml
 
 VERSION = "1"
 """Raised whenever equal parts would be assembled to other bytes that are kept."""
@@ -35,6 +36,7 @@ OUTPUTS = {
     "video": (job_pb2.OUTPUT_KIND_VIDEO, "video/mp4", "mp4"),
     "srt": (job_pb2.OUTPUT_KIND_SUBTITLES_SRT, "application/x-subrip", "srt"),
     "vtt": (job_pb2.OUTPUT_KIND_SUBTITLES_VTT, "text/vtt", "vtt"),
+    "ttml": (job_pb2.OUTPUT_KIND_SUBTITLES_TTML, "application/ttml+xml", "ttml"),
     "cover": (job_pb2.OUTPUT_KIND_COVER, "image/jpeg", "jpg"),
     "timeline": (job_pb2.OUTPUT_KIND_TIMELINE, "application/json", "timeline.json"),
 }
@@ -112,6 +114,7 @@ def _run(flow: Workflow, parts: Parts) -> dict[str, Any]:
     cues = make_cues(timed_texts(parts.dubbed), locale, picture.frame_rate, programme_end_s=picture.duration_s)
     (folder / f"{locale}.srt").write_text(to_srt(cues), "utf-8")
     (folder / f"{locale}.vtt").write_text(to_vtt(cues), "utf-8")
+    (folder / f"{locale}.ttml").write_text(to_ttml(cues, locale, parts.title), "utf-8")
     (folder / f"{locale}.timeline.json").write_text(MessageToJson(programme_timeline(parts.dubbed), indent=None, ensure_ascii=False), "utf-8")
     write_cover(video, folder / f"{locale}.jpg", 0)
     return {"frames": frames, "duration_s": round(float(picture.duration_s), 6), "provenance": asdict(provenance)}

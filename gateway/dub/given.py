@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from gateway.dub.diarize import Diarized
 from gateway.dub.lines import SourceLine, TargetLine
 from gateway.dub.utterances import SpokenWord, words_of_cue
-from media.subtitles import Cue
+from media.subtitle_reader import read_subtitles
 
 _SHARE = 0.3
 """Least share of a subtitle's time that must lie in an utterance for it to be that one's text."""
@@ -24,22 +24,11 @@ class GivenText:
     """On one line."""
 
 
-def check_subtitles(data: bytes, field: str) -> None:
-    """Raises `InvalidInput` with `field` where a file of subtitles cannot be read."""
-    from media.subtitle_reader import read_subtitles
-
-    read_subtitles(data, field)
-
-
-def given_texts(cues: Sequence[Cue], joiner: str) -> list[GivenText]:
-    """Subtitles in order, none beginning before the one before it has ended."""
-    ordered = sorted((cue for cue in cues if any(character.isalnum() for line in cue.lines for character in line)), key=lambda cue: (cue.start, cue.end))
-    found: list[GivenText] = []
-    for cue in ordered:
-        if found and float(cue.start) < found[-1].end_s:
-            found[-1] = replace(found[-1], end_s=max(found[-1].start_s, float(cue.start)))
-        found.append(GivenText(float(cue.start), float(cue.end), joiner.join(line.strip() for line in cue.lines)))
-    return found
+def given_texts(data: bytes, field: str, warnings: list[str]) -> list[GivenText]:
+    """A file's subtitles in order, without overlaps. What is odd about them is added to `warnings`. Raises `InvalidInput` with `field`."""
+    found = read_subtitles(data, field)
+    warnings += found.warnings
+    return [GivenText(float(cue.start_s), float(cue.end_s), cue.text) for cue in found.cues if any(character.isalnum() for character in cue.text)]
 
 
 def spoken_words(texts: Sequence[GivenText], diarized: Diarized, *, spaces: bool) -> list[SpokenWord]:

@@ -59,8 +59,8 @@ class Hearing:
     async def scene(self, locale: str) -> Scene:
         """`locale`: BCP 47, of the speech; empty: detected. Raises `InvalidInput` where it is needed and cannot be told."""
         spec = self._spec
-        given = await self._given(spec.source_subtitles_uri, "dub.source_subtitles_uri", locale) if spec.source_subtitles_uri else None
-        if given is not None:
+        if spec.source_subtitles_uri:
+            given = await read_given(self._flow, spec.source_subtitles_uri, "dub.source_subtitles_uri", self._warnings)
             language = await self._language_of_subtitles(locale)
             diarized = await self._speakers([(text.start_s, text.end_s) for text in given])
             words = spoken_words(given, diarized, spaces=bool(joiner_of(language.locale)))
@@ -117,14 +117,7 @@ class Hearing:
         stage.end(job_pb2.STATE_SUCCEEDED)
         return diarized
 
-    async def _given(self, uri: str, field: str, locale: str) -> list[GivenText]:
-        return await read_given(self._flow, uri, field, locale, self._warnings)
 
-
-async def read_given(flow: Workflow, uri: str, field: str, locale: str, warnings: list[str]) -> list[GivenText]:
+async def read_given(flow: Workflow, uri: str, field: str, warnings: list[str]) -> list[GivenText]:
     """Subtitles from the store. What is odd about them is added to `warnings`. Raises `InvalidInput`."""
-    from media.subtitle_reader import read_subtitles
-
-    found = read_subtitles(await flow.store.read(digest_of(uri)), field)
-    warnings += found.warnings
-    return given_texts(found.cues, joiner_of(locale) if locale else " ")
+    return given_texts(await flow.store.read(digest_of(uri)), field, warnings)

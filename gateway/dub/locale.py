@@ -31,6 +31,7 @@ from gateway.workflow import Workflow
 from locutor.common.v1 import model_pb2
 from locutor.errors import InvalidInput
 from locutor.gateway.v1 import dub_pb2, job_pb2
+from locutor.glossary import terms_for
 from locutor.translate.v1 import translate_pb2
 from locutor.tts.v1 import tts_pb2
 
@@ -129,7 +130,7 @@ class DubLocaleRun:
         scene, spec, locale = self._parts.scene, self._spec, self._own.locale
         lines = [TargetLine(line) for line in scene.lines]
         if self._target.subtitles_uri:
-            given = await read_given(self._parts.flow, self._target.subtitles_uri, f"{self._field}.subtitles_uri", locale, self._warnings)
+            given = await read_given(self._parts.flow, self._target.subtitles_uri, f"{self._field}.subtitles_uri", self._warnings)
             lines, warnings = lines_from_subtitles(scene.lines, given, joiner_of(locale))
             self._warnings += warnings
         elif scene.language.locale and same_language(scene.language.locale, locale):
@@ -151,7 +152,7 @@ class DubLocaleRun:
             pair = translation_pair(spec, parts.scene.language.locale, locale, parts.pairs, f"{self._field}.locale")
             models = engine_models(parts.translators, spec.translation_engine) if spec.translation_engine else translation_models(parts.translators, pair)
             self._uses += [ModelUse("translate", model) for model in models]
-            translated = await translate_lines(parts.flow, stage, parts.services, asked, pair, spec.glossary, spec.translation_engine, models)
+            translated = await translate_lines(parts.flow, stage, parts.services, asked, pair, terms_for(spec.glossary, locale), spec.translation_engine, models)
             for line, translation in zip(asked, translated, strict=True):
                 found[line.source.id] = translation.text
                 self._warnings += [f"{line.source.id}: the glossary term {term!r} was not kept" for term in translation.missed_terms]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import wave
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -73,9 +73,9 @@ async def mix(
         "video": source.sha256,
         "track": spec.audio_track,
         "music_and_effects": spec.music_and_effects_uri,
-        "background": spec.background_sound,
-        "loudness": spec.loudness,
+        "background": "none" if background is None else "separated" if separated is not None else "ducked" if parts.ducked else "given",
         "separated": separated.sha256 if separated is not None else "",
+        "target": asdict(parts.target) if parts.target is not None else None,
         "spans": [[span.start, span.end, span.speaker] for span in spans],
         "speech": [[place.start, place.length, one.speech.sha256] for place, one in zip(parts.placements, dubbed, strict=True)],
     }

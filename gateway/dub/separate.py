@@ -77,4 +77,4 @@ def _as_sound(raw: Path, path: Path, original: Sound, sha256: str) -> Separated:
         while data := source.read(PROGRAMME_RATE * _SAMPLE_BYTES):
             target.write((np.frombuffer(data, np.dtype("<i2")).astype("<f4") / np.float32(32768)).tobytes())
     raw.unlink()
-    return Separated(Sound(path, original.samples, original.integrated_lufs, original.true_peak_dbtp, original.heard_s, ""), sha256)
+    return Separated(Sound(path, original.samples, original.heard_s, ""), sha256)

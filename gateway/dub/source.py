@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gateway.artifacts import digest_of
-from gateway.media_process import Picture, Sound, probe_media, read_picture, read_sound
+from gateway.media_process import Picture, Sound, read_picture, read_sound
 from gateway.progress import StageTracker
 from gateway.workflow import Workflow
 from locutor.gateway.v1 import job_pb2
@@ -40,7 +40,6 @@ async def read_source(flow: Workflow, stage: StageTracker, spec: job_pb2.DubSpec
     with stage.at_work():
         sha256 = digest_of(spec.video_uri)
         video = await flow.store.fetch(sha256, flow.folder / "source")
-        has_sound = bool((await probe_media(video, field)).sound_languages)
         picture = await read_picture(video, field)
         stage.advance(0.3)
 
@@ -48,7 +47,7 @@ async def read_source(flow: Workflow, stage: StageTracker, spec: job_pb2.DubSpec
             stage.advance(0.3 + 0.6 * samples / max(1, picture.samples))
 
         sound = None
-        if has_sound:
+        if picture.sounds:
             sound = await read_sound(
                 video, flow.folder / "source.f32", field, track=spec.audio_track, start_s=picture.start_s, samples=picture.samples, tell=tell
             )

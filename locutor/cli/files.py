@@ -17,6 +17,9 @@ MAX_TEXT_BYTES = 2**20
 MAX_IMAGE_BYTES = 64 * 2**20
 """Upper bound of an image file; what its pixels may be, the gateway says."""
 
+MAX_MEDIA_BYTES = 2**40
+"""What a gateway takes, it says itself."""
+
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?")
 """The BCP 47 tags that name a locale: language, script, region."""
 
@@ -57,6 +60,11 @@ def check_image(option: str, path: Path) -> None:
         raise InvalidInput.of(
             option, f"{path} is not a PNG, JPEG or WebP image (it begins with {head!r}); give a photograph or a drawing of one face", "NOT_AN_IMAGE"
         )
+
+
+def check_media(option: str, path: Path) -> None:
+    """Refuse what is no file, or an empty one; what it holds, the gateway looks at. Raises `InvalidInput`."""
+    _check(option, path, MAX_MEDIA_BYTES)
 
 
 def check_folder(option: str, folder: Path) -> None:

@@ -7,17 +7,19 @@ from typing import Annotated
 
 import typer
 
-from locutor.cli import doctor, failures, inspect, jobs, models, present, up, version, voices
+from locutor.cli import doctor, dub, failures, inspect, jobs, models, present, up, utterances, version, voices
 from locutor.errors import LocutorError
 
 app = typer.Typer(
     name="locutor",
-    help="A script and a face image in, presenter videos in many languages out.",
+    help="Presenter videos from a script and a face image, and dubbed videos, in many languages.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("present")(present.present)
+app.command("dub")(dub.dub)
+app.command("utterances")(utterances.utterances)
 app.command("up", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(up.up)
 app.add_typer(jobs.app, name="jobs")
 app.command("inspect")(inspect.inspect)

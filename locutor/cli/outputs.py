@@ -17,6 +17,9 @@ SUFFIXES = {
     job_pb2.OUTPUT_KIND_COVER: ".jpg",
     job_pb2.OUTPUT_KIND_REPORT: ".report.json",
     job_pb2.OUTPUT_KIND_TIMELINE: ".timeline.json",
+    job_pb2.OUTPUT_KIND_SUBTITLES_TTML: ".ttml",
+    job_pb2.OUTPUT_KIND_UTTERANCES: ".utterances.json",
+    job_pb2.OUTPUT_KIND_AUDIO: ".wav",
 }
 
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locutor.cli import failures, options
+from locutor.cli import options
 
 if TYPE_CHECKING:
     from locutor.cli.interruption import Interruption
-    from locutor.cli.outputs import SavedOutput
     from locutor.cli.progress import Reporter
     from locutor.cli.request import Request
     from locutor.client import LocutorClient
-    from locutor.errors import InvalidInput
     from locutor.gateway.v1.job_pb2 import Job
 
 
@@ -61,10 +59,10 @@ def present(
     from locutor.cli import files, outputs, progress
     from locutor.cli.connection import Connection
     from locutor.cli.interruption import Interruption
+    from locutor.cli.job_run import conclude
     from locutor.cli.request import Request, parse_background, parse_locales, parse_size, parse_voices
     from locutor.common.v1.video_pb2 import Performance
     from locutor.errors import Cancelled, InvalidInput
-    from locutor.gateway.v1 import job_pb2
     from locutor.gateway.v1.job_pb2 import Consent
 
     if not (consent.strip() and consent_by.strip()):
@@ -109,83 +107,26 @@ def present(
             saved = outputs.save(client, job, out, script.stem)
     except KeyboardInterrupt:
         raise Cancelled("interrupted before the job began; nothing was made") from None
-    code = {job_pb2.STATE_SUCCEEDED: failures.OK, job_pb2.STATE_PARTLY_SUCCEEDED: failures.PARTLY_SUCCEEDED}.get(job.state, failures.FAILED)
-    if interruption.asked and job.state != job_pb2.STATE_SUCCEEDED:
-        code = failures.INTERRUPTED
-    _conclude(job, saved, code, reporter)
-    raise typer.Exit(code)
+    raise typer.Exit(conclude(job, saved, reporter, interruption))
 
 
 def _run(client: LocutorClient, request: Request, reporter: Reporter, interruption: Interruption) -> Job:
     """Upload, start, watch; returns the ended job."""
     import uuid
 
+    from locutor.cli.job_run import about, follow
     from locutor.errors import InvalidInput
 
     try:
         face_uri = client.upload(request.face)
     except InvalidInput as error:
-        raise _about(f"--face {request.face}", error) from error
+        raise about(f"--face {request.face}", error) from error
     try:
         background_uri = client.upload(request.background_image) if request.background_image else ""
     except InvalidInput as error:
-        raise _about(f"--background {request.background_image}", error) from error
+        raise about(f"--background {request.background_image}", error) from error
     try:
         job = client.create_present_job(request.spec(face_uri, background_uri), request_id=uuid.uuid4().hex)
     except InvalidInput as error:
         raise request.in_options(error) from error
-    reporter.note("job", f"Job {job.id}", job=job.id)
-
-    def cancel() -> None:
-        reporter.note("cancelling", "Cancelling; what is finished is kept. Interrupt again to leave at once.", job=job.id)
-        client.cancel(job.id)
-
-    interruption.stops(cancel)
-    for update in client.watch(job.id):
-        job = update
-        reporter.job(job)
-    return job
-
-
-def _about(option: str, error: InvalidInput) -> InvalidInput:
-    """What the gateway says of an uploaded file, as said of the option that named it."""
-    from locutor.errors import FieldViolation
-
-    return type(error)([FieldViolation(option, v.message, v.reason) for v in error.violations])
-
-
-def _conclude(job: Job, saved: list[SavedOutput], code: int, reporter: Reporter) -> None:
-    """The last event: what was made and where it lies, what failed and why."""
-    from locutor.cli.progress import state_name
-
-    lines = []
-    for result in job.results:
-        lines += [
-            f"{result.locale}: {output.path} ({output.size_bytes / 1e6:.1f} MB)"
-            for output in saved
-            if output.locale == result.locale and output.kind == "video"
-        ]
-        lines += [f"{result.locale}: warning: {warning}" for warning in result.warnings]
-        if result.HasField("error"):
-            lines.append(f"{result.locale}: {state_name(result.state)}: {result.error.message}")
-    if job.HasField("error"):
-        lines.append(f"The job failed: {job.error.message}")
-    lines.append(f"Job {job.id} {state_name(job.state)}.")
-    reporter.note(
-        "result",
-        "\n".join(lines),
-        job=job.id,
-        state=state_name(job.state),
-        exit_code=code,
-        error={"code": job.error.code, "reason": job.error.reason, "message": job.error.message} if job.HasField("error") else None,
-        locales=[
-            {
-                "locale": result.locale,
-                "state": state_name(result.state),
-                "warnings": list(result.warnings),
-                "error": {"code": result.error.code, "reason": result.error.reason, "message": result.error.message} if result.HasField("error") else None,
-                "outputs": {output.kind: str(output.path) for output in saved if output.locale == result.locale},
-            }
-            for result in job.results
-        ],
-    )
+    return follow(client, job, reporter, interruption)
