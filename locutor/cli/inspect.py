@@ -23,7 +23,8 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 def inspect(
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A finished video of one speaking face.")],
     timeline: Annotated[
-        Path | None, typer.Option("--timeline", metavar="FILE", help="What is said in it: the job's .timeline.json. Without it, estimated from the video's sound.")
+        Path | None,
+        typer.Option("--timeline", metavar="FILE", help="What is said in it: the job's .timeline.json. Without it, estimated from the video's sound."),
     ] = None,
     reference: Annotated[Path | None, typer.Option("--reference", metavar="VIDEO", help="A video of a real speaker, measured beside it.")] = None,
     original: Annotated[

@@ -26,7 +26,7 @@ _MOUTH_MARGIN = 0.10
 """Of the face's width: what a feathered mask of mouth and jaw may reach beyond the face's lower half."""
 _LOWER_FACE = (*FACE_OVAL[8:29], 118, 347, 6)
 """The oval from ear to ear over the chin, the cheeks below the eyes, and the bridge of the nose."""
-_HEAD_SIDE, _HEAD_ABOVE = 1.9, 2.1
+_HEAD_SIDE, _HEAD_ABOVE = 2.2, 2.35
 """Half sizes of the room of a moving head with its hair, over the face's own; below it are neck and shoulders, which breathe."""
 
 
@@ -84,7 +84,7 @@ def _head_and_shoulders(face: FaceLandmarks, height: int, width: int) -> np.ndar
     across = (x - (left + right) / 2) / ((right - left) / 2 * _HEAD_SIDE)
     middle = (top + bottom) / 2
     up = (y - middle) / ((bottom - top) / 2 * _HEAD_ABOVE)
-    return (np.square(across) + np.square(np.minimum(up, 0.0)) < 1) | ((y > bottom) & (np.abs(across) < 2))
+    return (np.square(across) + np.square(np.minimum(up, 0.0)) < 1) | ((y > (middle + bottom) / 2) & (np.abs(across) < 2))
 
 
 def _changed_share(made: np.ndarray, source: np.ndarray, outside: np.ndarray) -> float:
