@@ -1,7 +1,7 @@
 """What makes a face that person's: 128 numbers that lie near each other for one person and far apart for two.
 
 The network is dlib's face recognition ResNet (King 2017, dlib.net; 29 convolutions after He et al. 2016, 99.4 % on Labeled Faces in the Wild), from
-weights of 8 bits each. A few pictures of each track are looked at, some 60 ms each.
+weights of 8 bits each. A few pictures of each track are looked at, some 15 ms each.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from services.lipsync.tracking.picture import Picture, View
 
@@ -34,37 +34,63 @@ class FaceEmbedder:
 
     def __init__(self, folder: Path) -> None:
         """`folder` is the artifact's, from the model store."""
-        self._weights = _unpacked(json.loads((folder / _MANIFEST).read_text()), (folder / _WEIGHTS).read_bytes())
+        import onnxruntime
+
+        weights = _unpacked(json.loads((folder / _MANIFEST).read_text()), (folder / _WEIGHTS).read_bytes())
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session: Any = onnxruntime.InferenceSession(_model(weights), options, providers=["CPUExecutionProvider"])
 
     def embed(self, chip: np.ndarray) -> np.ndarray:
         """(128,) float32 for what `chip_of` gave: 0.2 to 0.35 from others of the same person, and 0.45 or more, mostly 0.8, from anyone else's."""
-        x = (chip.astype(np.float32) - _MEANS) / 256
-        x = _pooled(np.maximum(self._convolved(x, "conv32_down", stride=2, padding=0), 0))
-        for block in _BLOCKS:
-            x = self._block(x, f"conv{block}", down="down" in block)
-        return np.asarray(x.mean(axis=(0, 1)) @ self._weights["fc"], np.float32)
+        image = (chip.astype(np.float32) - _MEANS) / 256
+        return np.asarray(self._session.run(None, {"image": image.transpose(2, 0, 1)[None]})[0][0], np.float32)
 
-    def _block(self, x: np.ndarray, name: str, down: bool) -> np.ndarray:
-        y = np.maximum(self._convolved(x, f"{name}/conv1", stride=2 if down else 1, padding=0 if down else 1), 0)
-        y = self._convolved(y, f"{name}/conv2", stride=1, padding=1)
+
+def _model(weights: dict[str, np.ndarray]) -> bytes:
+    """The network as ONNX."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes: list[Any] = []
+    constants: list[Any] = []
+
+    def constant(name: str, value: np.ndarray) -> str:
+        constants.append(numpy_helper.from_array(value, name))
+        return name
+
+    def node(kind: str, inputs: list[str], **attributes: Any) -> str:
+        name = f"{kind}{len(nodes)}"
+        nodes.append(helper.make_node(kind, inputs, [name], **attributes))
+        return name
+
+    def convolved(x: str, name: str, stride: int, padding: int) -> str:
+        # The affine layer after a convolution is part of its filters.
+        scale = weights[f"{name}/scale/weights"]
+        filters = constant(f"{name}/filters", (weights[f"{name}/conv/filters"] * scale).transpose(3, 2, 0, 1).copy())
+        bias = constant(f"{name}/bias", weights[f"{name}/conv/bias"] * scale + weights[f"{name}/scale/biases"])
+        return node("Conv", [x, filters, bias], strides=[stride] * 2, pads=[padding] * 4)
+
+    x = node("MaxPool", [node("Relu", [convolved("image", "conv32_down", 2, 0)])], kernel_shape=[3, 3], strides=[2, 2])
+    side = ((_SIDE - 7) // 2 + 1 - 3) // 2 + 1
+    for block in _BLOCKS:
+        name, down = f"conv{block}", "down" in block
+        y = node("Relu", [convolved(x, f"{name}/conv1", 2 if down else 1, 0 if down else 1)])
+        y = convolved(y, f"{name}/conv2", 1, 1)
         if down:
-            x = x[: x.shape[0] // 2 * 2, : x.shape[1] // 2 * 2]
-            x = (x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2]) / 4
-        # The sum is as large as the larger of the two in each direction; what one of them lacks is 0.
-        shape = tuple(max(a, b) for a, b in zip(x.shape, y.shape, strict=True))
-        total = np.zeros(shape, np.float32)
-        for part in (x, y):
-            total[: part.shape[0], : part.shape[1], : part.shape[2]] += part
-        return np.maximum(total, 0)
-
-    def _convolved(self, x: np.ndarray, name: str, stride: int, padding: int) -> np.ndarray:
-        filters = self._weights[f"{name}/conv/filters"]
-        if padding:
-            x = np.pad(x, ((padding, padding), (padding, padding), (0, 0)))
-        # (rows, columns, channels, filter's rows, filter's columns)
-        windows = sliding_window_view(x, filters.shape[:2], axis=(0, 1))[::stride, ::stride]
-        y = np.tensordot(windows, filters, axes=([3, 4, 2], [0, 1, 2])) + self._weights[f"{name}/conv/bias"]
-        return np.asarray(y * self._weights[f"{name}/scale/weights"] + self._weights[f"{name}/scale/biases"])
+            x = node("AveragePool", [x], kernel_shape=[2, 2], strides=[2, 2])
+            before, after, pooled = *weights[f"{name}/conv1/conv/filters"].shape[2:], side // 2
+            side = (side - 3) // 2 + 1
+            # Of the two that are added, what one lacks is 0.
+            x = node("Pad", [x, constant(f"{name}/channels", np.array([0, 0, 0, 0, 0, after - before, 0, 0], np.int64))])
+            y = node("Pad", [y, constant(f"{name}/rim", np.array([0, 0, 0, 0, 0, 0, pooled - side, pooled - side], np.int64))])
+            side = pooled
+        x = node("Relu", [node("Add", [x, y])])
+    x = node("Flatten", [node("GlobalAveragePool", [x])])
+    nodes.append(helper.make_node("MatMul", [x, constant("fc", weights["fc"])], ["embedding"]))
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, _SIDE, _SIDE])
+    embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, 128])
+    graph = helper.make_graph(nodes, "face", [image], [embedding], constants)
+    return bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString())
 
 
 def chip_of(picture: Picture, points: np.ndarray) -> np.ndarray:
@@ -79,11 +105,6 @@ def _view_of(points: np.ndarray) -> View:
     turn = (source * target.conj()).sum() / (np.abs(target) ** 2).sum()
     middle = points[_ANCHORS, :2].mean(axis=0) @ np.array([1, 1j]) + turn * ((_SIDE / 2 - wanted.mean(axis=0)) @ np.array([1, 1j]))
     return View(float(middle.real), float(middle.imag), float(abs(turn)) * _SIDE, float(np.angle(turn)))
-
-
-def _pooled(x: np.ndarray) -> np.ndarray:
-    """The greatest of each 3 x 3, every second one."""
-    return np.asarray(sliding_window_view(x, (3, 3), axis=(0, 1))[::2, ::2].max(axis=(3, 4)))
 
 
 def _unpacked(manifest: list[dict[str, list[dict[str, object]]]], data: bytes) -> dict[str, np.ndarray]:
