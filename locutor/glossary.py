@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from locutor.errors import FieldViolation
 from locutor.translate.v1 import translate_pb2
@@ -17,7 +17,7 @@ def glossary_violations(terms: Sequence[translate_pb2.GlossaryTerm], field: str)
     wrong: list[FieldViolation] = []
     if len(terms) > MOST_TERMS:
         wrong.append(FieldViolation(field, f"found {len(terms)} terms; give at most {MOST_TERMS}", "TOO_MANY_TERMS"))
-    targets: dict[tuple[str, bool], str] = {}
+    targets: dict[tuple[str, bool, str], str] = {}
     for index, term in enumerate(terms[:MOST_TERMS]):
         source, target, own = term.source.strip(), term.target.strip(), f"{field}[{index}]"
         if not any(character.isalnum() for character in source):
@@ -25,7 +25,29 @@ def glossary_violations(terms: Sequence[translate_pb2.GlossaryTerm], field: str)
         if max(len(term.source), len(term.target)) > LONGEST_TERM:
             wrong.append(FieldViolation(own, f"a term has at most {LONGEST_TERM} code points", "TERM_TOO_LONG"))
             continue
-        key = (source if term.case_sensitive else source.casefold(), term.case_sensitive)
+        key = (source if term.case_sensitive else source.casefold(), term.case_sensitive, term.target_locale)
         if targets.setdefault(key, target) != target:
             wrong.append(FieldViolation(f"{own}.target", f"{source!r} has another target before: {targets[key]!r}; give it once", "CONFLICTING_TERMS"))
     return wrong
+
+
+def terms_for(terms: Sequence[translate_pb2.GlossaryTerm], locale: str) -> list[translate_pb2.GlossaryTerm]:
+    """Those that hold for translations into `locale` (BCP 47): of a source the term for it, else for its language, else for all."""
+    by_source: dict[tuple[str, bool], dict[str, translate_pb2.GlossaryTerm]] = {}
+    for term in terms:
+        source = term.source.strip()
+        by_source.setdefault((source if term.case_sensitive else source.casefold(), term.case_sensitive), {})[term.target_locale] = term
+    chosen = (own.get(best_locale(locale, own) or "") for own in by_source.values())
+    return [term for term in chosen if term is not None]
+
+
+def best_locale(wanted: str, found: Iterable[str]) -> str | None:
+    """Which of `found` serves for `wanted` (BCP 47): itself, its language without a region, or the first of its language; None: none."""
+    tags = {tag: tag.casefold().replace("_", "-") for tag in found if tag}
+    asked = wanted.casefold().replace("_", "-")
+    language = asked.split("-")[0]
+    for fits in (asked, language):
+        for tag, plain in tags.items():
+            if plain == fits:
+                return tag
+    return next((tag for tag, plain in tags.items() if plain.split("-")[0] == language), None)

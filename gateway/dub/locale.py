@@ -152,7 +152,8 @@ class DubLocaleRun:
             pair = translation_pair(spec, parts.scene.language.locale, locale, parts.pairs, f"{self._field}.locale")
             models = engine_models(parts.translators, spec.translation_engine) if spec.translation_engine else translation_models(parts.translators, pair)
             self._uses += [ModelUse("translate", model) for model in models]
-            translated = await translate_lines(parts.flow, stage, parts.services, asked, pair, terms_for(spec.glossary, locale), spec.translation_engine, models)
+            terms = terms_for(spec.glossary, locale)
+            translated = await translate_lines(parts.flow, stage, parts.services, asked, pair, terms, spec.translation_engine, models)
             for line, translation in zip(asked, translated, strict=True):
                 found[line.source.id] = translation.text
                 self._warnings += [f"{line.source.id}: the glossary term {term!r} was not kept" for term in translation.missed_terms]

@@ -23,6 +23,7 @@ from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
 from locutor.common.v1 import model_pb2
 from locutor.gateway.v1 import job_pb2
+from locutor.glossary import terms_for
 
 _MILLIS = 1000
 
@@ -99,7 +100,7 @@ class LocaleRun:
         stage, own = self._stages["translate"], self._own
         texts = tuple(utterance.text for utterance in own.script.utterances)
         if own.pair is not None:
-            translated = await translate(self._job.flow, stage, self._job.services, own, own.pair, self._spec.glossary, models)
+            translated = await translate(self._job.flow, stage, self._job.services, own, own.pair, terms_for(self._spec.glossary, own.locale), models)
             texts = translated.texts
             for utterance, missed in zip(own.script.utterances, translated.missed_terms, strict=True):
                 self._warnings += [f"line {utterance.line}: the glossary term {term!r} was not kept" for term in missed]

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import grpc.aio
 
 from locutor.errors import FieldViolation, InvalidInput
-from locutor.glossary import glossary_violations
+from locutor.glossary import glossary_violations, terms_for
 from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
 from services.serving import EnginePool, ServingSettings
 from services.serving.engine_shelf import EngineShelf
@@ -43,7 +43,7 @@ class TranslateServicer(translate_pb2_grpc.TranslateServiceServicer):
         _check(request)
         engine = await self._shelf.get(request.engine)
         route = find_route(request.source_locale, request.target_locale, engine.pairs)
-        glossary = [GlossaryTerm(term.source.strip(), term.target.strip(), term.case_sensitive) for term in request.glossary]
+        glossary = [GlossaryTerm(term.source.strip(), term.target.strip(), term.case_sensitive) for term in terms_for(request.glossary, request.target_locale)]
         response = translate_pb2.TranslateResponse(models=[model_message(engine.info(pair)) for pair in route.hops])
         async with aclosing(self._pool.stream(_translations, list(request.texts), route, glossary, engine)) as translations:
             async for translation in translations:

@@ -98,21 +98,25 @@ class GlossaryTerm(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
     CASE_SENSITIVE_FIELD_NUMBER: _builtins.int
+    TARGET_LOCALE_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     target: _builtins.str
     """Empty: the term is not translated."""
     case_sensitive: _builtins.bool
     """"us" is not "US"."""
+    target_locale: _builtins.str
+    """BCP 47 locale of the translations it holds for. Empty: all."""
     def __init__(
         self,
         *,
         source: _builtins.str = ...,
         target: _builtins.str = ...,
         case_sensitive: _builtins.bool = ...,
+        target_locale: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_sensitive", b"case_sensitive", "source", b"source", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_sensitive", b"case_sensitive", "source", b"source", "target", b"target", "target_locale", b"target_locale"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
