@@ -21,7 +21,7 @@ from starlette.templating import Jinja2Templates
 
 from gateway.web.backend import Backend
 from gateway.web.byterange import parse_range
-from gateway.web.form import SIZES, locales_of, name_of_locale, spec_of, violations_by_input
+from gateway.web.form import SIZES, STYLES, locales_of, name_of_locale, spec_of, violations_by_input
 from gateway.web.security import BodyLimit, PageHeaders
 from gateway.web.view import KIND_SLUGS, file_name_of, view_of
 from locutor.errors import InvalidInput, LocutorError, NotFound, Unauthenticated
@@ -71,7 +71,7 @@ def create_app(gateway_address: str, *, needs_token: bool = False, local_only: b
 
 async def form_page(request: Request) -> Response:
     catalog = await _backend(request).catalog()
-    context = {"locales": locales_of(catalog), "sizes": SIZES, "errors": {}}
+    context = {"locales": locales_of(catalog), "sizes": SIZES, "styles": STYLES, "errors": {}}
     return templates.TemplateResponse(request, "form.html", context)
 
 
@@ -207,7 +207,7 @@ async def _refused(request: Request, form: FormData, error: InvalidInput) -> Res
     if _wants_json(request):
         return JSONResponse({"message": "", "errors": errors}, 422)
     catalog = await _backend(request).catalog()
-    context = {"locales": locales_of(catalog), "sizes": SIZES, "errors": errors, "form": form, "name_of": name_of_locale}
+    context = {"locales": locales_of(catalog), "sizes": SIZES, "styles": STYLES, "errors": errors, "form": form, "name_of": name_of_locale}
     return templates.TemplateResponse(request, "form.html", context, 422)
 
 

@@ -23,6 +23,9 @@ SIZES = {
 }
 """What the form offers, width x height in pixels."""
 
+STYLES = {name.removeprefix("STYLE_").lower(): name.removeprefix("STYLE_").capitalize() for name, number in video_pb2.Style.items() if number}
+"""Manners of a performance, neutral first, by their values in the form."""
+
 _SIZE = re.compile(r"(\d{3,4})x(\d{3,4})")
 _COLOR = re.compile(r"#([0-9a-fA-F]{6})")
 _TARGET = re.compile(r"present\.targets\[(\d+)\]")
@@ -93,6 +96,8 @@ def spec_of(form: FormData, face_uri: str) -> job_pb2.PresentSpec:
         spec.targets.add(locale=tag, voice=_text(form, f"voice.{tag}"), script=_text(form, f"translation.{tag}"))
     if size := _SIZE.fullmatch(_text(form, "size")):
         spec.video.CopyFrom(video_pb2.VideoFormat(width_pixels=int(size[1]), height_pixels=int(size[2]), frame_rate_numerator=25, frame_rate_denominator=1))
+    if (style := _text(form, "style")) in STYLES:
+        spec.performance.style = video_pb2.Style.Value(f"STYLE_{style.upper()}")
     if _text(form, "background") == "color" and (color := _COLOR.fullmatch(_text(form, "color"))):
         spec.background.color_rgb = int(color[1], 16)
     return spec

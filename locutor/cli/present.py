@@ -40,6 +40,11 @@ def present(
     head_motion: Annotated[
         int | None, typer.Option("--head-motion", metavar="PERCENT", help="Strength of head movements, 0 to 150.", min=0, max=2**32 - 1)
     ] = None,
+    style: Annotated[str, typer.Option("--style", metavar="NAME", help="Manner: neutral, friendly, serious or energetic.")] = "neutral",
+    gaze: Annotated[
+        int | None, typer.Option("--gaze", metavar="PERCENT", help="How far and how often the eyes leave the viewer, 0 to 150.", min=0, max=2**32 - 1)
+    ] = None,
+    still: Annotated[bool, typer.Option("--still", help="Only the mouth and the eyelids move: for splicing into other footage.")] = False,
     glossary: Annotated[
         Path | None, typer.Option("--glossary", metavar="CSV", help="Terms whose translation is decided: source,target,case_sensitive.")
     ] = None,
@@ -60,7 +65,7 @@ def present(
     from locutor.cli.connection import Connection
     from locutor.cli.interruption import Interruption
     from locutor.cli.job_run import conclude
-    from locutor.cli.request import Request, parse_background, parse_locales, parse_size, parse_voices
+    from locutor.cli.request import Request, parse_background, parse_locales, parse_size, parse_style, parse_voices
     from locutor.common.v1.video_pb2 import Performance
     from locutor.errors import Cancelled, InvalidInput
     from locutor.gateway.v1.job_pb2 import Consent
@@ -90,7 +95,9 @@ def present(
         background=background_kind,
         background_image=background_image,
         rate=rate,
-        performance=Performance(seed=seed, expression_percent=expression, head_motion_percent=head_motion),
+        performance=Performance(
+            seed=seed, expression_percent=expression, head_motion_percent=head_motion, style=parse_style(style), gaze_percent=gaze, still=still
+        ),
         glossary=files.read_glossary(glossary) if glossary else [],
         glossary_file=glossary,
         consent=Consent(stated_by=consent_by, statement=consent),

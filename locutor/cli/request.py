@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from locutor.cli import files
-from locutor.common.v1.video_pb2 import Background, Performance, VideoFormat
+from locutor.common.v1.video_pb2 import Background, Performance, Style, VideoFormat
 from locutor.errors import FieldViolation, InvalidInput
 from locutor.gateway.v1.job_pb2 import Consent, PresentSpec, Script, Target
 from locutor.translate.v1.translate_pb2 import GlossaryTerm
@@ -91,6 +91,8 @@ class Request:
             "performance.seed": "--seed",
             "performance.expression": "--expression",
             "performance.head": "--head-motion",
+            "performance.style": "--style",
+            "performance.gaze": "--gaze",
             "glossary": "--glossary",
             "consent.stated_by": "--consent-by",
             "consent": "--consent",
@@ -132,6 +134,14 @@ def parse_size(text: str) -> VideoFormat:
         raise InvalidInput.of("--size", f"{text!r} is not a size; write WIDTHxHEIGHT in pixels or one of {', '.join(SIZES)}", "BAD_SIZE")
     width, height = (int(match[1]), int(match[2])) if match else SIZES[text.strip().lower()]
     return VideoFormat(width_pixels=width, height_pixels=height, frame_rate_numerator=FRAME_RATE, frame_rate_denominator=1)
+
+
+def parse_style(text: str) -> Style.ValueType:
+    """ "friendly". Raises `InvalidInput`."""
+    styles = {name.removeprefix("STYLE_").lower(): number for name, number in Style.items() if number}
+    if text.strip().lower() not in styles:
+        raise InvalidInput.of("--style", f"{text!r} is not a style; choose from {', '.join(styles)}", "UNKNOWN_STYLE")
+    return styles[text.strip().lower()]
 
 
 def parse_background(text: str) -> tuple[Background, Path | None]:

@@ -73,7 +73,7 @@ def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
     [
         ("---\nlocale: en-US\n---\n\n", (), "en-US", ("SCRIPT ", "intro.md", "nothing to say", "write at least one sentence")),
         ("---\nlocale: en-US\n---\n" + "Too long. " * 7000, (), "en-US", ("SCRIPT ", "70,0", "limit is 60,000", "cut it")),
-        ("---\nlocale: en-US\n---\nHello [wave] you.", (), "en-US", ("SCRIPT ", "line 4: [wave] is not a cue", "[pause 800ms]")),
+        ("---\nlocale: en-US\n---\nHello [wave] you.", (), "en-US", ("SCRIPT ", "line 4: [wave] is not a cue", "[pause 800ms]", "[nod]", "[look left]")),
         ("Good morning!", (), "en-US", ("--from", "set it, for example en-US")),
         (ENGLISH, (), "en-US,xx-notatag", ("--to xx-notatag", "not a language tag", "such as en-US")),
         (ENGLISH, (), "is", ("--to is", "no voice that speaks is", "there are voices for")),
@@ -82,6 +82,7 @@ def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
         (ENGLISH, (), "en-US,hi", ("--to hi", "no translation from en-US to hi", "pt", "a script of its own")),
         (ENGLISH, ("--rate", "9"), "en-US", ("--rate 9", "0.5 to 2")),
         (ENGLISH, ("--size", "1281x720"), "en-US", ("--size", "1281", "even number")),
+        (ENGLISH, ("--gaze", "151"), "en-US", ("--gaze", "151", "0 to 150")),
         (ENGLISH, ("--head-motion", "900"), "en-US", ("--head-motion", "900", "0 to 150")),
     ],
 )

@@ -41,6 +41,8 @@ def test_help_names_every_command() -> None:
         (["SCRIPT", "--face", "FACE", "--to", "es", "--voice", "fr=ff_siwis"], ("--voice fr=ff_siwis", "not among the targets", "add it to --to")),
         (["SCRIPT", "--face", "FACE", "--to", "es", "--size", "big"], ("--size", "'big' is not a size", "1080p")),
         (["SCRIPT", "--face", "FACE", "--to", "es", "--background", "#12"], ("--background", "'#12' is not a colour")),
+        (["SCRIPT", "--face", "FACE", "--to", "es", "--style", "grumpy"], ("--style", "'grumpy' is not a style", "neutral, friendly, serious, energetic")),
+        (["SCRIPT", "--face", "FACE", "--to", "es", "--gaze", "-1"], ("--gaze",)),
         (["SCRIPT", "--face", "FACE", "--to", "es", "--gateway", "here"], ("--gateway", "'here' is not an address", "tcp://host:port")),
         (["SCRIPT", "--face", "FACE", "--to", "es", "--gateway", "dns:///far:1", "--token", "t"], ("--token", "clear text")),
         (["SCRIPT", "--face", "FACE", "--to", "es", "--gateway", "dns:///far:1", "--tls-ca", "no.pem"], ("--tls-ca", "no.pem cannot be read")),

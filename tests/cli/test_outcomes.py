@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from locutor.common.v1.video_pb2 import STYLE_FRIENDLY, Performance
 from locutor.errors import FieldViolation, InvalidInput
 from tests.cli.command import CONSENT, EXECUTABLE, run
 from tests.cli.scripted_gateway import ScriptedGateway, serve
@@ -32,6 +33,16 @@ def test_success_leaves_named_files_and_one_line_a_stage(script: Path, astronaut
     assert "intro.es.md is used in place of machine translation" in done.stderr
     assert done.stderr.count("speak: succeeded in 5.0 s (10.0 s of programme, real-time factor 0.50)") == 2
     assert "\x1b" not in done.stderr
+
+
+def test_the_performance_is_as_asked_for(script: Path, astronaut: Path, tmp_path: Path) -> None:
+    gateway = ScriptedGateway()
+    options = ["--style", "Friendly", "--gaze", "50", "--still", "--expression", "120", "--head-motion", "0", "--seed", "7"]
+    with serve(gateway, tmp_path) as address:
+        done = run([*arguments(script, astronaut, address, tmp_path / "out"), *options])
+    assert done.returncode == 0, done.stderr
+    asked = Performance(seed=7, expression_percent=120, head_motion_percent=0, style=STYLE_FRIENDLY, gaze_percent=50, still=True)
+    assert gateway.spec.performance == asked
 
 
 def test_json_is_one_object_a_line_with_the_result_last(script: Path, astronaut: Path, tmp_path: Path) -> None:
@@ -108,6 +119,8 @@ def test_refusals_name_what_the_user_typed(script: Path, astronaut: Path, tmp_pa
         "present.video.width_pixels": "--size",
         "present.background_uri": "--background",
         "present.performance.head_motion_percent": "--head-motion",
+        "present.performance.style": "--style",
+        "present.performance.gaze_percent": "--gaze",
         "present.glossary[0].target": f"--glossary {tmp_path / 'terms.csv'}, term 'laptop'",
         "present.consent.stated_by": "--consent-by",
         "present.consent.statement": "--consent",

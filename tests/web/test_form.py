@@ -7,6 +7,7 @@ from starlette.datastructures import FormData
 
 from gateway.web.form import locales_of, spec_of, violations_by_input
 from gateway.web.view import view_of
+from locutor.common.v1 import video_pb2
 from locutor.errors import FieldViolation, InvalidInput
 from locutor.gateway.v1 import catalog_pb2, job_pb2
 from locutor.translate.v1 import translate_pb2
@@ -20,6 +21,7 @@ FILLED = [
     ("voice.es", "em_alex"),
     ("translation.es", "Hola."),
     ("size", "720x1280"),
+    ("style", "friendly"),
     ("background", "color"),
     ("color", "#20303c"),
     ("consent", "yes"),
@@ -33,6 +35,7 @@ def test_a_filled_form_becomes_a_specification() -> None:
     assert [(t.locale, t.voice, t.script) for t in spec.targets] == [("en-US", "", ""), ("es", "em_alex", "Hola.")]
     assert (spec.video.width_pixels, spec.video.height_pixels) == (720, 1280)
     assert spec.background.color_rgb == 0x20303C
+    assert spec.performance.style == video_pb2.STYLE_FRIENDLY
     assert spec.consent.stated_by == "Ada"
 
 
