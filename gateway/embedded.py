@@ -22,6 +22,8 @@ from services.weights import ModelStore
 log = logging.getLogger("locutor.gateway")
 
 _SERVICERS = {name: EngineSpec(f"services.{name}.servicer:{name.capitalize()}Servicer", name) for name in SERVICES}
+_BESIDE = {"asr": EngineSpec("services.asr.servicer:SeparationServicer", "asr")}
+"""What is served on the same address."""
 _LONGEST_SOCKET_PATH = 100
 """The kernel takes 107 bytes."""
 
@@ -43,7 +45,8 @@ class EmbeddedServices:
         for name in SERVICES:
             if name not in self.addresses:
                 serving = ServingSettings(listen=socket_address(self._folder, name), workers=self._workers.get(name, 1))
-                server = GrpcServer([load_engine_class(_SERVICERS, name)(serving, store)], serving)
+                kinds = [load_engine_class(registry, name) for registry in (_SERVICERS, _BESIDE) if name in registry]
+                server = GrpcServer([kind(serving, store) for kind in kinds], serving)
                 await server.start()
                 self._servers[name] = server
                 self.addresses[name] = server.address
