@@ -33,7 +33,8 @@ def dub(
         Path | None, typer.Option("--source-subtitles", metavar="FILE", help="SRT or WebVTT of what is said in the video: wins over recognition.")
     ] = None,
     glossary: Annotated[
-        Path | None, typer.Option("--glossary", metavar="FILE", help="Terms whose translation is decided: CSV (source,target,case_sensitive).")
+        Path | None,
+        typer.Option("--glossary", metavar="FILE", help="Terms whose translation is decided: TBX, or CSV: source,target,case_sensitive, or a column a locale."),
     ] = None,
     translator: Annotated[str, typer.Option("--translator", metavar="ENGINE", help="Translation engine by name; `locutor models` lists them.")] = "",
     speakers: Annotated[int, typer.Option("--speakers", min=0, max=2**32 - 1, help="How many people speak; 0: estimated.")] = 0,
@@ -97,7 +98,7 @@ def dub(
         burn_in=burn_in,
         translator=translator,
         expression=expression,
-        glossary=files.read_glossary(glossary) if glossary else [],
+        glossary=files.read_glossary(glossary, source_locale, locales) if glossary else [],
         glossary_file=glossary,
         cast=read_cast(cast) if cast else [],
         edits=[found for path in edit or [] for found in read_edits(path)],

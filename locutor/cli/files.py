@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from locutor.errors import FieldViolation, InvalidInput
+from locutor.errors import InvalidInput
+from locutor.glossary_file import MOST_BYTES
+from locutor.glossary_file import read_glossary as parse_glossary
 from locutor.transfer import image_type
 from locutor.translate.v1.translate_pb2 import GlossaryTerm
 
@@ -93,25 +94,7 @@ def find_translations(script: Path, locales: Sequence[str]) -> dict[str, Path]:
     return {locale: path for locale, path in chosen.items() if path is not None}
 
 
-def read_glossary(path: Path) -> list[GlossaryTerm]:
-    """A CSV file with the header `source,target` and, if wanted, `case_sensitive`. An empty target keeps the term as it is. Raises `InvalidInput`."""
-    rows = csv.DictReader(read_text("--glossary", path).splitlines())
-    columns = {"source", "target", "case_sensitive"}
-    if "source" not in (rows.fieldnames or ()) or not columns.issuperset(rows.fieldnames or ()):
-        raise InvalidInput.of("--glossary", f"{path} begins with {rows.fieldnames}; its first line must be: source,target,case_sensitive", "BAD_GLOSSARY")
-    terms: list[GlossaryTerm] = []
-    violations: list[FieldViolation] = []
-    for row in rows:
-        where = f"{path}, line {rows.line_num}"
-        case = (row.get("case_sensitive") or "").strip().lower()
-        if None in row:
-            violations.append(FieldViolation("--glossary", f"{where}: more columns than the header; put a text with a comma in quotes", "BAD_GLOSSARY"))
-        elif not (row["source"] or "").strip():
-            violations.append(FieldViolation("--glossary", f"{where}: the source is empty; write the term, or delete the line", "BAD_GLOSSARY"))
-        elif case not in {"", "0", "1", "false", "true", "no", "yes"}:
-            violations.append(FieldViolation("--glossary", f"{where}: case_sensitive is {case!r}; write true or false", "BAD_GLOSSARY"))
-        else:
-            terms.append(GlossaryTerm(source=row["source"].strip(), target=(row.get("target") or "").strip(), case_sensitive=case in {"1", "true", "yes"}))
-    if violations:
-        raise InvalidInput(violations)
-    return terms
+def read_glossary(path: Path, source_locale: str, target_locales: Sequence[str]) -> list[GlossaryTerm]:
+    """The terms of a CSV or TBX file for the locales. Raises `InvalidInput`."""
+    _check("--glossary", path, MOST_BYTES)
+    return parse_glossary(path.read_bytes(), source_locale, target_locales, f"--glossary {path}")

@@ -46,7 +46,8 @@ def present(
     ] = None,
     still: Annotated[bool, typer.Option("--still", help="Only the mouth and the eyelids move: for splicing into other footage.")] = False,
     glossary: Annotated[
-        Path | None, typer.Option("--glossary", metavar="CSV", help="Terms whose translation is decided: source,target,case_sensitive.")
+        Path | None,
+        typer.Option("--glossary", metavar="FILE", help="Terms whose translation is decided: TBX, or CSV: source,target,case_sensitive, or a column a locale."),
     ] = None,
     consent: Annotated[str, typer.Option("--consent", metavar="TEXT", help="Required: why this face may be used, such as 'I am the person shown'.")] = "",
     consent_by: Annotated[str, typer.Option("--consent-by", metavar="NAME", help="Required: who states it.")] = "",
@@ -98,7 +99,7 @@ def present(
         performance=Performance(
             seed=seed, expression_percent=expression, head_motion_percent=head_motion, style=parse_style(style), gaze_percent=gaze, still=still
         ),
-        glossary=files.read_glossary(glossary) if glossary else [],
+        glossary=files.read_glossary(glossary, script_locale, locales) if glossary else [],
         glossary_file=glossary,
         consent=Consent(stated_by=consent_by, statement=consent),
     )

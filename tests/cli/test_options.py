@@ -94,17 +94,17 @@ def test_translations_beside_the_script(tmp_path: Path) -> None:
 def test_glossary(tmp_path: Path) -> None:
     path = tmp_path / "terms.csv"
     path.write_text('source,target,case_sensitive\nLocutor,,true\n"a, b",c,\n')
-    assert [(term.source, term.target, term.case_sensitive) for term in read_glossary(path)] == [("Locutor", "", True), ("a, b", "c", False)]
+    assert [(term.source, term.target, term.case_sensitive) for term in read_glossary(path, "en-US", ["es"])] == [("Locutor", "", True), ("a, b", "c", False)]
 
 
 @pytest.mark.parametrize(
-    ("text", "part"), [("a,b\n", "first line must be"), ("source,target\n,x\n", "line 2: the source is empty"), ("source\na,b\n", "line 2: more columns")]
+    ("text", "part"), [("a,b\n", "first line must name the columns"), ("source,target\n,x\n", "line 2: the source is empty"), ("source\na,b\n", "line 2: more columns")]
 )
 def test_bad_glossary(tmp_path: Path, text: str, part: str) -> None:
     path = tmp_path / "terms.csv"
     path.write_text(text)
     with pytest.raises(InvalidInput, match=part):
-        read_glossary(path)
+        read_glossary(path, "en-US", ["es"])
 
 
 def test_sizes_and_backgrounds() -> None:
