@@ -15,8 +15,8 @@ import os
 from pathlib import Path
 
 ESTIMATOR = Path(__file__).parents[1] / "services" / "articulation" / "viseme_estimator.onnx"
-UTTERANCES = 280
-EPOCHS = 16
+UTTERANCES = 270
+EPOCHS = 18
 SEED = 0
 _VALIDATION_EVERY = 15
 

@@ -14,7 +14,7 @@ from training.augment import Take, augmented, noise_alone
 from training.corpus import Utterance
 from training.example import Example
 
-TAKES = 6
+TAKES = 5
 """Of each utterance; the first is as it was said."""
 _NOISE_EVERY = 12
 """One in so many examples has no speech in it at all."""
