@@ -12,6 +12,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToJson
 
 from gateway.artifacts import Blob, StepResult
+from gateway.dub.footage import output_rate
 from gateway.dub.lips import LipsPieces
 from gateway.dub.mix import Mixed, wav_blocks
 from gateway.dub.source import Source
@@ -107,7 +108,7 @@ def _run(flow: Workflow, parts: Parts) -> dict[str, Any]:
         copied = copy_mux(unsigned, parts.source.video, sound, language=locale, title=parts.title, field="dub.video_uri")
         frames = copied.pictures
     else:
-        joined = mux_program(unsigned, [piece.path for piece in parts.lips.pieces], sound, frame_rate=picture.frame_rate, language=locale, title=parts.title)
+        joined = mux_program(unsigned, [piece.path for piece in parts.lips.pieces], sound, frame_rate=output_rate(picture), language=locale, title=parts.title)
         frames = joined.frames
     provenance = sign_video(unsigned, video, _claim(parts), parts.signing_key)
     unsigned.unlink()

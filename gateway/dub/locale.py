@@ -11,10 +11,11 @@ from gateway.dub.assemble import Assembly, Parts, assemble
 from gateway.dub.cast import choose_voices
 from gateway.dub.edit_file import messages
 from gateway.dub.fit import Fit
+from gateway.dub.footage import Footage
 from gateway.dub.given import lines_from_subtitles
 from gateway.dub.hear import Scene, joiner_of, read_given
 from gateway.dub.lines import TargetLine, edit_target
-from gateway.dub.lips import LipsPieces
+from gateway.dub.lips import LipsJob, LipsPieces, move_lips
 from gateway.dub.mix import Mixed, mix
 from gateway.dub.plan import DubLocale, translation_pair
 from gateway.dub.separate import Separated
@@ -56,6 +57,10 @@ class DubParts:
     translators: Sequence[model_pb2.Model]
     shared_uses: tuple[ModelUse, ...]
     """Models that had a part in what the locales share."""
+    footage: Footage | None
+    """None: the picture stays as it is."""
+    lip_models: Sequence[model_pb2.Model]
+    """Those of the lipsync service that are used."""
     signing_key: SigningKey
     gate: asyncio.Semaphore
     """Lets so many pieces of the job be animated at a time."""
@@ -106,7 +111,7 @@ class DubLocaleRun:
         speak.end(job_pb2.STATE_SUCCEEDED)
         self._warn_of_misfits(dubbed)
         mixed = await mix(parts.flow, self._stages["mix"], parts.source, self._spec, own.locale, dubbed, parts.separated)
-        lips = await self._lips(dubbed)
+        lips = await self._lips(dubbed, silent)
         consent_time = parts.tracker.job.create_time.ToDatetime(UTC)
         assembly = await assemble(
             parts.flow,
@@ -184,9 +189,20 @@ class DubLocaleRun:
         self._uses += [ModelUse("speak", model) for engine in engines for model in engine_models(parts.speakers, engine)]
         return to_say, {name: voice.id for name, voice in chosen.items()}
 
-    async def _lips(self, dubbed: Sequence[DubbedLine]) -> LipsPieces | None:
-        self._stages["animate"].end(job_pb2.STATE_SUCCEEDED)
-        return None
+    async def _lips(self, dubbed: Sequence[DubbedLine], silent: Sequence[TargetLine]) -> LipsPieces | None:
+        stage, parts = self._stages["animate"], self._parts
+        if parts.footage is None:
+            stage.end(job_pb2.STATE_SUCCEEDED)
+            return None
+        job = LipsJob(parts.flow, parts.services, parts.footage, self._own.locale, self._spec.performance, parts.gate)
+        lips = await move_lips(job, stage, dubbed, silent)
+        spans = [span for piece in lips.pieces for span in piece.unusable]
+        if spans:
+            named = ", ".join(spans[:_SHOWN]) + (", ..." if len(spans) > _SHOWN else "")
+            self._warnings.append(f"lips could not be moved: {named}")
+        if lips.changed_frames:
+            self._uses += [ModelUse("animate", model) for model in parts.lip_models]
+        return lips
 
     def _warn_of_misfits(self, dubbed: Sequence[DubbedLine]) -> None:
         for fit, what in ((Fit.LATE, "could not be said in their time"), (Fit.FAST, "are said fast")):

@@ -9,7 +9,8 @@ from functools import partial
 
 from gateway.dub.assemble import OUTPUTS
 from gateway.dub.edit_file import edit_file
-from gateway.dub.hear import Hearing
+from gateway.dub.footage import Footage, cut_pieces, obstacle
+from gateway.dub.hear import Hearing, Scene
 from gateway.dub.locale import DubLocaleRun, DubParts, DubWork
 from gateway.dub.plan import DubLocale, make_dub_plan
 from gateway.dub.report import make_dub_report
@@ -23,6 +24,7 @@ from gateway.services import Services, retried
 from gateway.settings import GatewaySettings
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
+from locutor.common.v1 import model_pb2
 from locutor.gateway.v1 import dub_pb2, job_pb2, media_pb2
 
 log = logging.getLogger("locutor.gateway")
@@ -49,11 +51,11 @@ class DubPipeline:
         source = await read_source(flow, tracker.stage("", "probe"), spec)
         scene = await Hearing(flow, tracker, services, source, asr).scene(plan.source_locale)
         separated = await self._separated(flow, tracker, source)
-        tracker.stage("", "track").end(job_pb2.STATE_SUCCEEDED)
+        footage, lip_models, doubts = await self._footage(flow, tracker, source, scene)
         uses = (ModelUse("recognize", default_model(asr, "asr")),) if source.sound is not None and not spec.source_subtitles_uri else ()
         gate = asyncio.Semaphore(self._settings.pieces_at_once)
-        parts = DubParts(flow, tracker, services, source, scene, separated, voices, pairs, tts, translators, uses, self._signing_key, gate)
-        warnings = [*scene.warnings, *_faults(source)]
+        parts = DubParts(flow, tracker, services, source, scene, separated, voices, pairs, tts, translators, uses, footage, lip_models, self._signing_key, gate)
+        warnings = [*scene.warnings, *_faults(source), *doubts]
         locales_gate = asyncio.Semaphore(self._settings.locales_at_once)
 
         async def one(own: DubLocale, number: int) -> None:
@@ -72,8 +74,21 @@ class DubPipeline:
                     tracker.end_locale(own.locale, job_pb2.STATE_FAILED)
 
         async with children() as group:
+            if footage is not None:
+                group.create_task(_track(footage, gate))
             for number, own in enumerate(plan.locales):
                 group.create_task(one(own, number))
+
+    async def _footage(self, flow: Workflow, tracker: JobTracker, source: Source, scene: Scene) -> tuple[Footage | None, list[model_pb2.Model], list[str]]:
+        """The picture's pieces where lips are to be moved, by what models, and why they are not moved where they should be."""
+        stage, services = tracker.stage("", "track"), self._services
+        doubt = "" if tracker.job.dub.omit_lipsync else obstacle(source.picture)
+        if tracker.job.dub.omit_lipsync or doubt:
+            stage.end(job_pb2.STATE_SUCCEEDED)
+            return None, [], [f"no lips were moved: {doubt}"] if doubt else []
+        models = await retried(partial(services.models, "lipsync"))
+        pieces = cut_pieces(source.picture, scene.lines)
+        return Footage(flow, stage, services, source, pieces, models), [default_model(models, "lipsync")], []
 
     async def _separated(self, flow: Workflow, tracker: JobTracker, source: Source) -> Separated | None:
         spec = tracker.job.dub
@@ -103,6 +118,14 @@ class DubPipeline:
             await self._table.add_output(media, job.id)
             result.outputs.add(kind=kind, media=media)
         tracker.end_locale(own.locale, job_pb2.STATE_SUCCEEDED)
+
+
+async def _track(footage: Footage, gate: asyncio.Semaphore) -> None:
+    """Follow the faces in all pieces, while the locales are translated and spoken."""
+    for piece in footage.pieces:
+        async with gate:
+            await footage.track(await footage.file(piece))
+        footage.tracked(piece)
 
 
 def _faults(source: Source) -> list[str]:

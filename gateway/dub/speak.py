@@ -47,8 +47,8 @@ class SpokenLine:
     def voiced_s(self) -> float:
         return self.voiced_end_s - self.voiced_start_s
 
-    def read(self, start: int, end: int, sample_rate: int) -> np.ndarray:
-        """Samples [start, end) counted at `sample_rate`, as float32."""
+    def read(self, start: int, end: int | None, sample_rate: int) -> np.ndarray:
+        """Samples [start, end) counted at `sample_rate`, as float32; None: to the last."""
         sound = np.fromfile(self.path, np.dtype("<i2")).astype(np.float32) / np.float32(32768)
         return resample(sound, self.sample_rate, sample_rate)[start:end]
 

@@ -1,0 +1,198 @@
+"""Cuts a video's picture into pieces for moving lips, the same for all locales, and has the faces in each followed once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from gateway.artifacts import Blob, StepResult
+from gateway.dub.lines import SourceLine
+from gateway.dub.source import Source
+from gateway.media_process import Picture
+from gateway.models import identity
+from gateway.progress import StageTracker
+from gateway.services import CHUNK_BYTES, Services
+from gateway.workflow import Workflow
+from locutor.common.v1 import model_pb2, video_pb2
+from locutor.errors import InternalError
+from locutor.gateway.v1 import job_pb2
+from locutor.lipsync.v1 import lipsync_pb2
+from media.clock import nearest
+from media.excerpt import write_excerpt
+from media.picture_scan import PictureScan, scan_picture
+
+IDEAL_S = 15.0
+SHORTEST_S = 8.0
+LONGEST_S = 24.0
+MAX_RATE = 60
+MIN_PIXELS, MAX_PIXELS = 128, 3840
+_TIMEOUT_S = 300.0
+TIMEOUT_PER_SECOND_S = 60.0
+"""For a second of footage on a slow machine that is busy, at the largest size."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Frames of the picture that are made in one go."""
+
+    number: int
+    first_frame: int
+    frame_count: int
+    frame_rate: Fraction
+
+    @property
+    def start_s(self) -> Fraction:
+        return self.first_frame / self.frame_rate
+
+    @property
+    def end_s(self) -> Fraction:
+        return (self.first_frame + self.frame_count) / self.frame_rate
+
+
+@dataclass(frozen=True)
+class PieceFile:
+    """A piece cut out of the video with its packets copied."""
+
+    piece: Piece
+    path: Path
+    footage: lipsync_pb2.Footage
+
+
+def output_rate(picture: Picture) -> Fraction:
+    """Frames a second of a picture in which lips are moved: its own, or a whole part of it."""
+    rate = picture.frame_rate
+    return rate / -(-rate // MAX_RATE) if rate > MAX_RATE else rate
+
+
+def obstacle(picture: Picture) -> str:
+    """Why lips cannot be moved in a picture; empty: they can."""
+    if not (min(picture.width, picture.height) >= MIN_PIXELS and max(picture.width, picture.height) <= MAX_PIXELS):
+        return f"the picture is {picture.width}x{picture.height}; lips are moved in pictures of {MIN_PIXELS} to {MAX_PIXELS} pixels a side"
+    if picture.frame_rate < 10:
+        return f"the picture has {float(picture.frame_rate):g} frames a second; lips are moved from 10 on"
+    return ""
+
+
+def cut_pieces(picture: Picture, lines: Sequence[SourceLine]) -> list[Piece]:
+    """Pieces of about `IDEAL_S`, cut in the widest pause of the source's speech that is near; within speech only where it never pauses."""
+    rate = output_rate(picture)
+    frames = max(1, nearest(picture.duration_s * rate))
+    pauses = [(0.0, 0.0), *((line.start_s, line.end_s) for line in lines)]
+    gaps = [((before[1] + after[0]) / 2, after[0] - before[1]) for before, after in pairwise(pauses) if after[0] > before[1]]
+    if lines and float(picture.duration_s) > lines[-1].end_s:
+        # After the last word any place will do.
+        at = lines[-1].end_s + 0.5
+        while at < float(picture.duration_s):
+            gaps.append((at, 1.0))
+            at += 1.0
+    cuts = [0]
+    duration_s = float(picture.duration_s)
+    while duration_s - (at := float(cuts[-1] / rate)) > LONGEST_S:
+        near = [(place, width) for place, width in gaps if at + SHORTEST_S <= place <= min(at + LONGEST_S, duration_s - SHORTEST_S / 2)]
+        place = max(near, key=lambda gap: min(gap[1], 1.0) - abs(gap[0] - at - IDEAL_S) / IDEAL_S, default=(at + IDEAL_S, 0.0))[0]
+        cuts.append(nearest(Fraction(place) * rate))
+    cuts.append(frames)
+    return [Piece(number, first, end - first, rate) for number, (first, end) in enumerate(pairwise(cuts))]
+
+
+class Footage:
+    """The pieces of one video, and the faces in them."""
+
+    def __init__(
+        self, flow: Workflow, stage: StageTracker, services: Services, source: Source, pieces: Sequence[Piece], models: Sequence[model_pb2.Model]
+    ) -> None:
+        """`models`: all of the lipsync service."""
+        self.pieces = tuple(pieces)
+        self._flow = flow
+        self._stage = stage
+        self._services = services
+        self._source = source
+        self._models = models
+        self._scan: PictureScan | None = None
+        self._files: dict[int, PieceFile] = {}
+        self._lock = asyncio.Lock()
+        self._done = 0
+
+    async def file(self, piece: Piece) -> PieceFile:
+        """The piece as a file of its own."""
+        async with self._lock:
+            if self._scan is None:
+                self._scan = await asyncio.to_thread(scan_picture, self._source.video, 0, "dub.video_uri")
+            if piece.number not in self._files:
+                self._files[piece.number] = await asyncio.to_thread(self._cut_out, piece, self._scan)
+        return self._files[piece.number]
+
+    def _cut_out(self, piece: Piece, scan: PictureScan) -> PieceFile:
+        picture = self._source.picture
+        path = self._flow.folder / f"piece-{piece.number:05}.mkv"
+        excerpt = write_excerpt(path, self._source.video, scan, piece.start_s, min(piece.end_s, picture.duration_s), field="dub.video_uri")
+        video = video_pb2.VideoFormat(
+            width_pixels=picture.width,
+            height_pixels=picture.height,
+            frame_rate_numerator=piece.frame_rate.numerator,
+            frame_rate_denominator=piece.frame_rate.denominator,
+        )
+        footage = lipsync_pb2.Footage(video=video, frame_count=piece.frame_count)
+        footage.start_offset.FromNanoseconds(nearest(excerpt.start_s * 10**9))
+        return PieceFile(piece, path, footage)
+
+    def inputs(self, piece: Piece) -> dict[str, Any]:
+        """All that a piece's frames depend on, as JSON."""
+        return {
+            "video": self._source.sha256,
+            "size": [self._source.picture.width, self._source.picture.height],
+            "frame_rate": str(piece.frame_rate),
+            "frames": [piece.first_frame, piece.frame_count],
+            "models": [identity(model) for model in self._models if model.installed],
+        }
+
+    async def track(self, file: PieceFile) -> Blob:
+        """The tracks of the faces in a piece; followed once, whoever asks."""
+
+        async def make() -> tuple[StepResult, Blob]:
+            tracks = bytearray()
+            complete = False
+            call = self._services.lipsync.TrackFaces(
+                self._requests(file), timeout=_TIMEOUT_S + TIMEOUT_PER_SECOND_S * float(file.piece.end_s - file.piece.start_s)
+            )
+            try:
+                with self._services.errors("lipsync"):
+                    async for response in call:
+                        tracks += response.tracks
+                        complete = complete or response.WhichOneof("payload") == "summary"
+            finally:
+                call.cancel()
+            if not complete:
+                raise InternalError("the lipsync service followed faces without a summary at the end")
+            blob = await self._flow.store.put_bytes(bytes(tracks))
+            return StepResult({"tracks": blob}), blob
+
+        async def load(result: StepResult) -> Blob:
+            return result.blobs["tracks"]
+
+        return await self._flow.step(self._stage, "track", self.inputs(file.piece), make, load)
+
+    def tracked(self, piece: Piece) -> None:
+        """One more piece is done, or needs no tracks."""
+        self._done += 1
+        self._stage.add_media(float(piece.end_s - piece.start_s))
+        self._stage.advance(self._done / len(self.pieces))
+        if self._done == len(self.pieces):
+            self._stage.end(job_pb2.STATE_SUCCEEDED)
+
+    async def _requests(self, file: PieceFile) -> AsyncIterator[lipsync_pb2.TrackFacesRequest]:
+        yield lipsync_pb2.TrackFacesRequest(config=file.footage)
+        async for data in file_chunks(file.path):
+            yield lipsync_pb2.TrackFacesRequest(video=data)
+
+
+async def file_chunks(path: Path) -> AsyncIterator[bytes]:
+    """A file's bytes in parts that fit into a message."""
+    with path.open("rb") as file:
+        while data := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            yield data
