@@ -12,9 +12,15 @@ import numpy as np
 from bench.figure import Figure
 from bench.material import THREADS, face, spoken
 from media.fragments import FragmentEncoder
-from services.lipsync.engine import Background, Piece, Speech, VideoFormat
+from services.lipsync.engine import Background, Performance, Piece, Speech, VideoFormat
 from services.lipsync.engine import PhonemeSpan as Phoneme
 from services.lipsync.engines.warp.engine import WarpEngine
+from services.lipsync.footage import FaceTracks, Role
+from services.lipsync.landmarks import MODEL_ARTIFACT, MODEL_FILE
+from services.lipsync.tracking.identity import ARTIFACT as EMBEDDER_ARTIFACT
+from services.lipsync.tracking.identity import FaceEmbedder
+from services.lipsync.tracking.networks import FaceNetworks
+from services.lipsync.tracking.tracker import track_faces
 from services.weights import ModelStore
 
 _RATE = Fraction(25)
@@ -47,6 +53,34 @@ def _render(name: str, engine: WarpEngine, speech: Speech, video: VideoFormat) -
     yield Figure(f"render.{name}.encoder", count / encoder_s, "frames/s", "encoding alone: the limit")
     yield Figure(f"render.{name}.both", count / together_s, "frames/s", "rendered and encoded")
     yield Figure(f"render.{name}.of_limit", 100 * encoder_s / together_s, "%", "of what the encoder alone reaches")
+
+
+def revoice(work: Path) -> Iterator[Figure]:
+    """Footage of one person at 720p, who is given other words: following the face, the mouth alone, the encoder alone, and both together."""
+    store = ModelStore()
+    engine, video = WarpEngine(store, THREADS), VideoFormat(*_SIZES["720p"], _RATE)
+    speech = first_paragraph(work)
+    footage = list(engine.animate(engine.prepare(face(), video, Background()), speech, Piece(0, _FRAMES)))
+    networks, embedder = FaceNetworks(store.ensure(MODEL_ARTIFACT) / MODEL_FILE, THREADS), FaceEmbedder(store.ensure(EMBEDDER_ARTIFACT))
+    started = time.perf_counter()
+    (tracks,) = (event for event in track_faces(footage, _RATE, networks, embedder) if isinstance(event, FaceTracks))
+    yield Figure("revoice.720p.track", _FRAMES / (time.perf_counter() - started), "frames/s", "following the face, once for all languages")
+    # Other words than it speaks: those of a second later.
+    roles = [Role(tracks.faces[0], speech, 1.0, np.ones(_FRAMES, np.float32))]
+
+    def spoken() -> Iterator[np.ndarray]:
+        return engine.revoice(footage, tracks, roles, Performance())
+
+    alone_s = encoder_s = together_s = 0.0
+    for _ in range(_ROUNDS):
+        alone_s += _seconds(lambda: _drain(spoken()))
+        encoder_s += _seconds(lambda: encode(footage, video))
+        together_s += _seconds(lambda: encode(spoken(), video))
+    count = _ROUNDS * _FRAMES
+    yield Figure("revoice.720p.frames", count / alone_s, "frames/s", "moving one mouth alone, with what is made once for a stretch of footage")
+    yield Figure("revoice.720p.encoder", count / encoder_s, "frames/s", "encoding alone: the limit")
+    yield Figure("revoice.720p.both", count / together_s, "frames/s", "moved and encoded")
+    yield Figure("revoice.720p.of_limit", 100 * encoder_s / together_s, "%", "of what the encoder alone reaches")
 
 
 def first_paragraph(work: Path) -> Speech:

@@ -19,6 +19,9 @@ from services.lipsync.engines.warp.lips import Lips
 from services.lipsync.engines.warp.mouth import MouthMotion, mouth_motion
 from services.lipsync.footage import FaceTrack, MouthKind, Role, Usability
 
+_CELLS_PER_UNIT = 24
+"""Lattice cells of the lips' motion along an interpupillary distance: fine enough for their bend."""
+
 
 @dataclass(frozen=True, eq=False)
 class Actor:
@@ -57,7 +60,7 @@ def cast(role: Role, frame_rate: Fraction, expression: float) -> Actor | None:
     seen = _seen(face, shapes)
     closed_mouth = seen.get(MouthKind.CLOSED)
     lips, closed = find_closed_lips(plate, closed_mouth)
-    motion = mouth_motion(plate.face, lips, plate.lattice.step, plate.lattice.rect)
+    motion = mouth_motion(plate.face, lips, max(2, round(plate.unit / _CELLS_PER_UNIT / 2) * 2), plate.lattice.rect)
     # A frame shows the middle of its time.
     times = (face.first_frame + np.arange(len(control)) + 0.5) / float(frame_rate) + role.lead_s
     return Actor(face.first_frame, control, articulate(role.speech, times, expression), shapes, plate, lips, motion, closed,

@@ -20,10 +20,12 @@ _ENAMEL, _DARK = (0.40, 1.15), (0.5, 2.2)
 """How far the light of teeth and of the depth may be from the painted one."""
 _DEPTH_SHADE = 0.6
 """What is seen of the depth's colour in its darkest places."""
+_RED, _WHITE = 0.90, 0.55
+"""Redness over the lips' of what is not teeth at all, and of what is nothing else."""
 _PALE_LEAST = 0.35
-"""A row of an opening that is this pale in its middle shows teeth; lips and tongue are 0, enamel is 1."""
-_EDGE_LIGHT = 0.8
-"""Where the light falls below this share of what it was above, the row ends."""
+"""From this paleness on it is teeth."""
+_TEETH_LEAST = 0.04
+"""Share of an opening that must be teeth for their tint to be told."""
 _EDGES = (-0.05, 0.09)
 """How far below the seam of closed lips the upper teeth may end, in interpupillary distances."""
 _ROWS = 24
@@ -37,13 +39,12 @@ def find_inside(lips: Lips, closed: SeenMouth | None, teeth: SeenMouth | None) -
         return _interior(lips, colors, *painted_rows(lips, colors))
     gain = float(np.median(skin_light(closed).luma / skin_light(teeth).luma))
     opening = teeth.color(*teeth.opening(_ROWS)) * np.float32(gain)
-    pale = np.clip((colors.lip[2] - opening[..., 2]) / max(2.0, float(colors.lip[2] - colors.enamel[2])), 0.0, 1.0)
+    pale = _paleness(opening, colors.lip)
     colors = _as_seen(colors, opening, pale)
     upper, lower = painted_rows(lips, colors)
-    edge = _teeth_edge(teeth, pale, opening[..., 0] / max(1.0, float(skin[0])))
-    if edge is not None:
-        seam = float(lips.seam[len(lips.seam) // 2])
-        upper = replace(upper, t0=upper.t0 + float(np.clip(edge - teeth.seam - seam, *_EDGES)) - UPPER_EDGE * mouth_size(lips))
+    seam = float(lips.seam[len(lips.seam) // 2])
+    edge = float(np.clip(_teeth_edge(teeth, pale) - teeth.seam - seam, *_EDGES))
+    upper = replace(upper, t0=upper.t0 + edge - UPPER_EDGE * mouth_size(lips))
     return _interior(lips, colors, upper, lower)
 
 
@@ -51,14 +52,20 @@ def _interior(lips: Lips, colors: MouthColors, upper: Texture, lower: Texture) -
     return Interior(lips, upper, lower, colors.dark, colors.tongue, colors.lip, mouth_size(lips))
 
 
-def _teeth_edge(teeth: SeenMouth, pale: np.ndarray, light: np.ndarray) -> float | None:
-    """Where the upper row ends in its middle, face coordinates; none where the view does not show it."""
+def _paleness(opening: np.ndarray, lip: np.ndarray) -> np.ndarray:
+    """How like teeth what is seen in an opening is, 0 to 1: for its light it is less red than lips and tongue are."""
+    redness = opening[..., 2] / np.maximum(opening[..., 0], 8.0) / max(0.05, float(lip[2] / max(lip[0], 8.0)))
+    return np.clip((_RED - redness) / (_RED - _WHITE), 0.0, 1.0)
+
+
+def _teeth_edge(teeth: SeenMouth, pale: np.ndarray) -> float:
+    """Where the upper row ends in its middle, face coordinates; behind an upper lip under which none is seen, at its edge."""
     middle = slice(pale.shape[1] // 2 - 1, pale.shape[1] // 2 + 2)
-    row, tint = light[:, middle].mean(1), pale[:, middle].mean(1)
-    if tint[: _ROWS // 3].max() < _PALE_LEAST:
-        return None
-    below = np.flatnonzero(row < _EDGE_LIGHT * np.maximum.accumulate(row))
-    return float(teeth.opening(_ROWS)[0][below[0] if len(below) else -1, middle, 1].mean())
+    row = pale[:, middle].mean(1)
+    top = int(row[: _ROWS // 3].argmax())
+    red = np.flatnonzero(row[top:] < _PALE_LEAST)
+    end = top + int(red[0]) if len(red) else _ROWS - 1
+    return float(teeth.opening(_ROWS)[0][end if row[top] >= _PALE_LEAST else 0, middle, 1].mean())
 
 
 def _skin(mouth: SeenMouth) -> np.ndarray:
@@ -73,15 +80,17 @@ def _lip(mouth: SeenMouth) -> np.ndarray:
 def _as_seen(colors: MouthColors, opening: np.ndarray, pale: np.ndarray) -> MouthColors:
     """The painted colours with the light and tint that an opened mouth shows."""
     luma = opening[..., 0]
-    bright, deep = float(np.percentile(luma, 94)), opening[luma <= np.percentile(luma, 20)].mean(0) / _DEPTH_SHADE
-    enamel = colors.enamel * np.clip(bright / colors.enamel[0], *_ENAMEL)
-    white = (luma > np.percentile(luma, 80)) & (pale > _PALE_LEAST)
-    if white.mean() > 0.04:
-        enamel[1:] = opening[white][:, 1:].mean(0)
+    deep = opening[luma <= np.percentile(luma, 20)].mean(0) / _DEPTH_SHADE
+    teeth = opening[pale > _PALE_LEAST]
+    enamel = colors.enamel * np.clip(np.percentile(teeth[:, 0] if len(teeth) else luma, 90) / colors.enamel[0], *_ENAMEL)
+    if len(teeth) > _TEETH_LEAST * luma.size:
+        enamel[1:] = teeth[:, 1:].mean(0)
     dark = colors.dark * np.clip(deep[0] / colors.dark[0], *_DARK)
-    # A narrow opening's edges are the lips': no redder than painted.
-    dark[1:] = max(dark[1], deep[1]), min(dark[2], deep[2])
-    return replace(colors, enamel=enamel, dark=dark)
+    tongue = colors.tongue.copy()
+    # As coloured for their light as what is seen there.
+    for color in (dark, tongue):
+        color[1:] = color[0] * deep[1:] / max(float(deep[0]), 4.0)
+    return replace(colors, enamel=enamel, dark=dark, tongue=tongue)
 
 
 def _to_rgb(ycc: np.ndarray) -> np.ndarray:

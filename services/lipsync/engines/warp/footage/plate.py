@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
@@ -11,7 +12,8 @@ from services.lipsync.engines.warp.footage.shapes import FaceShapes
 from services.lipsync.engines.warp.lattice import Lattice, Rect, eased
 from services.lipsync.landmarks import CHIN, FACE_OVAL, INNER_LIP_UPPER, MESH_POINTS, FaceLandmarks
 
-CELLS_PER_UNIT = 24
+_CELLS_PER_UNIT = 12
+"""Lattice cells along an interpupillary distance: landmarks lie no closer."""
 _STRAIGHT = {"mouthSmileLeft": 0.0, "mouthSmileRight": 0.0}
 """Blendshapes of a face at rest."""
 _SIZES = (64, 320)
@@ -21,6 +23,7 @@ _SMOOTHING = 2e-4
 """Of the thin plates through the landmarks: as much as these waver."""
 _BESIDE = 1.12
 """Beyond this, over the lips' half width, upper and lower face are one."""
+_NEAR_LIPS = 0.25
 _ABOVE, _BELOW, _ASIDE = 0.25, 0.95, 0.20
 """How far the plate goes beyond nose, chin and the face's rim."""
 _TOP_FADE = (-0.12, 0.04)
@@ -29,6 +32,22 @@ _NECK_FADE = (0.16, 0.88)
 """From the chin down: over this the neck takes up what the chin moves. A beard ends below the landmarks' chin."""
 _SIDE_FADE = (-0.12, 0.13)
 """From the face's rim outwards."""
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """How landmarks move one layer of the lower face."""
+
+    points: np.ndarray
+    """(chosen,) which of the shapes' points."""
+    shares: np.ndarray
+    """(nodes, chosen) float32: the share of each one's shift in every node's."""
+
+    def of(self, shifts: np.ndarray) -> np.ndarray:
+        """(nodes, n) float32: what `shifts`, (points, n) float32, do to the nodes."""
+        # OpenCV's product: that of numpy wakes a thread for every processor, which for so little costs twenty times as much.
+        nothing = np.zeros((0, 0), np.float32)
+        return cv2.gemm(self.shares, shifts[self.points], 1.0, nothing, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +61,11 @@ class Plate:
     face: FaceLandmarks
     """At rest, in plate pixels."""
     lattice: Lattice
-    upper: np.ndarray
-    """(nodes, points): the share of each landmark's shift in every node's, of the layer that ends at the upper lip."""
-    lower: np.ndarray
+    upper: Influence
+    """On the layer that ends at the upper lip."""
+    lower: Influence
+    rim: np.ndarray
+    """(n, 2) plate positions around all that the mask holds."""
     depth: np.ndarray
     """(rows, columns, 1) of the face at rest, interpupillary distances."""
     mask: np.ndarray
@@ -63,7 +84,8 @@ class Plate:
         n) plate pixels."""
         scaled = (shifts * self.unit).astype(np.float32)
         shape = (self.lattice.rows, self.lattice.columns, shifts.shape[1])
-        return (self.upper @ scaled).reshape(shape), (self.lower @ scaled).reshape(shape)
+        upper, lower = (layer.of(scaled).reshape(shape) for layer in (self.upper, self.lower))
+        return upper, lower
 
 
 def make_plate(shapes: FaceShapes, pixels_per_unit: float) -> Plate:
@@ -76,23 +98,27 @@ def make_plate(shapes: FaceShapes, pixels_per_unit: float) -> Plate:
     origin = -low * unit
     flat = np.concatenate([mesh[:, :2] * unit + origin, mesh[:, 2:] * unit], 1).astype(np.float32) + np.array([0.5, 0.5, 0.0], np.float32)
     everywhere = Rect(0, 0, 1 << 14, 1 << 14)
-    lattice = Lattice(Rect.around((np.array([low, high]) - low) * unit, 0, everywhere), max(2, round(unit / CELLS_PER_UNIT / 2) * 2))
+    lattice = Lattice(Rect.around((np.array([low, high]) - low) * unit, 0, everywhere), max(2, round(unit / _CELLS_PER_UNIT / 2) * 2))
     nodes = (lattice.nodes.reshape(-1, 2) - origin) / unit
     seam = shapes.rest[np.searchsorted(shapes.indices, INNER_LIP_UPPER)]
     middle, half = (seam[0] + seam[-1]) / 2, (seam[-1, 0] - seam[0, 0]) / 2
     beside = np.abs(shapes.rest[:, 0] - middle[0]) > _BESIDE * half
     offset = shapes.rest[:, 1] - np.interp(shapes.rest[:, 0], seam[:, 0], seam[:, 1])
-    upper, lower = (_influence(shapes, nodes, beside | side) for side in (offset <= 1e-6, offset >= -1e-6))
+    # Away from the lips every second landmark says as much as all.
+    near = (np.abs(offset) < _NEAR_LIPS) & ~beside
+    needed = near | (shapes.indices % 2 == 0) | np.isin(shapes.indices, FACE_OVAL)
+    upper, lower = (_influence(shapes, nodes, needed & (beside | side)) for side in (offset <= 1e-6, offset >= -1e-6))
     grid = (lattice.rows, lattice.columns, 1)
     surface = RBFInterpolator(mesh[:MESH_POINTS:2, :2], mesh[:MESH_POINTS:2, 2], kernel="thin_plate_spline", smoothing=1e-2)
     depth = np.clip(surface(nodes), mesh[:MESH_POINTS, 2].min(), mesh[:MESH_POINTS, 2].max()).astype(np.float32)
-    return Plate(
-        unit, origin, FaceLandmarks(flat, _STRAIGHT, np.eye(4, dtype=np.float32)), lattice, upper, lower, depth.reshape(grid), _mask(mesh, nodes).reshape(grid)
-    )
+    mask = _mask(mesh, nodes)
+    around = cv2.convexHull(lattice.nodes.reshape(-1, 2)[mask > 0])[:, 0]
+    face = FaceLandmarks(flat, _STRAIGHT, np.eye(4, dtype=np.float32))
+    return Plate(unit, origin, face, lattice, upper, lower, around, depth.reshape(grid), mask.reshape(grid))
 
 
-def _influence(shapes: FaceShapes, nodes: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """(nodes, points): thin plates through the chosen landmarks, flat far away from the face."""
+def _influence(shapes: FaceShapes, nodes: np.ndarray, chosen: np.ndarray) -> Influence:
+    """Thin plates through the chosen landmarks, flat far away from the face."""
     known = shapes.rest[chosen]
     middle, reach = known.mean(0), np.abs(known - known.mean(0)).max(0) + np.array([0.5, 0.7])
     angle = np.linspace(0.0, 2 * np.pi, 24, endpoint=False)
@@ -101,9 +127,7 @@ def _influence(shapes: FaceShapes, nodes: np.ndarray, chosen: np.ndarray) -> np.
     # Corners of the mouth lie in two rings of landmarks at one place.
     spread = np.vstack([known + 1e-6 * np.arange(len(known))[:, None], ring])
     spline = RBFInterpolator(spread, each, kernel="thin_plate_spline", smoothing=_SMOOTHING)
-    result = np.zeros((len(nodes), len(shapes.rest)), np.float32)
-    result[:, chosen] = spline(nodes)
-    return result
+    return Influence(np.flatnonzero(chosen), np.ascontiguousarray(spline(nodes), np.float32))
 
 
 def _mask(mesh: np.ndarray, nodes: np.ndarray) -> np.ndarray:

@@ -36,13 +36,17 @@ class HeadPoses:
 
     def project(self, frame: int, at: np.ndarray, depth: np.ndarray) -> np.ndarray:
         """Face coordinates `at` (..., 2) with their `depth` (...) to pixels, (..., 2)."""
-        turn = self.rotation[frame, :2] * self.scale[frame]
-        return at @ turn[:, :2].T + depth[..., None] * turn[:, 2] + self.center[frame]
+        (xx, xy, xz), (yx, yy, yz) = self.rotation[frame, :2] * self.scale[frame]
+        x, y, (left, top) = at[..., 0], at[..., 1], self.center[frame]
+        return np.stack([xx * x + xy * y + xz * depth + left, yx * x + yy * y + yz * depth + top], -1)
 
     def unproject(self, frame: int, pixels: np.ndarray, depth: np.ndarray) -> np.ndarray:
         """The inverse of `project` for points of known depth."""
         turn = self.rotation[frame, :2] * self.scale[frame]
-        return (pixels - self.center[frame] - depth[..., None] * turn[:, 2]) @ np.linalg.inv(turn[:, :2]).T
+        (xx, xy), (yx, yy) = np.linalg.inv(turn[:, :2])
+        x = pixels[..., 0] - depth * turn[0, 2] - self.center[frame, 0]
+        y = pixels[..., 1] - depth * turn[1, 2] - self.center[frame, 1]
+        return np.stack([xx * x + xy * y, yx * x + yy * y], -1)
 
 
 def find_poses(points: np.ndarray, seen: np.ndarray) -> tuple[HeadPoses, np.ndarray]:

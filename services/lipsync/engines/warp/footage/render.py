@@ -9,14 +9,15 @@ import numpy as np
 
 from services.lipsync.engines.warp.color import halved, i420_planes
 from services.lipsync.engines.warp.footage.actor import Actor
-from services.lipsync.engines.warp.footage.plate import CELLS_PER_UNIT
 from services.lipsync.engines.warp.lattice import Lattice, Rect, eased, sampled
 from services.lipsync.engines.warp.mouth import curve_at
 
+_CELLS_PER_UNIT = 16
+"""Lattice cells along an interpupillary distance."""
 _UPPER_SOFTNESS, _LOWER_SOFTNESS = 0.010, 0.015
 _MOUTH_MARGIN = 0.10
 _CONTACT_SHADOW, _CONTACT_DARKNESS, _CONTACT_GAP = 0.012, 0.30, 0.05
-_DEPTH_ROUNDS = 3
+_DEPTH_ROUNDS = 2
 
 
 def speak(actor: Actor, number: int, frame: np.ndarray) -> np.ndarray:
@@ -59,7 +60,7 @@ class _Flow:
         rect = _rect(actor, at, Rect(0, 0, frame.shape[1], frame.shape[0] * 2 // 3))
         if rect.width < 8 or rect.height < 8:
             return None
-        lattice = Lattice(rect, max(2, round(float(pose.scale[at]) / CELLS_PER_UNIT / 2) * 2))
+        lattice = Lattice(rect, max(2, round(float(pose.scale[at]) / _CELLS_PER_UNIT / 2) * 2))
         grid = plate.lattice
         depth = np.full(lattice.nodes.shape[:2], float(plate.depth.mean()))
         for _ in range(_DEPTH_ROUNDS):
@@ -85,10 +86,9 @@ class _Flow:
 
 
 def _rect(actor: Actor, at: int, frame: Rect) -> Rect:
-    grid, plate = actor.plate.lattice, actor.plate
-    changed = plate.mask[..., 0] > 0
-    places = actor.shapes.poses.project(at, plate.to_face(grid.nodes[changed]), plate.depth[changed][:, 0].astype(np.float64))
-    return Rect.around(places, grid.step, frame)
+    plate = actor.plate
+    depth = plate.lattice.sample(plate.depth, plate.rim[None])[0, :, 0]
+    return Rect.around(actor.shapes.poses.project(at, plate.to_face(plate.rim), depth), plate.lattice.step, frame)
 
 
 def _edges(actor: Actor, fields: tuple[np.ndarray, np.ndarray], amounts: np.ndarray, control: float) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
@@ -154,10 +154,12 @@ def _draw_mouth(actor: Actor, at: int, flow: _Flow, frame: np.ndarray, result: n
     depth = control * _CONTACT_DARKNESS * parted * np.exp(-np.clip(lower - upper, 0.0, None) / np.float32(_CONTACT_GAP))
     picture *= (1.0 - depth * np.exp(-np.square(np.maximum(away, 0.0))))[..., None]
     if opening.max() > 0.02:
-        painted = actor.interior.paint(s, t, upper, lower, actor.mouth.at(at)) * gain
+        rows, columns = (np.flatnonzero((opening > 0).any(axis)) for axis in (1, 0))
+        hole = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        painted = actor.interior.paint(s[hole], t[hole], upper[hole], lower[hole], actor.mouth.at(at)) * gain[hole]
         if control < 1:
-            painted = control * painted + (1 - control) * _sampled_ycc(frame, flow.lattice.to_pixels(flow.both, rect))
-        picture += (opening / total)[..., None] * painted
+            painted = control * painted + (1 - control) * _sampled_ycc(frame, flow.lattice.to_pixels(flow.both, rect)[hole])
+        picture[hole] += (opening / total)[hole][..., None] * painted
     share = eased((s - s0 - 0.04) / 0.06) * eased((s1 - 0.04 - s) / 0.06) * eased((t - t0) / 0.06) * eased((t1 - t) / 0.06)
     share *= flow.lattice.to_pixels(flow.mask, rect) > 0
     _lay(result, rect, 1.0 - share[..., None], picture * share[..., None])
