@@ -22,7 +22,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 # Files alone, and no playlists or manifests: those would make FFmpeg open what they name.
-FORMATS = "avi,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpeg,mpegts,mxf,ogg,asf,h264,hevc,ivf"
+FORMATS = "avi,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpeg,mpegts,mxf,ogg,asf,ivf"
 MAX_PIXELS = 36 << 20
 """8192 x 4608: what is larger is refused before it is decoded."""
 ASPECT_TOLERANCE = 0.02
@@ -112,16 +112,21 @@ class _Pictures:
                 with contextlib.suppress(av.error.FFmpegError):
                     container.seek(int(start / time_base), stream=stream)
             usual = 1 / (stream.average_rate or stream.guessed_rate or Fraction(25))
+            # AVI has no times of presentation: there is a frame for every tick, from the key frame on.
+            counted = container.format.name == "avi"
             last: Fraction | None = None
-            for frame in self._frames(container, stream):
-                time = frame.pts * time_base if frame.pts is not None else (last + usual if last is not None else Fraction(0))
+            for tick, frame in self._frames(container, stream):
+                following = (tick or 0) * time_base if last is None else last + usual
+                time = following if counted or frame.pts is None else frame.pts * time_base
                 if last is not None and time <= last:
                     continue
                 last = time
                 yield time, time + (frame.duration * time_base if frame.duration else usual), frame
 
-    def _frames(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    def _frames(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[tuple[int | None, av.VideoFrame]]:
+        """With each picture the decoding time of the first packet."""
         packets = container.demux(stream)
+        first: int | None = None
         while True:
             try:
                 packet = next(packets, None)
@@ -130,8 +135,9 @@ class _Pictures:
                 return
             if packet is None:
                 return
+            first = packet.dts if first is None else first
             try:
-                yield from (frame for frame in packet.decode() if isinstance(frame, av.VideoFrame) and not frame.is_corrupt)
+                yield from ((first, frame) for frame in packet.decode() if isinstance(frame, av.VideoFrame) and not frame.is_corrupt)
             except av.error.FFmpegError as error:
                 # What comes after a damaged part may be whole again; the picture before it is held meanwhile.
                 self.damage = self.damage or error.strerror or type(error).__name__
