@@ -33,7 +33,7 @@ _QUIET_SHARE = 0.55
 """Sway in silence over sway in speech."""
 
 # What a cue does at its fullest: radians, interpupillary distances, share of a smile.
-_CUE_NOD_RAD, _CUE_NOD_DROP, _CUE_SHAKE_RAD, _CUE_BROW, _CUE_SMILE = 0.070, 0.014, 0.075, 0.045, 0.85
+_CUE_NOD_RAD, _CUE_NOD_DROP, _CUE_SHAKE_RAD, _CUE_BROW, _CUE_SMILE = 0.100, 0.026, 0.095, 0.045, 0.85
 _CUE_LOOK_RAD, _CUE_TURN_RAD = np.array([0.27, 0.17]), np.array([0.095, 0.06])
 """Where the eyes look beside the viewer, right and down, and how much of that the head does."""
 _SMILE_WAVER = 0.12
