@@ -18,7 +18,7 @@ from locutor.errors import InvalidInput
 from media.clock import PROGRAMME_RATE, nearest
 from media.picture_packets import timed_packets
 from media.picture_scan import PictureScan, scan_picture
-from media.probe import open_media
+from media.probe import UNKNOWN_CODEC, open_media
 from media.sound_stream import SoundStream, iso_639
 
 COPIED_CODECS = ("h264", "hevc", "av1", "vp9", "mpeg4")
@@ -56,7 +56,8 @@ class CopiedProgramme:
 def copy_obstacle(path: Path, track: int = 0, field: str = "media") -> str:
     """Why the picture of `path` cannot be copied into an MP4 and must be encoded; empty: it can."""
     with open_media(path, field) as container:
-        codec = container.streams.video[track].codec_context.name
+        context: av.VideoCodecContext | None = container.streams.video[track].codec_context
+        codec = context.codec.canonical_name if context else UNKNOWN_CODEC
     return "" if codec in COPIED_CODECS else f"the picture is {codec}, which players do not expect in MP4"
 
 
@@ -100,9 +101,9 @@ def _write(
 ) -> None:
     with open_media(source, field) as container:
         stream = container.streams.video[track]
-        picture = output.add_stream_from_template(stream)
+        picture = output.add_stream_from_template(stream, opaque=True)
         picture.time_base = scan.time_base
-        if tag := _TAGS.get(stream.codec_context.name):
+        if tag := _TAGS.get(stream.codec_context.codec.canonical_name):
             picture.codec_context.codec_tag = tag
         tracks = [SoundStream(output, sound.audio, bit_rate, language=sound.language, title=sound.title) for sound in sounds]
         if sounds[0].language:

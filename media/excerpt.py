@@ -48,7 +48,7 @@ def write_excerpt(out: Path, source: Path, scan: PictureScan, start_s: Fraction,
     try:
         with open_media(source, field) as container, av.open(str(partial), "w", format="matroska") as output:
             stream = container.streams.video[track]
-            picture = output.add_stream_from_template(stream)
+            picture = output.add_stream_from_template(stream, opaque=True)
             picture.time_base = scan.time_base
             _seek(container, stream, key)
             for packet in timed_packets(container, stream, scan, origin, field, key):
@@ -63,12 +63,11 @@ def write_excerpt(out: Path, source: Path, scan: PictureScan, start_s: Fraction,
 
 
 def _seek(container: av.container.InputContainer, stream: VideoStream, key: int) -> None:
-    """Go to the key frame at `key`, or to the beginning where the container's index leads past it or nowhere."""
+    """Go to the key frame at `key`, or to the beginning where the container has no index, and would land elsewhere."""
     try:
         container.seek(key, stream=stream)
-        first = next((packet for packet in container.demux(stream) if packet.size), None)
-        container.seek(key, stream=stream)
+        keys = (packet.pts for packet in container.demux(stream) if packet.is_keyframe and packet.pts is not None)
+        is_there = next((pts for pts in keys if pts >= key), None) == key
+        container.seek(key if is_there else 0, stream=stream)
     except av.error.FFmpegError:
-        first = None
-    if first is None or first.pts is None or first.pts > key:
         container.seek(0)

@@ -1,8 +1,9 @@
 """Lays utterances onto a programme by absolute sample.
 
 An utterance's position is its own number, never the sum of the lengths before it, so nothing drifts. Voices never
-overlap: two placements that do are refused. Fades are made here, on the samples themselves: a pass over the programme
-in blocks, where joining segments one after another would copy all that came before each time.
+overlap: two placements that do are refused. Fades and joins are made here, on the samples themselves, in one pass over
+the programme in blocks. pydub, which has both, counts milliseconds and 16-bit integers, and its joins copy all that came
+before: 100 utterances of 4 s took it 1 s, 400 took 22 s.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from locutor.errors import InvalidInput
 # Files alone, and no playlists or manifests: those would make FFmpeg open what they name.
 CONTAINERS = "aac,avi,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,wav"
 
+UNKNOWN_CODEC = "unknown"
+"""Of a track that nothing here can decode."""
 SHORTFALL_S = Fraction(1, 2)
 """A track that ends this much before the time that its file announces was cut off."""
 
@@ -25,7 +27,7 @@ SHORTFALL_S = Fraction(1, 2)
 @dataclass(frozen=True)
 class VideoTrack:
     codec: str
-    """As FFmpeg names it: "h264"."""
+    """As FFmpeg names the format, not its decoder: "h264", "av1"."""
     width: int
     """Pixels, as coded (before any rotation)."""
     height: int
@@ -51,7 +53,7 @@ class VideoTrack:
 @dataclass(frozen=True)
 class AudioTrack:
     codec: str
-    """As FFmpeg names it: "aac"."""
+    """As FFmpeg names the format: "aac"."""
     sample_rate: int
     """Hertz."""
     channels: int
@@ -97,7 +99,7 @@ def probe(path: Path, field: str = "media") -> MediaInfo:
         with open_media(path, field) as container:
             video = tuple(_video_track(stream) for stream in container.streams.video)
             audio = tuple(_audio_track(stream) for stream in container.streams.audio)
-            subtitles = tuple(stream.codec_context.name for stream in container.streams.subtitles)
+            subtitles = tuple(stream.codec_context.name if stream.codec_context else UNKNOWN_CODEC for stream in container.streams.subtitles)
             overall = Fraction(container.duration, av.time_base) if container.duration else Fraction(0)
             info = MediaInfo(
                 container=container.format.name,
@@ -144,32 +146,32 @@ def _seconds(stream: av.stream.Stream) -> Fraction:
 
 
 def _video_track(stream: av.VideoStream) -> VideoTrack:
-    context = stream.codec_context
+    context: av.VideoCodecContext | None = stream.codec_context
     return VideoTrack(
-        codec=context.name,
-        width=context.width,
-        height=context.height,
+        codec=context.codec.canonical_name if context else UNKNOWN_CODEC,
+        width=context.width if context else 0,
+        height=context.height if context else 0,
         frame_rate=stream.average_rate or stream.guessed_rate or Fraction(0),
-        pixel_format=context.pix_fmt or "",
-        profile=context.profile or "",
+        pixel_format=(context.pix_fmt or "") if context else "",
+        profile=(context.profile or "") if context else "",
         frame_count=stream.frames,
         duration_s=_seconds(stream),
         language=stream.metadata.get("language", "").replace("und", ""),
         pixel_aspect=Fraction(stream.sample_aspect_ratio or 1),
-        is_hdr=context.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67),
+        is_hdr=context is not None and context.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67),
         is_cover=bool(stream.disposition & Disposition.attached_pic),
     )
 
 
 def _audio_track(stream: av.AudioStream) -> AudioTrack:
-    context = stream.codec_context
+    context: av.AudioCodecContext | None = stream.codec_context
     return AudioTrack(
-        codec=context.name,
-        sample_rate=context.sample_rate,
-        channels=context.channels,
-        layout=context.layout.name,
+        codec=context.codec.canonical_name if context else UNKNOWN_CODEC,
+        sample_rate=context.sample_rate if context else 0,
+        channels=context.channels if context else 0,
+        layout=context.layout.name if context else "",
         duration_s=_seconds(stream),
-        bit_rate=stream.bit_rate or 0,
+        bit_rate=(stream.bit_rate or 0) if context else 0,
         language=stream.metadata.get("language", "").replace("und", ""),
         title=stream.metadata.get("title", ""),
         is_default=bool(stream.disposition & Disposition.default),

@@ -78,6 +78,10 @@ class Soundtrack:
                 count = len(container.streams.audio)
                 said = f"{self.path.name!r} has {count} sound tracks, not a number {self.track + 1}" if count else f"{self.path.name!r} has no sound"
                 raise InvalidInput.of(self.field, f"{said}; choose another track or file", "NO_AUDIO")
+            if stream.codec_context is None:
+                raise InvalidInput.of(
+                    self.field, f"sound track {self.track + 1} of {self.path.name!r} is of a kind that cannot be decoded here; choose another", "NO_AUDIO"
+                )
             frames = _frames(container, stream, found)
             first = next(frames, None)
             if first is None:

@@ -35,6 +35,15 @@ def test_the_stretch_shows_the_source_s_pictures(tmp_path: Path, suffix: str, st
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e.mkv", f"s.{suffix}"]
 
 
+def test_a_container_without_an_index_serves(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "s.mpg", even_times(100), [Sound(noise(4), codec="mp2")], codec="mpeg2video", time_base=Fraction(1, 25))
+    scan = scan_picture(source)
+    excerpt = write_excerpt(tmp_path / "e.mkv", source, scan, Fraction(2), Fraction(3))
+    with FootageReader(excerpt.path, Stretch(*SIZE, Fraction(25), excerpt.start_s, 25)) as reader:
+        greys = [float(frame[: SIZE[1]].mean()) for frame in reader]
+    assert greys == pytest.approx([grey_of(number) for number in range(50, 75)], abs=3)
+
+
 def test_uneven_pictures_and_turning_are_kept(tmp_path: Path) -> None:
     times = [Fraction(number, 30) for number in range(90) if number % 7 != 3]
     source = write_source(tmp_path / "s.mp4", times)

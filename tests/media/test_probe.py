@@ -8,10 +8,13 @@ import pytest
 from PIL import Image
 
 from locutor.errors import InvalidInput, OutOfRange
+from media.copy_mux import copy_mux, copy_obstacle
 from media.cover import write_cover
 from media.mux import mux_program
 from media.probe import probe
+from media.soundtrack import Soundtrack
 from tests.media.pieces import SIZE, encode_piece, grey_of
+from tests.media.sources import Sound, even_times, noise, write_source
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +67,21 @@ def test_the_cover_is_the_frame_asked_for(video: Path, tmp_path: Path, time_s: f
 def test_no_cover_from_outside_the_video(video: Path, tmp_path: Path, time_s: float) -> None:
     with pytest.raises(OutOfRange, match=r"lasts 2\.400 s"):
         write_cover(video, tmp_path / "cover.jpg", time_s)
+
+
+def test_a_track_that_cannot_be_decoded_hinders_no_other(tmp_path: Path) -> None:
+    """As the second sound track of newer telephones."""
+    path = write_source(tmp_path / "v.mkv", even_times(5), [Sound(noise(1), codec="flac"), Sound(noise(1), codec="pcm_s16le")])
+    path.write_bytes(path.read_bytes().replace(b"A_FLAC", b"A_XLAC"))
+    first, second = probe(path).audio
+    assert (first.codec, second.codec) == ("unknown", "pcm_s16le")
+    with pytest.raises(InvalidInput, match=r"sound track 1 .* cannot be decoded here") as caught:
+        next(Soundtrack(path).blocks())
+    assert caught.value.reason == "NO_AUDIO"
+    assert next(Soundtrack(path, 1).blocks()).shape[1] == 2
+
+
+def test_formats_are_named_not_decoders(tmp_path: Path) -> None:
+    path = write_source(tmp_path / "v.mp4", even_times(5), [Sound(noise(1))], codec="libsvtav1")
+    assert (probe(path).video[0].codec, copy_obstacle(path)) == ("av1", "")
+    assert copy_mux(tmp_path / "out.mp4", path, noise(1)).pictures == 5
