@@ -15,8 +15,8 @@ import os
 from pathlib import Path
 
 ESTIMATOR = Path(__file__).parents[1] / "services" / "articulation" / "viseme_estimator.onnx"
-UTTERANCES = 270
-EPOCHS = 18
+UTTERANCES = 266
+EPOCHS = 15
 SEED = 0
 _VALIDATION_EVERY = 15
 

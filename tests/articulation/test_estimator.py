@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def found(wanted: Sequence[PhonemeSpan], among: Sequence[PhonemeSpan]) -> float:
 
 def assert_covers(spans: Sequence[PhonemeSpan], length_s: float) -> None:
     assert spans[0].start_s == 0.0 and spans[-1].end_s == pytest.approx(length_s, abs=1e-3)
-    assert all(first.end_s == second.start_s and first.end_s > first.start_s for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first.end_s == second.start_s and first.end_s > first.start_s for first, second in itertools.pairwise(spans))
 
 
 def test_every_class_has_a_mouth() -> None:
