@@ -56,7 +56,7 @@ def make_dub_report(
         "fit": fit_summary(dubbed),
         "misfits": [_misfit(one) for one in dubbed if one.fitted.fit is not Fit.GOOD],
         "sound": {"background": _name(dub_pb2.BackgroundSound, spec.background_sound) or "ducked", **facts["sound"]},
-        "video": {"picture": "copied" if lips is None or not lips.changed_frames else "lips moved", **facts["video"]},
+        "video": facts["video"],
         "lips": None if lips is None else {"changed_frames": lips.changed_frames, "unusable": [span for piece in lips.pieces for span in piece.unusable]},
         "engines": [engine_entry(use) for use in uses],
         "stages": [stage_entry(stage) for stage in job.stages if stage.locale in ("", locale)],
