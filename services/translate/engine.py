@@ -1,18 +1,22 @@
-"""What a translation engine is: direct pairs of languages, one sentence at a time."""
+"""What a translation engine is: direct pairs of languages, one sentence at a time, or whole documents by an endpoint whose answers are checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from locutor.errors import LocutorError
 from services.engine import EngineSpec, ModelInfo
 from services.weights import ModelStore
 
 ENGINES: dict[str, EngineSpec] = {
     "bergamot": EngineSpec("services.translate.engines.bergamot:BergamotEngine", "translate"),
+    "openai-compatible": EngineSpec("services.translate.engines.openai_compatible:OpenAiCompatibleEngine", "translate-llm"),
 }
 """Engines by name. The first is the default."""
+PLAIN_ENGINE = "bergamot"
+"""Translates what a `DocumentEngine` could not."""
 
 
 @dataclass(frozen=True, order=True)
@@ -37,10 +41,58 @@ class GlossaryTerm:
 
 
 @dataclass(frozen=True)
+class LengthBudget:
+    """How long a translation should be, in code points."""
+
+    min_characters: int
+    max_characters: int
+
+
+@dataclass(frozen=True)
 class Translation:
     text: str
     missed_terms: tuple[str, ...] = ()
     """Sources of glossary terms that could not be kept."""
+    fallback_reason: str = ""
+    """Set where the engine's own answer was unusable, and the plain engine translated instead: what was wrong with it."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A text that is asked for."""
+
+    id: str
+    """Names it in the answer."""
+    text: str
+    budget: LengthBudget | None = None
+    complaint: str = ""
+    """What was wrong with an earlier answer."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Utterances that are translated together."""
+
+    source_locale: str
+    target_locale: str
+    utterances: tuple[Utterance, ...]
+    before: tuple[tuple[str, str], ...] = ()
+    """What was said just before, with its translation."""
+    after: tuple[str, ...] = ()
+    """What is said next."""
+    glossary: tuple[GlossaryTerm, ...] = ()
+
+
+class UnusableAnswer(LocutorError):
+    """An answer came that cannot be read."""
+
+    reason = "UNUSABLE_ANSWER"
+
+
+class EndpointFailed(LocutorError):
+    """No answer came, though it was tried more than once."""
+
+    reason = "ENDPOINT_FAILED"
 
 
 class TranslateEngine(Protocol):
@@ -63,4 +115,24 @@ class TranslateEngine(Protocol):
 
     def translate(self, sentence: str, pair: LanguagePair) -> str:
         """Translate one sentence of at most about sixty words."""
+        ...
+
+
+@runtime_checkable
+class DocumentEngine(Protocol):
+    """Translates utterances in the light of their neighbours, and may say anything: what it answers is checked in `documents`."""
+
+    pairs: Sequence[LanguagePair]
+
+    @classmethod
+    def describe(cls, store: ModelStore) -> Sequence[ModelInfo]:
+        """The model, installed or not; nothing is called."""
+        ...
+
+    def info(self, pair: LanguagePair) -> ModelInfo:
+        """The model that translates a pair."""
+        ...
+
+    def propose(self, passage: Passage) -> Mapping[str, str]:
+        """Translations by the ids of their utterances, as they came: some may be missing, or wrong. Raises `EndpointFailed` and `UnusableAnswer`."""
         ...

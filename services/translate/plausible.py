@@ -23,10 +23,10 @@ def translate_plausibly(text: str, translate: Callable[[str], str]) -> str:
     translation = translate(text)
     if _has_grown(text, translation):
         return min([translation, *_as_speech(text, translate)], key=_words)
-    if _loops(translation) > _loops(text):
+    if loops(translation) > loops(text):
         clauses = [translate(clause) for clause in _CLAUSE_END.split(text)]
         joined = " ".join(clauses)
-        return joined if _loops(joined) < _loops(translation) else translation
+        return joined if loops(joined) < loops(translation) else translation
     return translation
 
 
@@ -54,7 +54,7 @@ def _has_grown(text: str, translation: str) -> bool:
     return _words(text) <= _SHORT_WORDS and _words(translation) >= _words(text) + _GROWTH_WORDS
 
 
-def _loops(text: str) -> int:
+def loops(text: str) -> int:
     """How many times three words come again and again."""
     words = re.findall(r"\w+", text.lower())
     runs = Counter(tuple(words[at : at + _LOOP_WORDS]) for at in range(len(words) - _LOOP_WORDS + 1))

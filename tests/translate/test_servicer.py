@@ -64,8 +64,10 @@ async def test_pairs_and_models(stub: translate_pb2_grpc.TranslateServiceStub) -
     pairs = (await stub.ListPairs(translate_pb2.ListPairsRequest())).pairs
     assert {(pair.source_locale, pair.target_locale, pair.pivots) for pair in pairs} == {("en", "pt-BR", False), ("pt-BR", "en", False)}
     models = (await stub.ListModels(translate_pb2.ListModelsRequest())).models
-    assert {model.name for model in models} == {"bergamot-en-pt", "bergamot-pt-en"}
-    assert all(model.installed and model.is_default for model in models)
+    plain = [model for model in models if model.engine == "bergamot"]
+    assert {model.name for model in plain} == {"bergamot-en-pt", "bergamot-pt-en"}
+    assert all(model.installed and model.is_default for model in plain)
+    assert [(model.engine, model.installed) for model in models if model not in plain] == [("openai-compatible", False)]
 
 
 BAD = {

@@ -22,8 +22,8 @@ class ChunkedStream:
         ramp = (np.arange(self._fade, dtype=np.float32) + 0.5) / self._fade
         self._rising, self._falling = ramp, 1 - ramp
         # Silence before the first sample, so that it lies behind the first chunk's edge and fade.
-        self._kept = np.zeros((2, edge + self._fade), np.float32)
-        self._tail = np.zeros((2, self._fade), np.float32)
+        self._kept: np.ndarray = np.zeros((2, edge + self._fade), np.float32)
+        self._tail: np.ndarray = np.zeros((2, self._fade), np.float32)
         self._skipped = self._fade
         self._heard = self._told = 0
 
