@@ -20,6 +20,8 @@ _TEETH_GAP = 0.06
 """Lips this far apart may show teeth, in interpupillary distances."""
 _CLOSED_GAP = 0.02
 """Spread, in interpupillary distances, of the gap at which lips count as closed."""
+_CLOSED_MOST = 0.04
+"""Lips further apart are not closed, whatever the others are."""
 _FRONTAL_DEGREES = 20.0
 """A head turned by this shows its mouth a third less well than one that looks at the camera."""
 _CHEEKS = (50, 280, 205, 425)
@@ -42,7 +44,8 @@ class MouthViewPicker:
             return
         gap = face.lip_gap / unit
         clear = _sharpness(luma[box[1] : box[3], box[0] : box[2]]) * np.exp(-0.5 * ((face.yaw / _FRONTAL_DEGREES) ** 2))
-        self._keep(MouthKind.CLOSED, float(clear * np.exp(-((gap / _CLOSED_GAP) ** 2))), frame, number, box)
+        if gap <= _CLOSED_MOST:
+            self._keep(MouthKind.CLOSED, float(clear * np.exp(-((gap / _CLOSED_GAP) ** 2))), frame, number, box)
         if gap >= _TEETH_GAP:
             self._keep(MouthKind.TEETH, float(clear * gap * _teeth_share(luma, red, points)), frame, number, box)
 

@@ -38,9 +38,9 @@ class Actor:
     """At rest, in plate pixels."""
     motion: MouthMotion
     closed: ClosedLips | None
-    """None where the track never shows its mouth."""
+    """None where the track never shows its mouth closed."""
     light: SkinLight | None
-    """That in which `closed` and `interior` are; None with it."""
+    """That in which `closed` and `interior` are; None where the track has no view of its mouth."""
     interior: Interior
 
     def speaks_in(self, frame: int) -> bool:
@@ -58,13 +58,13 @@ def cast(role: Role, frame_rate: Fraction, expression: float) -> Actor | None:
     shapes = find_shapes(face.points, usable, float(frame_rate))
     plate = make_plate(shapes, float(np.median(shapes.poses.scale[usable])))
     seen = _seen(face, shapes)
-    closed_mouth = seen.get(MouthKind.CLOSED)
-    lips, closed = find_closed_lips(plate, closed_mouth)
+    lips, closed = find_closed_lips(plate, seen.get(MouthKind.CLOSED))
+    lit = seen.get(MouthKind.CLOSED) or seen.get(MouthKind.TEETH)
     motion = mouth_motion(plate.face, lips, max(2, round(plate.unit / _CELLS_PER_UNIT / 2) * 2), plate.lattice.rect)
     # A frame shows the middle of its time.
     times = (face.first_frame + np.arange(len(control)) + 0.5) / float(frame_rate) + role.lead_s
     return Actor(face.first_frame, control, articulate(role.speech, times, expression), shapes, plate, lips, motion, closed,
-                 skin_light(closed_mouth) if closed_mouth else None, find_inside(lips, closed_mouth, seen.get(MouthKind.TEETH)))  # fmt: skip
+                 skin_light(lit) if lit else None, find_inside(lips, lit, seen.get(MouthKind.TEETH)))  # fmt: skip
 
 
 def _seen(face: FaceTrack, shapes: FaceShapes) -> dict[MouthKind, SeenMouth]:

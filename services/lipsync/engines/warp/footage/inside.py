@@ -31,13 +31,13 @@ _EDGES = (-0.05, 0.09)
 _ROWS = 24
 
 
-def find_inside(lips: Lips, closed: SeenMouth | None, teeth: SeenMouth | None) -> Interior:
-    """The inside of a mouth with these lips at rest, in the light of the view in which it is closed."""
-    skin, lip = (_skin(closed), _lip(closed)) if closed else (RGB_TO_YCC @ np.array(color, np.float32) for color in (_TYPICAL_SKIN_RGB, _TYPICAL_LIP_RGB))
+def find_inside(lips: Lips, lit: SeenMouth | None, teeth: SeenMouth | None) -> Interior:
+    """The inside of a mouth with these lips at rest, in the light of the view `lit`."""
+    skin, lip = (_skin(lit), _lip(lit)) if lit else (RGB_TO_YCC @ np.array(color, np.float32) for color in (_TYPICAL_SKIN_RGB, _TYPICAL_LIP_RGB))
     colors = mouth_colors(_to_rgb(skin), _to_rgb(lip))
-    if not closed or not teeth:
+    if not lit or not teeth:
         return _interior(lips, colors, *painted_rows(lips, colors))
-    gain = float(np.median(skin_light(closed).luma / skin_light(teeth).luma))
+    gain = float(np.median(skin_light(lit).luma / skin_light(teeth).luma))
     opening = teeth.color(*teeth.opening(_ROWS)) * np.float32(gain)
     pale = _paleness(opening, colors.lip)
     colors = _as_seen(colors, opening, pale)

@@ -13,14 +13,17 @@ import numpy as np
 
 from services.lipsync.engines.warp.footage.plate import Plate
 from services.lipsync.engines.warp.footage.views import SeenMouth
-from services.lipsync.engines.warp.lattice import Rect, eased, resampled
+from services.lipsync.engines.warp.lattice import Rect, eased, resampled, sampled
 from services.lipsync.engines.warp.lips import Lips, find_lips
 
 _MARGIN = 0.12
-_BORROWED_TO, _BORROWED_FADE = 0.45, 0.60
+_UPPER_TO, _LOWER_TO, _BORROWED_FADE = 0.45, 0.80, 0.60
 """From the seam (0) to a lip's outer edge (1): so far the lips are the view's, and over this they become the frame's."""
-_CORNER_FADE = 0.07
-_THINNEST = 0.05
+_SEAM_SHADE = 0.022
+"""Reach of the shade where closed lips meet, in interpupillary distances."""
+_CORNER_FADE = 0.10
+_THINNEST_UPPER, _THINNEST_LOWER = 0.06, 0.11
+"""Lips count as at least so thick, in interpupillary distances: in the corners, an open mouth's shade is below the lower one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +33,14 @@ class ClosedLips:
     rect: Rect
     """Of the plate."""
     planes: tuple[np.ndarray, ...]
-    """YCC, float32, and the share that is borrowed, 0 to 1."""
+    """YCC, float32, the share that is borrowed, 0 to 1, and what is added to YCC where the lips part."""
 
-    def sample(self, at: np.ndarray) -> np.ndarray:
-        """(rows, columns, 4) at plate positions: YCC and share; no share beyond the picture."""
+    def sample(self, at: np.ndarray, parted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """YCC, (rows, columns, 3), and share, (rows, columns, 1), at plate positions, (rows, columns, 2), that are `parted`, (rows, columns), 0 to 1.
+        There is no share beyond the picture."""
         places = at - np.array([self.rect.x0, self.rect.y0], np.float32)
-        return resampled(self.planes, places)
+        found = resampled(self.planes, places)
+        return found[..., :3] + parted[..., None] * found[..., 4:], found[..., 3:4]
 
 
 def find_closed_lips(plate: Plate, mouth: SeenMouth | None) -> tuple[Lips, ClosedLips | None]:
@@ -55,13 +60,24 @@ def find_closed_lips(plate: Plate, mouth: SeenMouth | None) -> tuple[Lips, Close
     part = mouth.color(plate.to_face(source), plate.lattice.sample(plate.depth, at)[..., 0].astype(np.float64))
     picture[rect.rows, rect.columns] = part
     lips = find_lips(picture, plate.face, plate.unit)
-    return lips, ClosedLips(rect, (*cv2.split(part), _share(lips, lips.local(at))))
+    local = lips.local(at)
+    return lips, ClosedLips(rect, (*cv2.split(part), _share(lips, local), *cv2.split(_without_seam(picture, lips, local) - part)))
+
+
+def _without_seam(picture: np.ndarray, lips: Lips, local: np.ndarray) -> np.ndarray:
+    """The picture at `local` with the shade between the lips replaced by what is beside it: when they part, light falls in."""
+    s, t = local[..., 0], local[..., 1]
+    inner = np.interp(s, lips.s, lips.seam)
+    offset = t - inner
+    beside = inner + np.where(offset < 0, -1.0, 1.0) * np.hypot(offset, _SEAM_SHADE)
+    return sampled(picture, lips.pixels(s, beside))
 
 
 def _share(lips: Lips, local: np.ndarray) -> np.ndarray:
     s, t = local[..., 0], local[..., 1]
     inner, above, below = (np.interp(s, lips.s, line) for line in (lips.seam, lips.upper_outer, lips.lower_outer))
-    through = np.where(t < inner, (inner - t) / np.maximum(inner - above, _THINNEST), (t - inner) / np.maximum(below - inner, _THINNEST))
+    through = np.where(t < inner, (inner - t) / np.maximum(inner - above, _THINNEST_UPPER), (t - inner) / np.maximum(below - inner, _THINNEST_LOWER))
     beside = np.abs(s - lips.middle) - lips.half_width
-    share = (1.0 - eased((through - _BORROWED_TO) / _BORROWED_FADE)) * (1.0 - eased(beside / _CORNER_FADE))
+    borrowed_to = np.where(t < inner, _UPPER_TO, _LOWER_TO)
+    share = (1.0 - eased((through - borrowed_to) / _BORROWED_FADE)) * (1.0 - eased(beside / _CORNER_FADE))
     return share.astype(np.float32)
