@@ -71,7 +71,7 @@ class TranslateServicer(translate_pb2_grpc.TranslateServiceServicer):
         return PlainTranslator(request.source_locale, request.target_locale, glossary, engine)
 
     async def ListPairs(self, request: translate_pb2.ListPairsRequest, context: grpc.aio.ServicerContext) -> translate_pb2.ListPairsResponse:
-        engine = await self._shelf.get()
+        engine = await self._shelf.get(request.engine)
         pairs = [translate_pb2.Pair(source_locale=r.source, target_locale=r.target, pivots=len(r.hops) > 1) for r in all_routes(engine.pairs)]
         return translate_pb2.ListPairsResponse(pairs=pairs)
 

@@ -242,6 +242,9 @@ async def test_pairs_and_models(stub: translate_pb2_grpc.TranslateServiceStub) -
     assert listed.installed and not listed.is_default and not listed.commercial_use
     assert set(listed.locales) == {"en>pt-BR", "en>ja", "pt-BR>en", "pt-BR>ja", "ja>en", "ja>pt-BR"}
     assert models["bergamot"].is_default
+    pairs = (await stub.ListPairs(translate_pb2.ListPairsRequest(engine="openai-compatible"))).pairs
+    assert {f"{pair.source_locale}>{pair.target_locale}" for pair in pairs} == set(listed.locales) and not any(pair.pivots for pair in pairs)
+    assert len((await stub.ListPairs(translate_pb2.ListPairsRequest())).pairs) == 2
 
 
 BUDGETS = {

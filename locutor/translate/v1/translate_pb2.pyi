@@ -181,12 +181,17 @@ Global___Translation: _TypeAlias = Translation  # noqa: Y015
 class ListPairsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    ENGINE_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """Engine by name. Empty: the server's default."""
     def __init__(
         self,
+        *,
+        engine: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

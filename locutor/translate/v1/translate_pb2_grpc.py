@@ -64,7 +64,7 @@ class TranslateServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListPairs(self, request, context):
-        """Which pairs this server translates, directly or through English.
+        """Which pairs an engine of this server translates, directly or through English.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,7 +56,9 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         await self._pool.close()
 
     async def ListModels(self, request: asr_pb2.ListModelsRequest, context: grpc.aio.ServicerContext) -> asr_pb2.ListModelsResponse:
-        models = [*await self._shelf.models(), *await self._diarizers.models()]
+        # The default is that of Recognize.
+        diarizers = [replace(info, is_default=False) for info in await self._diarizers.models()]
+        models = [*await self._shelf.models(), *diarizers]
         return asr_pb2.ListModelsResponse(models=[model_message(info) for info in models])
 
     async def Recognize(self, requests: AsyncIterator[asr_pb2.RecognizeRequest], context: grpc.aio.ServicerContext) -> AsyncIterator[asr_pb2.RecognizeResponse]:
