@@ -15,6 +15,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from locutor.errors import InvalidInput
 from media.blocks import exact_blocks, larger_blocks
@@ -52,7 +53,7 @@ class Soundtrack:
     track: int = 0
     """Number among the file's sound tracks."""
     origin_s: Fraction = Fraction(0)
-    """What is sample 0, on the file's clock: `PictureScan.start_s`."""
+    """What is sample 0, on the file's clock: `PictureScan.start_s`. A file without a picture begins with its own first sound, whatever is said here."""
     length: int | None = None
     """Samples to give, at `sample_rate`; None: until the sound ends."""
     sample_rate: int = PROGRAMME_RATE
@@ -87,24 +88,32 @@ class Soundtrack:
             if first is None:
                 found.fault = found.fault or "nothing in the sound track can be decoded"
                 return
-            yield from resample_blocks(larger_blocks(self._placed(first, frames, found), first.sample_rate), first.sample_rate, self.sample_rate)
+            origin = self._origin_s(container, first)
+            yield from resample_blocks(larger_blocks(self._placed(first, frames, origin, found), first.sample_rate), first.sample_rate, self.sample_rate)
             if not found.fault:
-                found.fault = self._shortfall(stream, found.heard_s)
+                found.fault = self._shortfall(stream, origin, found.heard_s)
 
-    def _shortfall(self, stream: av.AudioStream, heard_s: float) -> str:
+    def _origin_s(self, container: av.container.InputContainer, first: av.AudioFrame) -> Fraction:
+        """An MP3 says that it begins when its encoder's delay is over, 23 ms late: on its own that means nothing."""
+        has_picture = any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
+        if has_picture or first.pts is None or first.time_base is None:
+            return self.origin_s
+        return first.pts * first.time_base
+
+    def _shortfall(self, stream: av.AudioStream, origin_s: Fraction, heard_s: float) -> str:
         """What is missing of the sound that was asked for; empty: nothing. Many containers end where they were cut off, without an error."""
-        announced = announced_end_s(stream) - self.origin_s
+        announced = announced_end_s(stream) - origin_s
         wanted = announced if self.length is None else min(announced, Fraction(self.length, self.sample_rate))
         if heard_s >= wanted - SHORTFALL_S:
             return ""
         return f"the file says that its sound lasts {float(announced):.1f} s, but breaks off after {float(heard_s):.1f} s"
 
-    def _placed(self, first: av.AudioFrame, rest: Iterator[av.AudioFrame], found: SoundCondition) -> Iterator[np.ndarray]:
+    def _placed(self, first: av.AudioFrame, rest: Iterator[av.AudioFrame], origin_s: Fraction, found: SoundCondition) -> Iterator[np.ndarray]:
         """What was decoded, from sample 0 on, without gaps or overlaps, at the track's own rate."""
         rate, position = first.sample_rate, 0
         filled = dropped = 0
         jitter = nearest(_JITTER_S * rate)
-        tick, origin = Fraction(0), self.origin_s * rate
+        tick, origin = Fraction(0), origin_s * rate
         enough = inf if self.length is None else self.length * rate / self.sample_rate + rate
         frame: av.AudioFrame | None = first
         began = False

@@ -57,6 +57,14 @@ def test_containers_keep_sound_with_picture(tmp_path: Path, suffix: str) -> None
         assert (scan.is_variable, scan.frame_rate, len(scan.times), scan.samples) == (False, 25, 50, 96_000)
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [("mp3", "libmp3lame"), ("m4a", "aac"), ("ogg", "libopus"), ("wav", "pcm_s16le")])
+def test_sound_alone_begins_with_itself(tmp_path: Path, suffix: str, codec: str) -> None:
+    """Whatever delay its encoder had: music that goes under a picture lies where it was made to lie."""
+    sound = noise(2)
+    heard = _heard(Soundtrack(write_source(tmp_path / f"music.{suffix}", [], [Sound(sound, codec=codec)]), length=96_000))
+    assert _lag(heard[:, 0], sound[:, 0]) == 0
+
+
 def test_a_late_picture_and_a_late_sound(tmp_path: Path) -> None:
     sound = noise(2)
     late_picture = write_source(tmp_path / "p.mkv", [time + Fraction(1, 2) for time in even_times(25)], [Sound(sound, codec="flac")])
