@@ -157,14 +157,14 @@ def _balance(pulls: Sequence[_Pull], rests: Sequence[tuple[float, float]], times
 def _touches(pulls: Sequence[_Pull]) -> list[Touch]:
     """The sounds that the lips make by touching, in order."""
     touches: list[Touch] = []
-    after_vowel = False
+    after_parting = False
     for before, pull, after in zip([None, *pulls], pulls, [*pulls[1:], None], strict=False):
         if pull.target.contact is not Contact.NONE:
-            touches.append(Touch(pull.target.contact, pull.start_s, pull.end_s, after_vowel, _vowel_length(before), _vowel_length(after)))
-            after_vowel = False
-        after_vowel = after_vowel or pull.target.is_vowel
+            touches.append(Touch(pull.target.contact, pull.start_s, pull.end_s, after_parting, _parted_length(before), _parted_length(after)))
+            after_parting = False
+        after_parting = after_parting or pull.target.parts_lips
     return touches
 
 
-def _vowel_length(pull: _Pull | None) -> float:
-    return pull.end_s - pull.start_s if pull is not None and pull.target.is_vowel else np.inf
+def _parted_length(pull: _Pull | None) -> float:
+    return pull.end_s - pull.start_s if pull is not None and pull.target.parts_lips else np.inf

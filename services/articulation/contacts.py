@@ -22,8 +22,8 @@ _YIELDED_HOLDS_S = {Contact.CLOSURE: 0.048, Contact.TUCK: 0.040}
 """What is left of a hold that yields to a vowel: still a frame."""
 _PARTING_S = 0.090
 """Between two holds with a vowel between them: a frame of open lips, and two short eases."""
-_EASE_S, _EASE_LEAST_S, _EASE_SHARE, _EASE_VOWEL_SHARE = 0.085, 0.030, 0.34, 0.8
-"""Time to come to a contact or to leave it: within bounds, a share of the time to the next one, and of the vowel that would else be lost in it."""
+_EASE_S, _EASE_LEAST_S, _EASE_SHARE, _EASE_PARTED_SHARE = 0.085, 0.030, 0.34, 0.8
+"""Time to come to a contact or to leave it: within bounds, a share of the time to the next one, and of the sound that would else be lost in it."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Touch:
     contact: Contact
     start_s: float
     end_s: float
-    after_vowel: bool
-    """A vowel lies between this sound and the touch before it."""
-    vowel_before_s: float = np.inf
-    """Length of the vowel that comes right before; infinite where there is none."""
-    vowel_after_s: float = np.inf
+    after_parting: bool
+    """A sound with parted lips lies between this one and the touch before it."""
+    parted_before_s: float = np.inf
+    """Length of the sound with parted lips that comes right before; infinite where there is none."""
+    parted_after_s: float = np.inf
     """The same right after."""
 
 
@@ -50,15 +50,15 @@ def made(touches: Sequence[Touch], contact: Contact, times_s: np.ndarray) -> np.
             continue
         before = start - holds[index - 1][1] if index else np.inf
         after = holds[index + 1][0] - end if index + 1 < len(holds) else np.inf
-        rise, fall = _ease(before, touch.vowel_before_s), _ease(after, touch.vowel_after_s)
+        rise, fall = _ease(before, touch.parted_before_s), _ease(after, touch.parted_after_s)
         near = slice(*np.searchsorted(times_s, [start - rise, end + fall]))
         distance = np.maximum(np.maximum((start - times_s[near]) / rise, (times_s[near] - end) / fall), 0.0)
         result[near] = np.maximum(result[near], 0.5 + 0.5 * np.cos(np.pi * np.clip(distance, 0.0, 1.0)))
     return result
 
 
-def _ease(room_s: float, vowel_s: float) -> float:
-    return float(np.clip(min(_EASE_SHARE * room_s, _EASE_VOWEL_SHARE * vowel_s), _EASE_LEAST_S, _EASE_S))
+def _ease(room_s: float, parted_s: float) -> float:
+    return float(np.clip(min(_EASE_SHARE * room_s, _EASE_PARTED_SHARE * parted_s), _EASE_LEAST_S, _EASE_S))
 
 
 def _holds(touches: Sequence[Touch]) -> list[tuple[float, float]]:
@@ -72,7 +72,7 @@ def _holds(touches: Sequence[Touch]) -> list[tuple[float, float]]:
         # Half of what a hold can do without for each of its sides.
         spares.append(max(0.0, ends[-1] - starts[-1] - _YIELDED_HOLDS_S[touch.contact]) / 2)
     for left, right in itertools.pairwise(range(len(touches))):
-        if not touches[right].after_vowel:
+        if not touches[right].after_parting:
             continue
         missing = max(0.0, _PARTING_S - (starts[right] - ends[left]))
         # The longer hold yields more.

@@ -46,8 +46,8 @@ class MouthTarget:
     contact: Contact = Contact.NONE
 
     @property
-    def is_vowel(self) -> bool:
-        """True where the sound lives of open lips: vowels, and what opens the mouth as they do."""
+    def parts_lips(self) -> bool:
+        """True where the sound is seen by parted lips: vowels, and consonants that the tongue makes behind them."""
         return self.open >= 0.05 and self.hold >= 0.6 and self.contact is Contact.NONE
 
 
@@ -139,6 +139,11 @@ def mouth_targets(symbol: str) -> tuple[MouthTarget, ...]:
 def is_charted(symbol: str) -> bool:
     """True where every sound of `symbol` is known, so that nothing of it falls back to `NEUTRAL`."""
     return all(base in CHART for base in phones(symbol))
+
+
+def is_vowel(symbol: str) -> bool:
+    """True for vowels and diphthongs."""
+    return any(phone in _VOWELS or phone in _REDUCED for phone in phones(symbol))
 
 
 def phones(symbol: str) -> list[str]:

@@ -1,11 +1,11 @@
-"""What moves besides the speaking mouth: blinks, gaze, brows, smile and the head.
+"""What moves besides the speaking mouth: blinks, gaze, brows, smile, breath and the head.
 
-What goes on in pauses (sway, blinks, saccades) is drawn from the seed along the programme's own time, so a piece that starts in the middle
+What goes on in pauses (sway, breath, blinks, saccades) is drawn from the seed along the programme's own time, so a piece that starts in the middle
 finds the state that the piece before left; so it is with cues. What belongs to the speech of a piece (nods, brow raises) starts and ends at rest
 within it. A style changes the statistics, and nothing of how they are drawn.
 
 Statistics: blinks 15 to 26 a minute with log-normal gaps; lids close in 90 ms and open in 240 ms; nods of 150 to 400 ms on pitch accents, about one
-strong brow accent a sentence; gaze rests on the viewer for about 3 s at a time, with small saccades between.
+strong brow accent a sentence, both the larger the higher and louder the voice; gaze rests on the viewer for about 3 s at a time, with small saccades between.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from services.articulation.coarticulation import VISUAL_LEAD_S
-from services.articulation.prosody import stress_times, voice_level
+from services.articulation.prosody import accents, voice_level
 from services.lipsync.engine import CueKind, Piece, Speech
 from services.lipsync.engines.warp.behaviour_cues import CueEffects, eased, effects
 from services.lipsync.engines.warp.behaviour_eyes import blinks, glances
@@ -25,10 +25,14 @@ _EDGE_S = 0.4
 """Over this time at either end of a piece, what is the piece's own fades to rest."""
 
 # Standard deviations of the sway: radians and interpupillary distances.
-_YAW_SIGMA, _PITCH_SIGMA, _ROLL_SIGMA, _X_SIGMA, _Y_SIGMA = 0.034, 0.017, 0.015, 0.022, 0.010
+_YAW_SIGMA, _PITCH_SIGMA, _ROLL_SIGMA, _X_SIGMA, _Y_SIGMA = 0.034, 0.017, 0.015, 0.022, 0.009
 _NOD_RAD, _NOD_DROP, _BROW_RAISE = 0.018, 0.004, 0.022
 _ACCENT_REACH_S = 1.6
 """Beyond this distance an accent is nothing: eight times the widest spread from its middle."""
+_BROW_PAUSE_S = 1.4
+"""Between two raises of the brows at least."""
+_BREATH_HERTZ, _BREATH = 0.25, 0.005
+"""Fifteen breaths a minute lift head and shoulders by a third of a millimetre to either side."""
 _QUIET_SHARE = 0.55
 """Sway in silence over sway in speech."""
 
@@ -40,7 +44,7 @@ _SMILE_WAVER = 0.12
 """By how much a style's smile comes and goes, as a standard deviation of it."""
 _STILL_CUES = (CueKind.SMILE, CueKind.BLINK)
 
-_STREAMS = {"yaw": 1, "pitch": 2, "roll": 3, "x": 4, "y": 5, "blink": 6, "gaze": 7, "accent": 8, "smile": 9}
+_STREAMS = {"yaw": 1, "pitch": 2, "roll": 3, "x": 4, "y": 5, "blink": 6, "gaze": 7, "accent": 8, "smile": 9, "breath": 10}
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ def move(speech: Speech, piece: Piece, frame_rate: float) -> MotionTrack:
         "pitch": pitch,
         "roll": head * _wander(seed, "roll", 0.15 * manner.tempo, times_s) * _ROLL_SIGMA * sway,
         "x": head * _wander(seed, "x", 0.12 * manner.tempo, times_s) * _X_SIGMA * manner.sway,
-        "y": head * (_wander(seed, "y", 0.22 * manner.tempo, times_s) * _Y_SIGMA * manner.sway + _NOD_DROP * nod + _CUE_NOD_DROP * cued.nod),
+        "y": head
+        * (_wander(seed, "y", 0.17 * manner.tempo, times_s) * _Y_SIGMA * manner.sway + _breath(seed, times_s) + _NOD_DROP * nod + _CUE_NOD_DROP * cued.nod),
         "brow": face * (manner.brow_rest + np.maximum(_BROW_RAISE * brow, _CUE_BROW * cued.brow)),
         "smile": _smile(piece, cued, times_s, manner),
         "blink": blinks(_rng(seed, "blink"), speech, piece, times_s, frame_rate, manner.blink_gap, cued.blinks_s),
@@ -141,18 +146,26 @@ def _wander(seed: int, stream: str, hertz: float, times_s: np.ndarray) -> np.nda
     return waves @ weights / np.sqrt(0.5 * np.square(weights).sum())
 
 
+def _breath(seed: int, times_s: np.ndarray) -> np.ndarray:
+    """(frames,): rise and fall with the breath, in interpupillary distances; its pace wavers."""
+    return _BREATH * np.sin(2.0 * np.pi * _BREATH_HERTZ * times_s + 1.2 * _wander(seed, "breath", 0.04, times_s))
+
+
 def _accents(speech: Speech, piece: Piece, local_s: np.ndarray, edge: np.ndarray, manner: Manner) -> tuple[np.ndarray, np.ndarray]:
     """Nods and brow raises on stressed vowels, (frames,) of about 0 to 1 in a neutral manner."""
     nod, brow = np.zeros(len(local_s)), np.zeros(len(local_s))
     rng = np.random.default_rng([piece.performance.seed & 0xFFFFFFFFFFFFFFFF, _STREAMS["accent"], piece.first_frame])
     raised = -10.0
-    for time in stress_times(speech):
-        size, nod_chance, brow_chance = rng.uniform(0.25, 1.0), rng.random(), rng.random()
-        near = slice(*np.searchsorted(local_s, [time - VISUAL_LEAD_S - _ACCENT_REACH_S, time - VISUAL_LEAD_S + _ACCENT_REACH_S]))
-        since = local_s[near] - (time - VISUAL_LEAD_S)
-        if nod_chance < manner.nod_share:
+    for accent in accents(speech):
+        chance, nods, raises = rng.random(3)
+        # Heads and brows go with the voice, and not with all of it.
+        size = 0.2 + 0.55 * accent.prominence + 0.3 * chance
+        time = accent.time_s - VISUAL_LEAD_S
+        near = slice(*np.searchsorted(local_s, [time - _ACCENT_REACH_S, time + _ACCENT_REACH_S]))
+        since = local_s[near] - time
+        if nods < manner.nod_share * (0.5 + accent.prominence):
             nod[near] += size * (np.exp(-0.5 * ((since - 0.02) / 0.11) ** 2) - 0.35 * np.exp(-0.5 * ((since - 0.28) / 0.16) ** 2))
-        if brow_chance < manner.brow_share and time - raised > 1.4:
-            raised = float(time)
+        if raises < manner.brow_share * 2.0 * accent.prominence and time - raised > _BROW_PAUSE_S:
+            raised = time
             brow[near] = np.maximum(brow[near], size * np.exp(-0.5 * ((since + 0.02) / 0.17) ** 2))
     return manner.nod_size * np.tanh(nod) * edge, manner.brow_size * brow * edge
