@@ -22,6 +22,7 @@ DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeW
 would deny the portrait, `compositeSynthetic` the trained model; programs that label AI look for these words."""
 
 _MEDIA_TYPE = "video/mp4"
+_OTHER_VIDEO = "application/octet-stream"
 _PRODUCTION = "locutor.production"
 _CONSENT = "locutor.consent"
 _PORTRAIT = "portrait"
@@ -230,10 +231,16 @@ def _dubbed(claim: ProvenanceClaim) -> list[dict[str, Any]]:
 
 
 def _add_video(builder: c2pa.Builder, path: Path) -> None:
-    """The dubbed video's source: what it was made from, with the manifest that it brings."""
-    ingredient = json.dumps({"title": "Source video", "format": _MEDIA_TYPE, "relationship": "parentOf", "label": _VIDEO})
+    """The dubbed video's source: what it was made from, with the manifest that it brings. Only MP4 and its kin can bring one."""
+    ingredient = {"title": "Source video", "relationship": "parentOf", "label": _VIDEO}
     with path.open("rb") as file:
-        builder.add_ingredient(ingredient, _MEDIA_TYPE, file)
+        is_mp4 = file.read(8)[4:] == b"ftyp"
+        file.seek(0)
+        if is_mp4:
+            builder.add_ingredient(json.dumps({**ingredient, "format": _MEDIA_TYPE}), _MEDIA_TYPE, file)
+        else:
+            # C2PA knows no such container: its digest stands in the production's record.
+            builder.add_ingredient(json.dumps({**ingredient, "format": _OTHER_VIDEO}), _OTHER_VIDEO, io.BytesIO(b""))
 
 
 def _face_ingredient(claim: ProvenanceClaim) -> dict[str, str]:

@@ -24,8 +24,10 @@ from locutor.gateway.v1 import job_pb2
 from media.subtitles import rules_for
 
 _HINT_CHARACTERS = 200
-_SURE = 0.6
-"""Probability from which a detected language is held against the one that was given."""
+_SURE = 0.35
+"""Probability from which a detected language is held against the one that was given: of a hundred languages, that is much."""
+_DOUBTFUL = 0.5
+"""A detected language that is less probable is said to be doubtful."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,9 @@ class Hearing:
                 await self._check_language(locale, model)
             transcript = await recognize(self._flow, stage, self._services, source, locale, hint, model, spec.audio_track)
             stage.add_media(source.duration_s)
+            if not locale and transcript.words and transcript.language.probability < _DOUBTFUL:
+                found = transcript.language
+                self._warnings.append(f"the speech seems to be {found.locale} (probability {found.probability:.0%}); name its locale if it is not")
         stage.end(job_pb2.STATE_SUCCEEDED)
         return Transcript(transcript.words, Language(locale or transcript.language.locale, transcript.language.probability))
 

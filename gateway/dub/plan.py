@@ -63,7 +63,10 @@ def translation_pair(spec: job_pb2.DubSpec, source: str, target: str, pairs: Seq
         return translate_pb2.Pair(source_locale=source, target_locale=target)
     if pair is None:
         known = ", ".join(sorted(f"{p.source_locale} to {p.target_locale}" for p in pairs)) or "none"
-        message = f"there is no translation from {source} to {target} (there are: {known}); give this target subtitles, or install a model"
+        remedy = "give this target subtitles, or install a model" + (
+            "" if spec.source_locale else f"; if nobody speaks {source} there, name the locale of the speech"
+        )
+        message = f"there is no translation from {source} to {target} (there are: {known}); {remedy}"
         raise InvalidInput.of(field, message, "NO_TRANSLATION")
     return pair
 
