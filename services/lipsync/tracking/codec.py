@@ -32,6 +32,8 @@ MOST_FRAMES = 20_000
 MOST_FACES = 4096
 _MOST_POINTS_FRAMES = 60_000
 """Frames of all faces together: 340 MB as float32."""
+_FARTHEST = 8
+"""How far from the picture's corner a point may lie, over its longer side."""
 _MOST_VIEW_PIXELS = 64 << 20
 """Of all views together."""
 _FIELD = "tracks"
@@ -72,6 +74,8 @@ def from_bytes(data: bytes) -> FaceTracks:
         if not count or first + count > frame_count or left < 0:
             raise _refusal("have a face that is not within their frames")
         points, usability = _motion(count, reader.take(size))
+        if np.abs(points).max() > _FARTHEST * max(width, height):
+            raise _refusal("have a face that is far from the picture")
         if view_count > len(MouthKind):
             raise _refusal("have a face with too many views")
         views = tuple(_view(reader, range(first, first + count), (width, height), pixels_left) for _ in range(view_count))
