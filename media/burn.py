@@ -82,16 +82,17 @@ class SubtitleBurner:
 
         Raises Unavailable where no font covers the text (MISSING_FONT), or Pillow cannot shape it (MISSING_EXTRA).
         """
-        if not features.check("raqm"):
+        if cues and not features.check("raqm"):
             raise Unavailable("this build of Pillow cannot shape text (no Raqm); install Pillow's own wheel: pip install pillow", reason="MISSING_EXTRA")
-        self._cues = list(cues)
+        self._set = find_fonts(locale, "".join(line for cue in cues for line in cue.lines))
+        # Where no font has any of it, as of pictures alone, nothing is drawn.
+        self._cues = list(cues) if self._set.fonts else []
         self._starts = [cue.start for cue in self._cues]
         self._width, self._height = width, height
         self._black, top = (0, 255) if colors.range == _FULL_RANGE else (16, 235)
         self._white = self._black + _WHITE.get(colors.transfer, 1.0) * (top - self._black)
         self._locale = locale
         self._leftward = right_to_left(locale)
-        self._set = find_fonts(locale, "".join(line for cue in self._cues for line in cue.lines))
         self._size = 0
         self._faces: list[ImageFont.FreeTypeFont] = []
         self._fit()

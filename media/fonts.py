@@ -43,10 +43,12 @@ def find_fonts(locale: str, text: str) -> FontSet:
 
     Raises Unavailable: MISSING_FONT where a letter, mark or digit of the text, or fontconfig itself, is missing; it names the package.
     """
+    missing = {character for character in text if not character.isspace() and unicodedata.category(character) not in ("Cf", "Cc")}
+    if not missing:
+        return FontSet((), frozenset())
     command = shutil.which("fc-match")
     if command is None:
         raise Unavailable("subtitles are drawn with fonts that fontconfig finds; install it: apt-get install fontconfig fonts-noto-core", reason="MISSING_FONT")
-    missing = {character for character in text if not character.isspace() and unicodedata.category(character) not in ("Cf", "Cc")}
     wish = f"sans-serif:lang={_fontconfig_language(locale)}:slant=0:weight=80"
     fonts: list[FontFile] = []
     while missing and len(fonts) < _MOST_FONTS:
@@ -63,10 +65,15 @@ def find_fonts(locale: str, text: str) -> FontSet:
 def _best(command: str, wish: str, characters: set[str]) -> FontFile | None:
     codes = " ".join(sorted(f"{ord(character):x}" for character in characters))
     answer = subprocess.run(
-        [command, "-f", "%{file}\n%{index}\n%{family[0]}\n%{charset}", f"{wish}:charset={codes}"], capture_output=True, text=True, timeout=_TIMEOUT_S
+        [command, "-f", "%{file}\n%{index}\n%{family[0]}\n%{charset}\n%{scalable}%{color}", f"{wish}:charset={codes}"],
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
     )
-    path, index, family, ranges = (answer.stdout.split("\n") + [""] * 4)[:4]
-    return FontFile(Path(path), int(index) & 0xFFFF, family, frozenset(_among(characters, ranges))) if path else None
+    path, index, family, ranges, kind = (answer.stdout.split("\n") + [""] * 5)[:5]
+    # Fonts of pictures have their own colours and sizes.
+    is_drawable = path and kind in ("TrueFalse", "True")
+    return FontFile(Path(path), int(index) & 0xFFFF, family, frozenset(_among(characters, ranges))) if is_drawable else None
 
 
 def _refuse_letters(locale: str, missing: set[str]) -> None:

@@ -115,6 +115,8 @@ def test_white_is_as_bright_as_the_picture_s_light_allows() -> None:
 
 def test_a_sign_that_no_font_has_is_left_out_and_a_letter_is_refused() -> None:
     assert np.array_equal(_burned("en", "Hi\U000f0000"), _burned("en", "Hi")) or "\U000f0000" in find_fonts("en", "\U000f0000").uncovered
+    frame = _grey()
+    assert SubtitleBurner([_cue("\U000f0000 \U000f0001")], WIDTH, HEIGHT, "en").draw(frame, Fraction(1)) is frame
     with pytest.raises(Unavailable, match=r"no font here has .* \(U\+18B00\).*apt-get install fonts-noto-core") as caught:
         find_fonts("en", "a\U00018b00")
     assert caught.value.reason == "MISSING_FONT"
@@ -124,6 +126,9 @@ def test_without_fontconfig_the_package_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(Unavailable, match="apt-get install fontconfig"):
         find_fonts("en", "a")
+    # A picture without subtitles needs no font.
+    frame = _grey()
+    assert SubtitleBurner([], WIDTH, HEIGHT, "en").draw(frame, Fraction(0)) is frame
 
 
 def test_foreign_words_stand_where_they_are_read() -> None:
