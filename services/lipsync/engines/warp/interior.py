@@ -27,6 +27,10 @@ _JAW_SHARE = 0.70
 _SOFTNESS_PER_SCALE = 0.40
 """Blur of an enlarged picture, as a standard deviation in its pixels, for each of its pixels per pixel of the portrait."""
 _GRAIN_MOST, _SLOPE_MOST = 3.0, 0.7
+_BETWEEN_TEETH, _TIP_TOP = 0.72, 0.030
+"""From this nearness to the upper teeth on the tongue's tip shows between the rows, and where it begins below the seam."""
+_TUBE_SHADE = 0.38
+"""How much less light reaches the inside between rounded lips."""
 _CORNER_FLESH = 0.65
 """Cover of the lips' inner sides in the very corners."""
 _TONGUE_TOP, _TONGUE_SINKS = 0.042, 0.45
@@ -79,6 +83,11 @@ class Interior:
             picture += ((0.80 - 0.25 * reach[..., None]) * self.tongue - picture) * rise[..., None]
         teeth = self.upper_teeth.sample(s, t)
         picture = picture * (1.0 - teeth[..., 3:]) + teeth[..., :3]
+        if tip > _BETWEEN_TEETH:
+            # For th the tip comes forward under the upper edge.
+            out = min(1.0, (tip - _BETWEEN_TEETH) / 0.2) * np.clip(0.5 + (t - np.float32(seam + _TIP_TOP * self.size)) / 0.018, 0.0, 1.0)
+            out = out * np.clip((0.60 - reach) / 0.22, 0.0, 1.0)
+            picture += ((0.88 - 0.25 * reach[..., None]) * self.tongue - picture) * out[..., None]
         # The wet inner side of the lower lip, then the lips' shadow on all that lies behind them, deeper to the corners.
         wet = (0.70 * np.exp(-np.clip(above_lip, 0.0, None) / 0.016) * np.sqrt(np.clip(1.0 - reach, 0.0, 1.0)))[..., None]
         picture += (0.68 * self.lip - picture) * wet
@@ -86,6 +95,8 @@ class Interior:
         flesh = _CORNER_FLESH * eased((reach - 0.66) / 0.34)
         picture += (0.50 * self.lip - picture) * flesh[..., None]
         shade = (0.58 + 0.42 * eased(below_lip / 0.055)) * (0.82 + 0.18 * eased(above_lip / 0.02)) * (0.66 + 0.34 * eased((1.0 - reach) / 0.34))
+        # Lips pushed forward stand before it all, like a short tube.
+        shade *= 1.0 - _TUBE_SHADE * min(1.0, controls["round"])
         return self.dark * 0.55 + (picture - self.dark * 0.55) * shade[..., None]
 
 

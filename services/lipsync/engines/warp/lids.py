@@ -36,7 +36,9 @@ _SMOOTHED = 0.032
 """What is folded is smoothed by this, as a standard deviation: creases are not doubled."""
 _GRAIN_SIZE, _GRAIN_MOST = 0.020, 7.0
 """What is finer than this is the skin's grain and comes from below the eye as it is, no stronger than this, in steps of luma."""
-_WING, _WING_FADE = 0.12, 0.26
+_CREASE_ABOVE, _CREASE_SOFTENED = 0.095, 0.65
+"""Up to this height above the open lid's rim lies its crease, in interpupillary distances, and this share of it unfolds as the lid shuts."""
+_WING, _WING_FADE = 0.14, 0.34
 """Lashes reach beyond the outer corner by this share of the eye's half width, and thin out over the second."""
 _LASH_LEAST, _LINE_DEPTH, _LINE_HALF_WIDTH = 0.20, 0.68, 0.014
 """The darkest of lashes over the skin; the depth and half width of the line that every shut lid shows, however fair its lashes."""
@@ -95,12 +97,13 @@ def shut_lid(ycc: np.ndarray, shape: EyeShape, rect: Rect) -> tuple[np.ndarray, 
     # Beyond the outer corner the lashes' tips stand over skin that a shut lid shows.
     beside = np.abs(along) - 1.0 - np.where(shape.outer * along > 0, _WING, 0.0)
     rim = _rim(ycc[..., 0], shape)
-    lid = (above > -rim - 0.012) & (t < np.interp(s, shape.grid, shape.lower) + _BELOW) & (beside < 0.22)
+    lid = (above > -rim - 0.012) & (t < np.interp(s, shape.grid, shape.lower) + _BELOW) & (beside < 0.32)
     skin = ~lid & (t > np.interp(s, shape.grid, shape.brow) + 0.012)
     luma = picture[..., 0]
     skin &= luma > _SKIN_LUMA_LEAST * float(np.median(luma[skin] if skin.any() else luma))
     grown = _grown(picture, skin, shape.unit)
-    place = eased((above + rim + _FEATHER) / _FEATHER) * (1.0 - eased((beside + 0.16) / _WING_FADE))
+    fold = _CREASE_SOFTENED * eased((above + rim + _CREASE_ABOVE) / _FEATHER)
+    place = np.maximum(eased((above + rim + _FEATHER) / _FEATHER), fold) * (1.0 - eased((beside + 0.08) / _WING_FADE))
     darkness = np.clip(1.0 - luma / np.maximum(grown[..., 0], 1.0), 0.0, 1.0 - _LASH_LEAST)
     darkness = (np.clip(darkness - _SHADE, 0.0, None) / (1.0 - _SHADE)).astype(np.float32)
     sound = cv2.GaussianBlur(skin.astype(np.float32), (0, 0), max(0.6, 0.006 * shape.unit))[..., None]
@@ -148,7 +151,8 @@ def _folded(skin: np.ndarray, shape: EyeShape, rect: Rect, s: np.ndarray, t: np.
     folded = skin + on_lid * (above + share * (sampled(skin, below_at) - above) - skin)
     smooth = cv2.GaussianBlur(folded, (0, 0), max(0.5, _SMOOTHED * shape.unit))
     grain = sampled(skin - cv2.GaussianBlur(skin, (0, 0), max(0.5, _GRAIN_SIZE * shape.unit)), below_at)
-    return (folded + on_lid * (smooth + np.clip(grain, -_GRAIN_MOST, _GRAIN_MOST) - folded)).astype(np.float32)
+    unfolded = eased((t - top + _CREASE_ABOVE) / _FEATHER)[..., None]
+    return (folded + unfolded * (smooth + np.clip(grain, -_GRAIN_MOST, _GRAIN_MOST) - folded)).astype(np.float32)
 
 
 def _position(shape: EyeShape, rect: Rect, s: np.ndarray, t: np.ndarray) -> np.ndarray:
