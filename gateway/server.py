@@ -11,7 +11,7 @@ from gateway.jobs import JobTable
 from gateway.owners import Owner
 from gateway.present.pipeline import PresentPipeline
 from gateway.retention import Retention
-from gateway.runner import JobRunner
+from gateway.runner import JobRunner, Pipeline
 from gateway.servicers import CatalogServicer, JobServicer, MediaServicer
 from gateway.services import Services
 from gateway.settings import GatewaySettings
@@ -32,7 +32,7 @@ class Gateway:
         self._table = JobTable(settings.database)
         store = ArtifactStore(settings.store_url)
         signing_key = SigningKey.from_environment({**os.environ, "LOCUTOR_DATA": str(settings.data)})
-        pipelines = {
+        pipelines: dict[str, Pipeline] = {
             "present": PresentPipeline(settings, self._services, self._table, signing_key),
             "dub": DubPipeline(settings, self._services, self._table, signing_key),
         }

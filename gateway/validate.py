@@ -60,10 +60,8 @@ async def check_dub(spec: job_pb2.DubSpec, services: Services, media: ReadableMe
     if spec.performance.expression_percent > _MOST_PERCENT:
         found = f"found {spec.performance.expression_percent}; choose 0 to {_MOST_PERCENT}"
         violations.append(FieldViolation("dub.performance.expression_percent", found, "OUT_OF_RANGE"))
-    voices, pairs, translators, *of_media = await asyncio.gather(
-        services.voices(),
-        services.pairs(),
-        services.models("translate"),
+    voices, pairs, translators = await asyncio.gather(services.voices(), services.pairs(), services.models("translate"))
+    of_media = await asyncio.gather(
         _violations(_check_video(spec, media)),
         _violations(_check_background_sound(spec, services, media)),
         *(_violations(_check_subtitles(uri, field, media)) for uri, field in _subtitles(spec)),

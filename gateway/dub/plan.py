@@ -148,9 +148,9 @@ class _Planner:
                 if len(getattr(edit, name)) > MAX_TEXT_CHARACTERS:
                     self._refuse(f"{field}.{name}", f"has {len(getattr(edit, name))} characters; the limit is {MAX_TEXT_CHARACTERS}", "TOO_LONG")
             if not edit.locale:
-                for name in ("text", "voice", "locked", "omitted"):
-                    if edit.HasField(name):
-                        self._refuse(f"{field}.{name}", "holds for one locale alone; name it in `locale`", "NO_LOCALE")
+                set_names = {field.name for field, _ in edit.ListFields()}
+                for name in sorted(set_names & {"text", "voice", "locked", "omitted"}):
+                    self._refuse(f"{field}.{name}", "holds for one locale alone; name it in `locale`", "NO_LOCALE")
             self._check_times(edit, field)
             if edit.HasField("voice") and edit.locale in locales:
                 self._check_voice(edit.voice, edit.locale, f"{field}.voice")

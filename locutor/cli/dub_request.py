@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from locutor.common.v1.video_pb2 import Performance
 from locutor.errors import FieldViolation, InvalidInput
@@ -13,6 +14,8 @@ from locutor.gateway.v1 import dub_pb2
 from locutor.gateway.v1.dub_pb2 import CastMember, DubTarget, UtteranceEdit
 from locutor.gateway.v1.job_pb2 import Consent, DubSpec
 from locutor.translate.v1.translate_pb2 import GlossaryTerm
+
+T = TypeVar("T")
 
 BACKGROUNDS = {
     "ducked": dub_pb2.BACKGROUND_SOUND_DUCKED,
@@ -140,7 +143,7 @@ def parse_subtitles(texts: Sequence[str], locales: Sequence[str]) -> dict[str, P
     return found
 
 
-def choice(option: str, text: str, known: Mapping[str, int]) -> int:
+def choice(option: str, text: str, known: Mapping[str, T]) -> T:
     """The value that a word stands for. Raises `InvalidInput`."""
     if text not in known:
         raise InvalidInput.of(option, f"{text!r} is not known; choose from {', '.join(known)}", "UNKNOWN_CHOICE")

@@ -57,12 +57,12 @@ def _edit(row: Mapping[str, Any], made: Mapping[str, Any], locale: str, option: 
     if row.get("locked") and "locked" in changed:
         changed = sorted({*changed, *(name for name in ("text", "voice", "start_s", "end_s") if row.get(name) not in (None, ""))})
     for name in changed:
-        value = row[name]
+        value: Any = row[name]
         kind = str if name in _TEXTS else bool if name in _FLAGS else (int, float)
         if not isinstance(value, kind) or (name in _TIMES and isinstance(value, bool)):
             raise InvalidInput.of(option, f"{name} of {row['id']} is {value!r}; write {_WRITE[name in _FLAGS, name in _TIMES]}", "BAD_EDIT_FILE")
         if name in _TIMES:
-            getattr(edit, _TIMES[name]).FromNanoseconds(round(value * 1000) * 1_000_000)
+            getattr(edit, _TIMES[name]).FromNanoseconds(round(float(value) * 1000) * 1_000_000)
         else:
             setattr(edit, name, value)
     return edit if changed else None
