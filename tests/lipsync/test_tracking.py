@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -133,13 +134,14 @@ def test_small_faces_are_found_and_said_to_be_small(networks: FaceNetworks, embe
 def test_a_hand_before_the_mouth_is_told(networks: FaceNetworks, embedder: FaceEmbedder) -> None:
     frames = [frame.copy() for frame in pictures(Shot("blue", 40))]
     for frame in frames[12:28]:
-        # Something large and flat, from below the chin to above the nose.
-        frame[330:560, 330:620] = (120, 150, 190)
+        # The back of a hand, held before mouth and chin.
+        cv2.ellipse(frame, (480, 430), (150, 110), 20, 0, 360, (120, 150, 190), -1)
     tracks = tracked(frames, networks, embedder)
     usable = np.zeros(40, bool)
     for face in tracks.faces:
         usable[face.first_frame : face.end_frame] |= face.usability == Usability.USABLE
     assert usable[:11].all() and usable[30:].all() and not usable[14:27].any()
+    assert {Usability(int(value)) for face in tracks.faces for value in face.usability} == {Usability.USABLE, Usability.HIDDEN}
 
 
 def test_nobody_there(networks: FaceNetworks, embedder: FaceEmbedder) -> None:

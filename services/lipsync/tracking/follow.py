@@ -11,6 +11,7 @@ import numpy as np
 from services.lipsync.landmarks import FaceLandmarks
 from services.lipsync.mouth_views import MouthViewPicker
 from services.lipsync.tracking.detection import ALL_PARTS, PARTS, PRESENT, find_new_faces, same_face
+from services.lipsync.tracking.hidden import lower_face
 from services.lipsync.tracking.identity import chip_of
 from services.lipsync.tracking.networks import FaceNetworks, view_of
 from services.lipsync.tracking.picture import Picture, View
@@ -50,6 +51,8 @@ class RawTrack:
     """(478, 3) float32 each; where it was not seen, its last place."""
     presence: list[float] = field(default_factory=list)
     """Logits of the landmark network."""
+    lower_faces: list[np.ndarray] = field(default_factory=list)
+    """Colours of mouth and chin, as `hidden.lower_face` gives them."""
     chips: list[Chip] = field(default_factory=list)
     """The best few, at least one."""
     mouth: MouthViewPicker = field(default_factory=MouthViewPicker)
@@ -63,10 +66,26 @@ class RawTrack:
             self.chips.sort(key=lambda chip: -chip.quality)
             del self.chips[_CHIPS:]
 
-    def look_at_mouth(self, picture: Picture, number: int, points: np.ndarray, presence: float) -> None:
-        """Keep the view of the mouth where it is a good one. `number` is the frame's in the footage."""
+    def append(self, picture: Picture, points: np.ndarray, presence: float) -> None:
+        """The face in the frame after its last."""
+        self._insert(len(self.points), picture, points, presence)
+
+    def prepend(self, picture: Picture, points: np.ndarray, presence: float) -> None:
+        """The face in the frame before its first."""
+        self.first_frame -= 1
+        self._insert(0, picture, points, presence)
+
+    def shorten(self, length: int) -> None:
+        """Keep that many frames."""
+        for values in (self.points, self.presence, self.lower_faces):
+            del values[length:]
+
+    def _insert(self, at: int, picture: Picture, points: np.ndarray, presence: float) -> None:
+        self.points.insert(at, points)
+        self.presence.insert(at, presence)
+        self.lower_faces.insert(at, lower_face(picture, points))
         if presence >= PRESENT:
-            self.mouth.see(picture.frame, number, points)
+            self.mouth.see(picture.frame, self.first_frame + at, points)
 
 
 class _Followed:
@@ -109,9 +128,7 @@ class ShotFollower:
     def add(self, picture: Picture) -> None:
         for track, face in self._active:
             points, presence = face.look(picture, self._networks)
-            track.points.append(points)
-            track.presence.append(presence)
-            track.look_at_mouth(picture, self._next, points, presence)
+            track.append(picture, points, presence)
         self._drop()
         since = self._next - self._first
         if since % self._search_every == 0:
@@ -132,8 +149,8 @@ class ShotFollower:
 
     def _search(self, picture: Picture, parts: int) -> None:
         for found in find_new_faces(picture, self._networks, [face.points for _, face in self._active], parts):
-            track = RawTrack(self._next, [found.points], [found.presence])
-            track.look_at_mouth(picture, self._next, found.points, found.presence)
+            track = RawTrack(self._next)
+            track.append(picture, found.points, found.presence)
             self._follow_back(track, _Followed(found.points))
             self._active.append((track, _Followed(found.points)))
 
@@ -143,10 +160,7 @@ class ShotFollower:
             points, presence = face.look(picture, self._networks)
             if presence < PRESENT:
                 return
-            track.first_frame -= 1
-            track.points.insert(0, points)
-            track.presence.insert(0, presence)
-            track.look_at_mouth(picture, track.first_frame, points, presence)
+            track.prepend(picture, points, presence)
 
     def _drop(self) -> None:
         """End the tracks of faces that are gone, and of two that have come to lie on the same face the later one."""
@@ -161,5 +175,5 @@ class ShotFollower:
     def _end(self, track: RawTrack, face: _Followed) -> None:
         length = len(track.points) - face.lost
         if length >= self._shortest:
-            del track.points[length:], track.presence[length:]
+            track.shorten(length)
             self._done.append(track)

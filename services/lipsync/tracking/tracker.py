@@ -12,6 +12,7 @@ import numpy as np
 from services.lipsync.footage import FaceTrack, FaceTracks
 from services.lipsync.tracking.detection import PRESENT
 from services.lipsync.tracking.follow import RawTrack, ShotFollower
+from services.lipsync.tracking.hidden import hidden
 from services.lipsync.tracking.identity import FaceEmbedder
 from services.lipsync.tracking.networks import FaceNetworks
 from services.lipsync.tracking.persons import persons_of
@@ -20,7 +21,7 @@ from services.lipsync.tracking.shots import ShotFinder
 from services.lipsync.tracking.smoothing import smoothed
 from services.lipsync.tracking.usability import usability
 
-VERSION = "2"
+VERSION = "3"
 """Changes when the tracks of the same footage may change."""
 
 
@@ -73,6 +74,7 @@ def track_faces(frames: Iterable[np.ndarray], frame_rate: Fraction, networks: Fa
 
 
 def _track(raw: RawTrack, person: int, frame_rate: Fraction) -> FaceTrack:
-    points, presence = np.stack(raw.points), np.array(raw.presence)
-    steady = smoothed(points, presence >= PRESENT, frame_rate)
-    return FaceTrack(person, raw.first_frame, steady, usability(steady, presence, frame_rate), raw.mouth.views)
+    # Points of a mouth that is hidden are guessed, but the eyes still show where the head is.
+    points, present = np.stack(raw.points), np.array(raw.presence) >= PRESENT
+    steady = smoothed(points, present, frame_rate)
+    return FaceTrack(person, raw.first_frame, steady, usability(steady, present & ~hidden(raw.lower_faces), frame_rate), raw.mouth.views)

@@ -9,7 +9,7 @@ import numpy as np
 
 from services.lipsync.footage import Usability
 from services.lipsync.landmarks import FaceLandmarks
-from services.lipsync.tracking.detection import PRESENT
+from services.lipsync.tracking.hidden import latched
 
 SMALLEST_INTEROCULAR = 20.0
 """Pixels between the pupils: of a face below it the mouth is less than some 18 pixels wide, and nobody reads its lips."""
@@ -21,8 +21,8 @@ _SHORTEST_S = 0.12
 """A face that is usable for a shorter time between two unusable spans is not."""
 
 
-def usability(points: np.ndarray, presence: np.ndarray, frame_rate: Fraction) -> np.ndarray:
-    """(frames,) uint8 of `Usability` for smoothed `points` (frames, 478, 3) and the landmark network's logits."""
+def usability(points: np.ndarray, seen: np.ndarray, frame_rate: Fraction) -> np.ndarray:
+    """(frames,) uint8 of `Usability` for smoothed `points` (frames, 478, 3); `seen` (frames,) bool: its mouth is not hidden."""
     small = np.empty(len(points))
     turned = np.empty(len(points))
     for index, frame in enumerate(points):
@@ -31,20 +31,10 @@ def usability(points: np.ndarray, presence: np.ndarray, frame_rate: Fraction) ->
         small[index] = SMALLEST_INTEROCULAR / max(face.interocular, 0.42 * face.face_height, 1e-6)
         turned[index] = max(abs(face.yaw) / MOST_YAW, face.pitch / MOST_UP, -face.pitch / MOST_DOWN)
     result = np.full(len(points), Usability.USABLE, np.uint8)
-    result[presence < PRESENT] = Usability.HIDDEN
-    result[_over(turned)] = Usability.TURNED_AWAY
-    result[_over(small)] = Usability.TOO_SMALL
+    result[~seen] = Usability.HIDDEN
+    result[latched(turned, 1.0, _BACK)] = Usability.TURNED_AWAY
+    result[latched(small, 1.0, _BACK)] = Usability.TOO_SMALL
     return _steady(result, max(1, round(_SHORTEST_S * frame_rate)))
-
-
-def _over(values: np.ndarray) -> np.ndarray:
-    """(frames,) bool: over 1, and from there until under `_BACK`."""
-    over = np.empty(len(values), bool)
-    state = False
-    for index, value in enumerate(values):
-        state = bool(value > (_BACK if state else 1.0))
-        over[index] = state
-    return over
 
 
 def _steady(found: np.ndarray, shortest: int) -> np.ndarray:
