@@ -80,7 +80,7 @@ def saying(symbol: str, shot: Footage) -> Speech:
 
 def role(shot: Footage, symbol: str, control: float = 1.0) -> Role:
     (face,) = shot.tracks.faces
-    return Role(face, saying(symbol, shot), 1.0, np.full(shot.count, control, np.float32))
+    return Role(face, saying(symbol, shot), 1.0, np.full(shot.tracks.frame_count, control, np.float32))
 
 
 def spoken(engine: WarpEngine, shot: Footage, *roles: Role) -> list[np.ndarray]:
@@ -164,6 +164,35 @@ def test_input_frames_are_left_alone_and_results_do_not_depend_on_threads(engine
         np.testing.assert_array_equal(one, two)
     for frame, original in zip(talking.frames, originals, strict=True):
         np.testing.assert_array_equal(frame, original)
+
+
+@pytest.mark.parametrize("scale", [0.3, 3.0])
+def test_small_faces_and_close_ups_speak(engine: WarpEngine, silent: Footage, landmarker: FaceLandmarker, scale: float) -> None:
+    shot = scaled(replace(silent, frames=silent.frames[:2]), scale)
+    for sound in ("ɑ", "m"):
+        after = spoken(engine, shot, role(shot, sound))
+        assert after[0].shape == shot.frames[0].shape
+        measured = gaps(landmarker, after)
+        assert measured.min() >= OPEN if sound == "ɑ" else measured.max() <= CLOSED
+
+
+def scaled(shot: Footage, scale: float) -> Footage:
+    """The footage with its tracks, made smaller or larger."""
+    (face,) = shot.tracks.faces
+    width, height = (round(side * scale / 2) * 2 for side in (shot.tracks.width, shot.tracks.height))
+    factor = np.array([width / shot.tracks.width, height / shot.tracks.height, scale], np.float32)
+    views = tuple(
+        replace(view, left=round(view.left * scale), top=round(view.top * scale), width=round(view.width * scale), height=round(view.height * scale))
+        for view in face.views
+    )
+    frames = [resized(frame, shot.tracks.height, width, height) for frame in shot.frames]
+    return Footage(frames, replace(shot.tracks, width=width, height=height, faces=(replace(face, points=face.points * factor, views=views),)))
+
+
+def resized(frame: np.ndarray, old_height: int, width: int, height: int) -> np.ndarray:
+    chroma = frame[old_height:].reshape(2, old_height // 2, frame.shape[1] // 2)
+    planes = [cv2.resize(frame[:old_height], (width, height)), *(cv2.resize(plane, (width // 2, height // 2)) for plane in chroma)]
+    return np.concatenate([plane.reshape(-1) for plane in planes]).reshape(height * 3 // 2, width)
 
 
 def test_two_faces_speak_in_one_picture(engine: WarpEngine, silent: Footage) -> None:

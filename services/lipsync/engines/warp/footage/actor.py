@@ -18,7 +18,10 @@ from services.lipsync.engines.warp.interior import Interior
 from services.lipsync.engines.warp.lips import Lips
 from services.lipsync.engines.warp.mouth import MouthMotion, mouth_motion
 from services.lipsync.footage import FaceTrack, MouthKind, Role, Usability
+from services.lipsync.landmarks import UPPER_LIP_INNER
 
+_SHUTTER = 0.5
+"""Of a frame's time, for which a camera's shutter is commonly open."""
 _CELLS_PER_UNIT = 24
 """Lattice cells of the lips' motion along an interpupillary distance: fine enough for their bend."""
 
@@ -42,6 +45,8 @@ class Actor:
     light: SkinLight | None
     """That in which `closed` and `interior` are; None where the track has no view of its mouth."""
     interior: Interior
+    blur: np.ndarray
+    """(track's frames, 2) by which motion blurs the mouth along x and y: standard deviation, pixels."""
 
     def speaks_in(self, frame: int) -> bool:
         """Whether a frame of the footage changes for this role."""
@@ -64,7 +69,14 @@ def cast(role: Role, frame_rate: Fraction, expression: float) -> Actor | None:
     # A frame shows the middle of its time.
     times = (face.first_frame + np.arange(len(control)) + 0.5) / float(frame_rate) + role.lead_s
     return Actor(face.first_frame, control, articulate(role.speech, times, expression), shapes, plate, lips, motion, closed,
-                 skin_light(lit) if lit else None, find_inside(lips, lit, seen.get(MouthKind.TEETH)))  # fmt: skip
+                 skin_light(lit) if lit else None, find_inside(lips, lit, seen.get(MouthKind.TEETH)), _blur(shapes))  # fmt: skip
+
+
+def _blur(shapes: FaceShapes) -> np.ndarray:
+    """By the way that the place of the mouth's middle goes while the shutter is open: an even smear, whose deviation is its length over the root of 12."""
+    middle, deep = shapes.rest[shapes.position(UPPER_LIP_INNER)], shapes.depth[shapes.position(UPPER_LIP_INNER)]
+    way = np.array([shapes.poses.project(frame, middle, deep) for frame in range(len(shapes.move))])
+    return np.asarray(np.abs(np.gradient(way, axis=0)) * _SHUTTER / 12**0.5 if len(way) > 1 else np.zeros_like(way))
 
 
 def _seen(face: FaceTrack, shapes: FaceShapes) -> dict[MouthKind, SeenMouth]:

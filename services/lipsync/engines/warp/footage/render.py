@@ -19,6 +19,10 @@ _MARGIN, _FADE = 0.10, 0.06
 """Around the lips' edges, how far they are drawn, and over what they become the skin."""
 _PARTED_GAP = 0.06
 """Lips this far apart have no shade of each other."""
+_INSIDE_FROM = 0.6
+"""From this control on, what is between the lips is ours alone."""
+_SHARP = 0.5
+"""Blur of less than this, in pixels, is not seen."""
 _CONTACT_SHADOW, _CONTACT_DARKNESS, _CONTACT_GAP = 0.012, 0.30, 0.05
 """Reach and depth of the shade where lips meet that were apart, and how far apart they are when light has come between them."""
 
@@ -106,6 +110,7 @@ def _lips(actor: Actor, at: int, flow: Flow, box: _Box, gain: np.ndarray, frame:
         picture = _ycc(frame, flow.lattice.to_pixels(layer.source, box.rect))
         if actor.closed:
             borrowed, amount = actor.closed.sample(flow.lattice.to_pixels(layer.rest, box.rect), parted)
+            borrowed = _as_blurred(borrowed, actor.blur[at])
             picture += actor.control[at] * amount * (borrowed * gain - picture)
         layers.append(picture)
     return layers[0], layers[1]
@@ -122,10 +127,18 @@ def _contact_shade(control: float, flow: Flow, box: _Box) -> np.ndarray:
 def _inside(actor: Actor, at: int, flow: Flow, box: _Box, hole: tuple[slice, slice], gain: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """What is between the lips, in a part of the box: on the way to control, the frame's own shows through."""
     painted = actor.interior.paint(box.s[hole], box.t[hole], box.upper[hole], box.lower[hole], actor.mouth.at(at)) * gain[hole]
+    painted = _as_blurred(painted, actor.blur[at])
     control = float(actor.control[at])
     if control < 1:
-        painted = control * painted + (1 - control) * _ycc(frame, flow.lattice.to_pixels(flow.source, box.rect)[hole])
+        # Soon: skin that thins out over an opening looks like neither mouth.
+        ours = np.float32(eased(np.array(control / _INSIDE_FROM)))
+        painted = ours * painted + (1 - ours) * _ycc(frame, flow.lattice.to_pixels(flow.source, box.rect)[hole])
     return painted
+
+
+def _as_blurred(picture: np.ndarray, blur: np.ndarray) -> np.ndarray:
+    """What is not the frame's own, smeared by its motion; see `Actor.blur`."""
+    return cv2.GaussianBlur(picture, (0, 0), max(0.1, float(blur[0])), None, max(0.1, float(blur[1]))) if blur.max() > _SHARP else picture
 
 
 def _half(at: np.ndarray) -> np.ndarray:

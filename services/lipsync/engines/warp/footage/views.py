@@ -32,12 +32,11 @@ class SeenMouth:
     """In the track."""
 
     def color(self, at: np.ndarray, depth: np.ndarray) -> np.ndarray:
-        """YCC, (..., 3) float32, at face coordinates (..., 2) of the view's frame."""
+        """YCC, (..., 3) float32, at face coordinates (..., 2), in one or two dimensions, of the view's frame."""
         pixels = self.shapes.poses.project(self.frame, at, depth) - [self.view.left, self.view.top]
         size = np.array(self.view.picture.shape[1::-1]) / [self.view.width, self.view.height]
-        flat = ((pixels + 0.5) * size - 0.5).reshape(-1, 1, 2).astype(np.float32)
-        found = sampled(self.view.picture, flat).reshape(*at.shape[:-1], 3).astype(np.float32)
-        return found - np.array([16.0, 128.0, 128.0], np.float32)
+        found = sampled(self.view.picture, (pixels.reshape(-1, *pixels.shape[-2:]) + 0.5) * size - 0.5)
+        return found.reshape(*at.shape[:-1], 3).astype(np.float32) - np.array([16.0, 128.0, 128.0], np.float32)
 
     def line(self, landmarks: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Where landmarks are in the view: face coordinates, (n, 2), and depths."""
