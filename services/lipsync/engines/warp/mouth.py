@@ -20,6 +20,8 @@ from services.lipsync.landmarks import CHIN, FACE_OVAL, MESH_POINTS, FaceLandmar
 _NOSE_BASE = 2
 _TYPICAL_HALF_WIDTH = 0.37
 """Of an inner lip line, in interpupillary distances: the targets are made for it."""
+_SCALE_LEAST = 0.92
+"""Of the targets, in a small mouth: it opens wider for its size."""
 _UPPER_SHARE_CLOSED, _UPPER_SHARE_OPEN = 0.28, 0.40
 """Of an opening, what the upper lip does; an open smile has its upper lip raised already and lets it down first."""
 _CORNER_DROP = 0.05
@@ -111,11 +113,11 @@ def mouth_motion(face: FaceLandmarks, lips: Lips, step: int, region: Rect) -> Mo
     if lips.is_open:
         rest[_CONTROLS.index("rest")] = 1.0
         rest[_CONTROLS.index("corners")], rest[_CONTROLS.index("width")] = lips.smile_drop, -lips.smile_narrowing
-    scale = min((lips.half_width / _TYPICAL_HALF_WIDTH) ** 0.7, 1.0 if lips.is_open else 1.25)
+    scale = float(np.clip((lips.half_width / _TYPICAL_HALF_WIDTH) ** 0.7, _SCALE_LEAST, 1.0 if lips.is_open else 1.25))
     seam = np.interp(local[..., 0], lips.s, lips.seam)
     lower_weight = eased(0.5 + (local[..., 1] - seam) / 0.16)[..., None].astype(np.float32)
     return MouthMotion(lips, lattice, layers[0].astype(np.float32), layers[1].astype(np.float32), edges[0].astype(np.float32),
-                       edges[1].astype(np.float32), lower_weight, float(scale), rest)  # fmt: skip
+                       edges[1].astype(np.float32), lower_weight, scale, rest)  # fmt: skip
 
 
 def _face_axes(face: FaceLandmarks, lips: Lips) -> np.ndarray:
