@@ -18,12 +18,14 @@ from services.translate.spans import Kind, find_spans, occurrences
 _SPARE = 2.0
 """So many times over, or under, its budget no translation is taken, whatever else there is."""
 _LONGEST_RATIO, _SHORTEST_RATIO = 4.0, 0.15
-"""Of a translation to its source in characters, with `_SLACK` characters to spare: English to Chinese is about 0.3, and back 3.3."""
-_SLACK = 12
-_COPIED_WORDS = 4
-"""From so many words on, a translation that equals its source is none."""
-_OWN_SCRIPT_SHARE = 0.5
+"""Of a translation to its source in characters, with `_SLACK` characters more to spare: English to Chinese is about 0.3, and back 3.3."""
+_SLACK = 24
+_COPIED_WORDS = 3
+"""From so many words on that begin with a small letter, and are no names, a translation that equals its source is none."""
+_OWN_SCRIPT_SHARE = 0.25
 """Of the letters, at least: names may stay in another script."""
+_FEW_LETTERS = 12
+"""Less may be a name alone."""
 _MARKUP = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|```|\*\*|^#{1,6} |&(?:[a-z]{2,8}|#\d+);|\[[^\]\n]+\]\([^)\n]+\)", re.MULTILINE)
 _SCRIPTS = {
     "Latn": ("LATIN",),
@@ -41,7 +43,7 @@ _SCRIPTS = {
     "Hans": ("CJK",),
     "Hant": ("CJK",),
     "Jpan": ("CJK", "HIRAGANA", "KATAKANA"),
-    "Kore": ("HANGUL", "CJK"),
+    "Kore": ("HANGUL",),
 }
 
 
@@ -99,17 +101,17 @@ def _plain_digits(text: str) -> str:
 
 
 def _length(text: str, translation: str, budget: LengthBudget | None) -> str:
-    most, least = len(text) * _LONGEST_RATIO + _SLACK, len(text) * _SHORTEST_RATIO - _SLACK
+    most, least = len(text) * _LONGEST_RATIO + _SLACK, len(text) * _SHORTEST_RATIO - _FEW_LETTERS
     if budget:
-        most, least = min(most, budget.max_characters * _SPARE + _SLACK), max(least, budget.min_characters / _SPARE - _SLACK)
+        most, least = min(most, budget.max_characters * _SPARE + _FEW_LETTERS), max(least, budget.min_characters / _SPARE - _FEW_LETTERS)
     if not least <= len(translation) <= most:
         return f"its length of {len(translation)} characters is out of all proportion to the source's {len(text)}, or to its budget"
     return "it says the same again and again" if loops(translation) > loops(text) else ""
 
 
 def _language(text: str, translation: str, source: str, target: str, glossary: Sequence[GlossaryTerm]) -> str:
-    words = text.casefold().split()
-    if len(words) >= _COPIED_WORDS and words == translation.casefold().split():
+    common = [word for word in text.split() if word[0].isalpha() and not word[0].isupper()]
+    if len(common) >= _COPIED_WORDS and text.casefold().split() == translation.casefold().split():
         return "it is the source, not a translation"
     script = langcodes.Language.get(target).maximize().script or ""
     names = _SCRIPTS.get(script)
@@ -117,7 +119,7 @@ def _language(text: str, translation: str, source: str, target: str, glossary: S
     for span in find_spans(translation, [GlossaryTerm(term.target or term.source) for term in glossary]):
         bare = bare[: span.begin] + " " * (span.end - span.begin) + bare[span.end :]
     letters = [c for c in bare if c.isalpha()]
-    if names and len(letters) >= _SLACK and sum(unicodedata.name(c, "").startswith(names) for c in letters) < _OWN_SCRIPT_SHARE * len(letters):
+    if names and len(letters) >= _FEW_LETTERS and sum(unicodedata.name(c, "").startswith(names) for c in letters) < _OWN_SCRIPT_SHARE * len(letters):
         return f"it is not written in the script of {target}"
     return ""
 

@@ -26,15 +26,14 @@ def cluster(embeddings: np.ndarray, weights: np.ndarray, speaker_count: int, lea
     """(k, d) float32, unit rows: the mean voice of each speaker.
 
     `embeddings`: (n, d), n at least 1, unit rows, in order of time; `weights`: (n,), how much speech each stands for. With
-    `speaker_count` 0 their number is estimated. A group of less than `least_weight` is no speaker of its own, unless there is no other.
+    `speaker_count` 0 their number is estimated. A group of less than `least_weight` is no speaker of its own, unless their number is given or
+    there is no other.
     """
     sums, counts, sizes = _groups(embeddings, weights)
     levels = _merged(sums, counts, sizes)
     labels = _level(levels, sizes, speaker_count, least_weight)
-    big = [label for label in np.unique(labels) if sizes[labels == label].sum() >= least_weight]
-    if not big:
-        big = [max(np.unique(labels), key=lambda label: sizes[labels == label].sum())]
-    chosen = sorted(big, key=lambda label: -sizes[labels == label].sum())[: speaker_count or None]
+    by_size = sorted(np.unique(labels), key=lambda label: -sizes[labels == label].sum())
+    chosen = by_size[:speaker_count] if speaker_count else [label for label in by_size if sizes[labels == label].sum() >= least_weight] or by_size[:1]
     return _refined(embeddings, weights, _unit(np.stack([sums[labels == label].sum(axis=0) for label in chosen])))
 
 

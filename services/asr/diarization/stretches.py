@@ -14,7 +14,7 @@ from services.asr.engine import SAMPLE_RATE
 from services.asr.engines.silero import SpeechProbability
 from services.asr.pauses import FRAME, PauseFinder, Region
 
-_JOINED_GAP_S = 0.08
+_JOINED_GAP_S = 0.2
 """Spans with a shorter gap between them are one stretch: windows do not go over a longer one, where the speaker may change."""
 _LONGEST_S = 28.0
 """Longer stretches are cut: what is kept of the stream stays small."""

@@ -19,7 +19,7 @@ from services.weights import ModelStore
 
 _TELLING_S = 0.75 * LONG_FRAMES * FRAME_S
 """Shorter windows do not found a speaker: embeddings of little speech are near each other, whoever speaks."""
-_LEAST_SPEAKER_S = 2.0
+_LEAST_SPEAKER_S = 1.2
 """Who is heard less is taken for one of the others, unless the number of speakers is given."""
 _LEAST_VOICED_S = 0.5
 
