@@ -9,6 +9,7 @@ from math import isfinite
 import numpy as np
 
 from media.blocks import BLOCK, exact_blocks
+from media.clock import seconds_to_samples
 from media.ducking import DEPTH_DB, DuckingGain
 from media.loudness import WEB, LoudnessTarget, Normalisation, normalise_blocks
 from media.place import Placement, place_blocks
@@ -16,6 +17,11 @@ from media.speech_level import SourceLevels, SpeechSpan, measure_source, speech_
 
 SOURCE_CEILING_DBTP = -1.0
 """True peak where the loudness is the source's own: EBU R 128's limit, so that an encoder does not clip."""
+
+HEARD_EARLIER = seconds_to_samples(0.12)
+"""Samples that the original voice may begin before, and go on after, what recognition says: on real speech its words
+ended up to 0.2 s and began up to 0.07 s inside the voice's own sound. What is not ducked there is heard as a scrap of the other language."""
+HEARD_LATER = seconds_to_samples(0.25)
 
 SoundReader = Callable[[], Iterable[np.ndarray]]
 """Gives a sound anew each time: float32 blocks at 48 kHz, (n, 2), from the programme's first sample."""
@@ -83,7 +89,8 @@ def _at_level(placement: Placement, gain_db: float) -> Placement:
 def _mixed(mix: DubMix) -> Iterator[np.ndarray]:
     speech = place_blocks(mix.placements, mix.length)
     background = exact_blocks(mix.background(), mix.length) if mix.background else None
-    spans = [(span.start, span.end) for span in mix.source_spans] + [(placement.start, placement.end) for placement in mix.placements]
+    original = [(span.start - HEARD_EARLIER, span.end + HEARD_LATER) for span in mix.source_spans]
+    spans = original + [(placement.start, placement.end) for placement in mix.placements]
     gain = DuckingGain(spans if mix.ducked else [], mix.depth_db)
     for begin in range(0, mix.length, BLOCK):
         voice = next(speech)

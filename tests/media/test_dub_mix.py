@@ -11,7 +11,7 @@ from scipy.signal import correlate
 
 from locutor.errors import InvalidInput
 from media.clock import nearest
-from media.dub_mix import DubMix, MixReport, SoundReader, mix_dub
+from media.dub_mix import HEARD_EARLIER, HEARD_LATER, DubMix, MixReport, SoundReader, mix_dub
 from media.ducking import ATTACK, RELEASE, DuckingGain
 from media.loudness import BROADCAST, WEB, LoudnessTarget, measure
 from media.place import Placement, place_blocks
@@ -87,7 +87,8 @@ def test_music_is_kept_outside_speech_and_the_source_s_loudness(voices: tuple[np
     assert sound.shape == source.shape and sound.dtype == np.float32
     assert abs(measure(sound).integrated_lufs - measure(source).integrated_lufs) < 0.3
     factor = 10 ** (report.normalisation.gain_db / 20)
-    for part in (slice(0, 3 * SECOND - ATTACK), slice(9 * SECOND + RELEASE, 15 * SECOND - ATTACK), slice(21 * SECOND + RELEASE, None)):
+    lead, lag = HEARD_EARLIER + ATTACK, HEARD_LATER + RELEASE
+    for part in (slice(0, 3 * SECOND - lead), slice(9 * SECOND + lag, 15 * SECOND - lead), slice(21 * SECOND + lag, None)):
         assert np.corrcoef(sound[part, 0], music[part, 0])[0, 1] > 0.999
         assert np.allclose(sound[part], factor * music[part], atol=1e-4)
     assert abs(report.normalisation.gain_db) < 1
