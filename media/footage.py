@@ -1,4 +1,8 @@
-"""The frames of a stretch of moving footage: upright, with square pixels, at a constant rate, and otherwise as the file has them."""
+"""The frames of a stretch of moving footage: upright, with square pixels, at a constant rate, and otherwise as the file has them.
+
+Deeper pixels become 8 bits, finer colour 4:2:0; matrix, range and transfer stay, of high dynamic range too: what is made of the frames is tagged with
+them and looks like the rest of the file.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +62,7 @@ class FootageReader:
             head = self._decoder.stdout.readline()
             if not head.endswith(b"\n"):
                 self._end()
+                raise self._refusal({"error": "undecodable"})
             self.colors = Colors(**json.loads(head))
             """Of the first picture."""
         except BaseException:

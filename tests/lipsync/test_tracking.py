@@ -18,6 +18,7 @@ from services.lipsync.tracking.networks import FaceNetworks
 from services.lipsync.tracking.picture import Picture, View
 from services.lipsync.tracking.smoothing import SKULL, smoothed
 from services.lipsync.tracking.tracker import track_faces
+from services.lipsync.tracking.usability import usability
 from services.weights import ModelStore
 from tests.lipsync.clips import HEIGHT, RATE, WIDTH, Shot, beside, i420, people_frames, pictures
 
@@ -187,6 +188,30 @@ def test_smoothing_takes_the_jitter_and_leaves_the_speech(raw: tuple[np.ndarray,
     # No lag: it fits best where it is.
     fits = [np.corrcoef(before[5:-5], np.roll(after, shift)[5:-5])[0, 1] for shift in (-1, 0, 1)]
     assert fits[1] > 0.99 and fits[1] == max(fits)
+
+
+def test_where_a_face_can_be_moved(raw: tuple[np.ndarray, np.ndarray]) -> None:
+    points, seen = raw[0][:40].copy(), np.ones(40, bool)
+
+    def found(points: np.ndarray, seen: np.ndarray = seen) -> list[Usability]:
+        return [Usability(int(value)) for value in usability(points, seen, (1080, 720), Fraction(30))]
+
+    assert found(points) == [Usability.USABLE] * 40
+    assert found(points * 0.1) == [Usability.TOO_SMALL] * 40
+    lower = points.copy()
+    lower[20:, :, 1] += 250
+    assert found(lower) == [Usability.USABLE] * 20 + [Usability.HIDDEN] * 20
+    turned = points - points.mean(axis=1, keepdims=True)
+    angle = np.radians(np.linspace(0, 80, 40))[:, None]
+    x, z = turned[..., 0].copy(), turned[..., 2].copy()
+    turned[..., 0], turned[..., 2] = x * np.cos(angle) - z * np.sin(angle), x * np.sin(angle) + z * np.cos(angle)
+    states = found(turned + points.mean(axis=1, keepdims=True))
+    first = states.index(Usability.TURNED_AWAY)
+    assert 10 < first < 26 and set(states[first:]) == {Usability.TURNED_AWAY} and set(states[:first]) == {Usability.USABLE}
+    # What comes back for a moment is not worth a movement.
+    blinking = np.ones(40, bool)
+    blinking[10:18] = blinking[20:30] = False
+    assert found(points, blinking) == [Usability.USABLE] * 10 + [Usability.HIDDEN] * 20 + [Usability.USABLE] * 10
 
 
 def test_frames_that_are_not_seen_lie_between(raw: tuple[np.ndarray, np.ndarray]) -> None:

@@ -135,6 +135,15 @@ def test_colours_are_told(tmp_path: Path) -> None:
         assert reader.colors == Colors(matrix=5, range=1, primaries=5, transfer=6)
 
 
+def test_high_dynamic_range_stays_what_it_is(tmp_path: Path) -> None:
+    tags = {"colorspace": 9, "color_primaries": 9, "color_trc": 18, "color_range": 1}
+    source = numbered(WIDTH, HEIGHT, 2)
+    path = encode(tmp_path / "a.mp4", source, pixels="yuv420p10le", options={"crf": "4"}, **tags)
+    with FootageReader(path, Stretch(WIDTH, HEIGHT, Fraction(25), Fraction(0), 2)) as reader:
+        assert reader.colors == Colors(matrix=9, range=1, primaries=9, transfer=18)
+        assert max(np.abs(frame.astype(int) - given).mean() for frame, given in zip(reader, source, strict=True)) < 1.5
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"")

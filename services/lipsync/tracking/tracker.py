@@ -69,12 +69,12 @@ def track_faces(frames: Iterable[np.ndarray], frame_rate: Fraction, networks: Fa
     if follower is None:
         raise ValueError("there are no frames")
     raw.extend(follower.finish())
-    faces = [_track(track, person, frame_rate) for track, person in zip(raw, persons_of(raw, embedder), strict=True)]
+    faces = [_track(track, person, (width, height), frame_rate) for track, person in zip(raw, persons_of(raw, embedder), strict=True)]
     yield FaceTracks(width, height, frame_rate, done, tuple(shots), tuple(faces))
 
 
-def _track(raw: RawTrack, person: int, frame_rate: Fraction) -> FaceTrack:
+def _track(raw: RawTrack, person: int, size: tuple[int, int], frame_rate: Fraction) -> FaceTrack:
     # Points of a mouth that is hidden are guessed, but the eyes still show where the head is.
     points, present = np.stack(raw.points), np.array(raw.presence) >= PRESENT
     steady = smoothed(points, present, frame_rate)
-    return FaceTrack(person, raw.first_frame, steady, usability(steady, present & ~hidden(raw.lower_faces), frame_rate), raw.mouth.views)
+    return FaceTrack(person, raw.first_frame, steady, usability(steady, present & ~hidden(raw.lower_faces), size, frame_rate), raw.mouth.views)
