@@ -208,6 +208,9 @@ def test_where_a_face_can_be_moved(raw: tuple[np.ndarray, np.ndarray]) -> None:
     states = found(turned + points.mean(axis=1, keepdims=True))
     first = states.index(Usability.TURNED_AWAY)
     assert 10 < first < 26 and set(states[first:]) == {Usability.TURNED_AWAY} and set(states[:first]) == {Usability.USABLE}
+    flash = np.ones(40, bool)
+    flash[20:22] = False
+    assert found(points, flash) == [Usability.USABLE] * 40
     # What comes back for a moment is not worth a movement.
     blinking = np.ones(40, bool)
     blinking[10:18] = blinking[20:30] = False

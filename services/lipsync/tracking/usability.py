@@ -18,7 +18,7 @@ MOST_YAW, MOST_UP, MOST_DOWN = 35.0, 28.0, 30.0
 _BACK = 0.9
 """A face that was too small or turned away is usable again once it is within this part of the limit: it does not come and go."""
 _SHORTEST_S = 0.12
-"""A face that is usable for a shorter time between two unusable spans is not."""
+"""A face that is usable for a shorter time between two unusable spans is not; one that is hidden for a shorter time is: that is a flash of light."""
 
 
 def usability(points: np.ndarray, seen: np.ndarray, size: tuple[int, int], frame_rate: Fraction) -> np.ndarray:
@@ -43,10 +43,12 @@ def usability(points: np.ndarray, seen: np.ndarray, size: tuple[int, int], frame
 
 
 def _steady(found: np.ndarray, shortest: int) -> np.ndarray:
-    """Short usable spans between two unusable ones are as the one before them."""
+    """Without what lasts less than `shortest` frames: a mouth hidden for a moment, then one usable for a moment between two unusable spans."""
     result = found.copy()
-    edges = [0, *(np.flatnonzero(np.diff(found)) + 1), len(found)]
-    for begin, end in pairwise(edges):
-        if found[begin] == Usability.USABLE and begin > 0 and end < len(found) and end - begin < shortest:
-            result[begin:end] = result[begin - 1]
+    for state in (Usability.HIDDEN, Usability.USABLE):
+        edges = [0, *(np.flatnonzero(np.diff(result)) + 1).tolist(), len(result)]
+        for begin, end in pairwise(edges):
+            inside = begin > 0 and end < len(result) and end - begin < shortest
+            if inside and result[begin] == state and (state == Usability.USABLE or result[begin - 1] == result[end] == Usability.USABLE):
+                result[begin:end] = result[begin - 1]
     return result
