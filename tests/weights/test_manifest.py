@@ -23,6 +23,7 @@ def test_the_built_in_manifest_is_complete() -> None:
         "bergamot-en-pt",
         "bergamot-pt-en",
         "mediapipe-face-landmarker",
+        "face-recognition-resnet",
         "mediapipe-selfie-segmentation",
         "piper-en-us-joe",
         "dnsmos-p835",
