@@ -80,6 +80,8 @@ class JsonLines:
                 "total_steps": stage.total_steps,
             }
             line = json.dumps(facts, ensure_ascii=False)
+            if job.HasField("remaining_duration"):
+                facts["job_remaining_s"] = job.remaining_duration.seconds
             if self._seen.get((stage.locale, stage.name)) != line:
                 self._seen[stage.locale, stage.name] = line
                 self.note("stage", "", **facts)
@@ -110,7 +112,7 @@ class Lines:
 
 def stage_line(stage: Stage) -> str:
     """ "es animate: succeeded in 21.4 s, 25.3 s of video, 0.85 x real time" """
-    text = f"{stage.locale} {stage.name}: {state_name(stage.state)}"
+    text = f"{stage.locale} {stage.name}: {state_name(stage.state)}".lstrip()
     if stage.state == job_pb2.STATE_SUCCEEDED:
         text += f" in {stage.busy_duration.ToTimedelta().total_seconds():.1f} s"
         rtf = real_time_factor(stage)
@@ -151,6 +153,9 @@ class Bars:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def job(self, job: Job) -> None:
+        if ("", "") not in self._tasks:
+            self._tasks["", ""] = self._progress.add_task("all", total=1.0, locale="", remark="")
+        self._progress.update(self._tasks["", ""], completed=job.progress, remark=_left(job))
         # Where the rows would not fit, those that are done make room.
         crowded = len(job.stages) > self._console.height - 6
         for stage in job.stages:
@@ -160,6 +165,14 @@ class Bars:
             task = self._tasks[key]
             done = stage.state == job_pb2.STATE_SUCCEEDED
             self._progress.update(task, completed=1.0 if done else stage.progress, remark=_remark(stage), visible=not (crowded and done))
+
+
+def _left(job: Job) -> str:
+    """ "about 2 min left", once that is known."""
+    if not job.HasField("remaining_duration"):
+        return ""
+    seconds = job.remaining_duration.seconds
+    return f"about {seconds // 60} min left" if seconds >= 120 else f"about {max(seconds, 1)} s left"
 
 
 def _remark(stage: Stage) -> str:

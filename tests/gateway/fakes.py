@@ -19,6 +19,7 @@ import grpc.aio
 import numpy as np
 
 from gateway.settings import SERVICES
+from locutor.asr.v1 import asr_pb2, asr_pb2_grpc, separation_pb2, separation_pb2_grpc
 from locutor.common.v1 import audio_pb2, model_pb2, timeline_pb2
 from locutor.errors import InvalidInput
 from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
@@ -130,6 +131,15 @@ class FakeTts(Service, tts_pb2_grpc.TtsServiceServicer):
                 self._fail()
         yield tts_pb2.SynthesizeResponse(summary=tts_pb2.SynthesizeSummary(sample_count=round(start * RATE)))
 
+    async def MeasureSpeech(self, request, context):
+        self.calls["MeasureSpeech"] += 1
+        response = tts_pb2.MeasureSpeechResponse()
+        for text in request.texts:
+            measure = response.measures.add()
+            for rate in request.rates:
+                measure.durations.add().FromNanoseconds(round(1e9 * SENTENCE_S * sum(bool(part.strip()) for part in text.split(".")) / rate))
+        return response
+
 
 class FakeTranslate(Service, translate_pb2_grpc.TranslateServiceServicer):
     full_name = "locutor.translate.v1.TranslateService"
@@ -161,6 +171,10 @@ class FakeLipsync(Service, lipsync_pb2_grpc.LipsyncServiceServicer):
         """Locale, first frame and frame count of each piece asked for."""
         self.sounds: dict[tuple[str, int], bytes] = {}
         self.timelines: dict[tuple[str, int], timeline_pb2.Timeline] = {}
+        self.lines: dict[str, list[lipsync_pb2.DubbedLine]] = {}
+        """Of footage, by locale."""
+        self.changes = True
+        """Footage in which somebody speaks is changed."""
 
     def register(self, server: grpc.aio.Server) -> None:
         lipsync_pb2_grpc.add_LipsyncServiceServicer_to_server(self, server)
@@ -195,6 +209,30 @@ class FakeLipsync(Service, lipsync_pb2_grpc.LipsyncServiceServicer):
         yield lipsync_pb2.AnimateResponse(progress=lipsync_pb2.AnimateProgress(frames_done=config.frame_count))
         yield lipsync_pb2.AnimateResponse(summary=lipsync_pb2.AnimateSummary(frame_count=config.frame_count))
 
+    async def TrackFaces(self, request_iterator, context):
+        self.calls["TrackFaces"] += 1
+        config = None
+        async for request in request_iterator:
+            config = config or request.config
+        yield lipsync_pb2.TrackFacesResponse(tracks=b"tracks")
+        yield lipsync_pb2.TrackFacesResponse(summary=lipsync_pb2.TrackFacesSummary(frame_count=config.frame_count))
+
+    async def AnimateVideo(self, request_iterator, context):
+        self.calls["AnimateVideo"] += 1
+        config, lines, tracks = None, [], b""
+        async for request in request_iterator:
+            kind = request.WhichOneof("payload")
+            config = request.config if kind == "config" else config
+            tracks += request.tracks
+            lines += [request.line] if kind == "line" else []
+        assert config is not None and tracks == b"tracks"
+        self.lines[config.locale] = self.lines.get(config.locale, []) + lines
+        await self._gate()
+        count = config.footage.frame_count
+        yield lipsync_pb2.AnimateVideoResponse(fragment=_grey(lipsync_pb2.AnimateConfig(video=config.footage.video, frame_count=count)))
+        summary = lipsync_pb2.AnimateVideoSummary(frame_count=count, changed_frames=count if self.changes and lines else 0)
+        yield lipsync_pb2.AnimateVideoResponse(summary=summary)
+
 
 def _grey(config: lipsync_pb2.AnimateConfig) -> bytes:
     buffer = io.BytesIO()
@@ -211,11 +249,58 @@ def _grey(config: lipsync_pb2.AnimateConfig) -> bytes:
     return buffer.getvalue()
 
 
-class FakeAsr(Service):
+class FakeAsr(Service, asr_pb2_grpc.AsrServiceServicer, separation_pb2_grpc.SeparationServiceServicer):
     full_name = "locutor.asr.v1.AsrService"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.language = "en"
+        self.words: list[tuple[str, float, float]] = [("Good", 1.0, 1.4), ("morning.", 1.4, 2.8), ("How", 5.0, 5.4), ("are", 5.4, 5.7), ("you?", 5.7, 6.8)]
+        """What is heard in every sound: text, start and end in seconds."""
+        self.turns: list[tuple[float, float, int]] = [(0.0, 4.0, 0), (4.0, 12.0, 1)]
+        self.heard_bytes = 0
+
     def register(self, server: grpc.aio.Server) -> None:
-        """Nothing calls it."""
+        asr_pb2_grpc.add_AsrServiceServicer_to_server(self, server)
+        separation_pb2_grpc.add_SeparationServiceServicer_to_server(self, server)
+
+    async def ListModels(self, request, context):
+        return asr_pb2.ListModelsResponse(models=[model("ear")])
+
+    async def ListSeparationModels(self, request, context):
+        return separation_pb2.ListSeparationModelsResponse()
+
+    async def Recognize(self, request_iterator, context):
+        self.calls["Recognize"] += 1
+        self.heard_bytes = 0
+        config = None
+        async for request in request_iterator:
+            config = config or request.config
+            self.heard_bytes += len(request.audio)
+        await self._gate()
+        if self.words:
+            language = config.locale or self.language
+            yield asr_pb2.RecognizeResponse(language=asr_pb2.LanguageDetection(locale=language, probability=1.0 if config.locale else 0.9))
+            segment = asr_pb2.Segment()
+            for text, start, end in self.words:
+                word = segment.words.add(text=text)
+                word.start_offset.FromNanoseconds(round(start * 1e9))
+                word.end_offset.FromNanoseconds(round(end * 1e9))
+            yield asr_pb2.RecognizeResponse(segment=segment)
+        yield asr_pb2.RecognizeResponse(summary=asr_pb2.RecognizeSummary(model=model("ear")))
+
+    async def Diarize(self, request_iterator, context):
+        self.calls["Diarize"] += 1
+        async for _ in request_iterator:
+            pass
+        response = asr_pb2.DiarizeResponse(
+            speakers=[asr_pb2.Speaker(embedding=[1.0, 0.0], pitch_hertz=110), asr_pb2.Speaker(embedding=[0.0, 1.0], pitch_hertz=220)]
+        )
+        for start, end, speaker in self.turns:
+            turn = response.turns.add(speaker=speaker)
+            turn.start_offset.FromNanoseconds(round(start * 1e9))
+            turn.end_offset.FromNanoseconds(round(end * 1e9))
+        return response
 
 
 class Fakes:
