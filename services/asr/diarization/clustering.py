@@ -10,7 +10,8 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 
 SAME_VOICE = 0.62
-"""Groups of windows that are at least so similar are one speaker. Windows of 1.6 s, mean cosine: see bench/diarization.py for the margin."""
+"""Groups of windows that are at least so similar are one speaker: mean cosine of windows of 1.6 s. Of ten synthetic voices, groups of one voice
+were at 0.64 and more, of two voices at 0.59 and less, but for two women of one maker (0.71) whom only a given number tells apart."""
 STRANGER = 0.42
 """Mean cosine of windows of two different voices."""
 
