@@ -68,7 +68,9 @@ def flow_of(actor: Actor, at: int, width: int, height: int) -> Flow | None:
         shown = rest + grid.sample(move, rest)
         share = control * mask
         deep = depth + share[..., 0] * (grid.sample(plate.depth, rest)[..., 0] - depth)
-        source = pose.project(at, plate.to_face(here + share * (shown - here)), deep).astype(np.float32)
+        # As a shift of the node, so that what nothing moves stays where it is to the last bit.
+        shift = pose.project(at, plate.to_face(here + share * (shown - here)), deep) - pose.project(at, plate.to_face(here), depth)
+        source = lattice.nodes + shift.astype(np.float32)
         layers.append(Layer(source, rest, *_edge(actor, field, wanted, control)))
     upper, lower = layers
     _part(upper.edge, lower.edge)

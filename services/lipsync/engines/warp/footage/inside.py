@@ -11,11 +11,13 @@ from services.lipsync.engines.warp.footage.light import skin_light
 from services.lipsync.engines.warp.footage.views import SeenMouth, beside_mouth
 from services.lipsync.engines.warp.interior import Interior, MouthColors, mouth_colors, painted_rows
 from services.lipsync.engines.warp.lips import Lips
-from services.lipsync.engines.warp.teeth import UPPER_EDGE, Texture, mouth_size
+from services.lipsync.engines.warp.teeth import UPPER_EDGE, Finish, Texture, mouth_size
 from services.lipsync.landmarks import INNER_LIP_LOWER, OUTER_LIP_LOWER
 
 _TYPICAL_SKIN_RGB, _TYPICAL_LIP_RGB = (190.0, 150.0, 132.0), (160.0, 100.0, 95.0)
 """Where a track has no view of its mouth."""
+_FINISH = Finish(softness=0.6)
+"""Footage has been through a lens and a codec: no edge in it is a pixel sharp."""
 _ENAMEL, _DARK = (0.40, 1.15), (0.5, 2.2)
 """How far the light of teeth and of the depth may be from the painted one."""
 _DEPTH_SHADE = 0.6
@@ -36,12 +38,12 @@ def find_inside(lips: Lips, lit: SeenMouth | None, teeth: SeenMouth | None) -> I
     skin, lip = (_skin(lit), _lip(lit)) if lit else (RGB_TO_YCC @ np.array(color, np.float32) for color in (_TYPICAL_SKIN_RGB, _TYPICAL_LIP_RGB))
     colors = mouth_colors(_to_rgb(skin), _to_rgb(lip))
     if not lit or not teeth:
-        return _interior(lips, colors, *painted_rows(lips, colors))
+        return _interior(lips, colors, *painted_rows(lips, colors, _FINISH))
     gain = float(np.median(skin_light(lit).luma / skin_light(teeth).luma))
     opening = teeth.color(*teeth.opening(_ROWS)) * np.float32(gain)
     pale = _paleness(opening, colors.lip)
     colors = _as_seen(colors, opening, pale)
-    upper, lower = painted_rows(lips, colors)
+    upper, lower = painted_rows(lips, colors, _FINISH)
     seam = float(lips.seam[len(lips.seam) // 2])
     edge = float(np.clip(_teeth_edge(teeth, pale) - teeth.seam - seam, *_EDGES))
     upper = replace(upper, t0=upper.t0 + edge - UPPER_EDGE * mouth_size(lips))

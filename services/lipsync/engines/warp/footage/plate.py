@@ -10,7 +10,7 @@ from scipy.interpolate import RBFInterpolator
 
 from services.lipsync.engines.warp.footage.shapes import FaceShapes
 from services.lipsync.engines.warp.lattice import Lattice, Rect, eased
-from services.lipsync.landmarks import CHIN, FACE_OVAL, INNER_LIP_UPPER, MESH_POINTS, FaceLandmarks
+from services.lipsync.landmarks import CHIN, FACE_OVAL, INNER_LIP_UPPER, FaceLandmarks
 
 _CELLS_PER_UNIT = 12
 """Lattice cells along an interpupillary distance: landmarks lie no closer."""
@@ -21,6 +21,9 @@ _SIZES = (64, 320)
 _NOSE_BASE = 2
 _SMOOTHING = 2e-4
 """Of the thin plates through the landmarks: as much as these waver."""
+_DEPTH_SMOOTHING = 3e-2
+_NOSE_HALF = 0.35
+"""Half the width of a nose and its wings."""
 _BESIDE = 1.12
 """Beyond this, over the lips' half width, upper and lower face are one."""
 _NEAR_LIPS = 0.25
@@ -109,12 +112,10 @@ def make_plate(shapes: FaceShapes, pixels_per_unit: float) -> Plate:
     needed = near | (shapes.indices % 2 == 0) | np.isin(shapes.indices, FACE_OVAL)
     upper, lower = (_influence(shapes, nodes, needed & (beside | side)) for side in (offset <= 1e-6, offset >= -1e-6))
     grid = (lattice.rows, lattice.columns, 1)
-    surface = RBFInterpolator(mesh[:MESH_POINTS:2, :2], mesh[:MESH_POINTS:2, 2], kernel="thin_plate_spline", smoothing=1e-2)
-    depth = np.clip(surface(nodes), mesh[:MESH_POINTS, 2].min(), mesh[:MESH_POINTS, 2].max()).astype(np.float32)
     mask = _mask(mesh, nodes)
     around = cv2.convexHull(lattice.nodes.reshape(-1, 2)[mask > 0])[:, 0]
     face = FaceLandmarks(flat, _STRAIGHT, np.eye(4, dtype=np.float32))
-    return Plate(unit, origin, face, lattice, upper, lower, around, depth.reshape(grid), mask.reshape(grid))
+    return Plate(unit, origin, face, lattice, upper, lower, around, _depth(shapes, nodes).reshape(grid), mask.reshape(grid))
 
 
 def _influence(shapes: FaceShapes, nodes: np.ndarray, chosen: np.ndarray) -> Influence:
@@ -128,6 +129,16 @@ def _influence(shapes: FaceShapes, nodes: np.ndarray, chosen: np.ndarray) -> Inf
     spread = np.vstack([known + 1e-6 * np.arange(len(known))[:, None], ring])
     spline = RBFInterpolator(spread, each, kernel="thin_plate_spline", smoothing=_SMOOTHING)
     return Influence(np.flatnonzero(chosen), np.ascontiguousarray(spline(nodes), np.float32))
+
+
+def _depth(shapes: FaceShapes, nodes: np.ndarray) -> np.ndarray:
+    """Of the lower face at rest; without the nose, whose sides are too steep to be seen through."""
+    nose = shapes.mesh[_NOSE_BASE]
+    known = (shapes.rest[:, 1] > nose[1]) | (np.abs(shapes.rest[:, 0] - nose[0]) > _NOSE_HALF)
+    places, depths = shapes.rest[known], shapes.depth[known]
+    spread = places + 1e-6 * np.arange(len(places))[:, None]
+    surface = RBFInterpolator(spread, depths, kernel="thin_plate_spline", smoothing=_DEPTH_SMOOTHING)
+    return np.clip(surface(nodes), depths.min(), depths.max()).astype(np.float32)
 
 
 def _mask(mesh: np.ndarray, nodes: np.ndarray) -> np.ndarray:
