@@ -48,8 +48,13 @@ class Rect:
     def columns(self) -> slice:
         return slice(self.x0, self.x1)
 
-    def moved(self, x: int, y: int) -> Rect:
-        return Rect(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
+    def grown(self, margin: int, within: Rect) -> Rect:
+        """With a margin on every side, even, cut to `within`."""
+        return Rect(max(self.x0 - margin, within.x0), max(self.y0 - margin, within.y0), min(self.x1 + margin, within.x1), min(self.y1 + margin, within.y1))
+
+    def inside(self, outer: Rect) -> tuple[slice, slice]:
+        """Its rows and columns in a picture of `outer`."""
+        return slice(self.y0 - outer.y0, self.y1 - outer.y0), slice(self.x0 - outer.x0, self.x1 - outer.x0)
 
     def halved(self) -> Rect:
         """The same in pixels of half the size; its sides need not be even."""

@@ -27,8 +27,8 @@ OVERSAMPLING = 2
 """Pictures are kept enlarged once, by a good filter: linear resampling of them is as sharp as a cubic one of the original, and four times as fast."""
 
 
-_STRIPS = 6
-_REACH = 0.40
+_STRIPS = 5
+_REACH = 0.32
 """How far the liveliest head goes from its place, in interpupillary distances."""
 
 
@@ -138,7 +138,8 @@ def _strips(cover: np.ndarray, region: Rect, unit: float) -> tuple[Strip, ...]:
             strips.append(Strip(whole, (whole,)))
         else:
             x0, x1 = whole.x0 - region.x0, whole.x1 - region.x0
-            strips.append(Strip(whole, (across(min(x0, left), left), across(right, max(x1, right)))))
+            rims = (across(min(x0, left), left), across(right, max(x1, right)))
+            strips.append(Strip(whole, tuple(rim for rim in rims if rim.width)))
     return tuple(strips)
 
 
@@ -164,7 +165,7 @@ def _enlarged(picture: np.ndarray) -> np.ndarray:
 def enlarged_positions(at: np.ndarray, rect: Rect) -> np.ndarray:
     """Positions in pixels of the frame as pixels of the enlarged picture of `rect`."""
     origin = np.array([rect.x0, rect.y0], np.float32)
-    return (at - origin + np.float32(0.5)) * np.float32(OVERSAMPLING) - np.float32(0.5)
+    return at * np.float32(OVERSAMPLING) + ((0.5 - origin) * OVERSAMPLING - 0.5).astype(np.float32)
 
 
 def _even(rect: tuple[int, int, int, int]) -> Rect:

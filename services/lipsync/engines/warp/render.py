@@ -17,6 +17,8 @@ _CONTACT_SHADOW = 0.012
 """Reach of the shadow along the edge of each lip."""
 _CONTACT_DARKNESS, _CONTACT_GAP = 0.36, 0.05
 """Depth of that shadow where the lips meet, and how far apart they are when light has come between them."""
+_NO_SHADE = 0.004
+"""A change of the light less than this is not seen: a step of luma is as much."""
 _MOUTH_MARGIN = 0.10
 """Of the box around the lips' edges in which the layers are kept apart."""
 
@@ -65,37 +67,41 @@ def _resample(portrait: WarpPortrait, at: np.ndarray, frame: np.ndarray) -> None
     enlarged = enlarged_positions(at, lattice.rect)
     # A chroma sample lies in the middle of four pixels.
     halves = (at - np.array([lattice.rect.x0, lattice.rect.y0], np.float32)) * np.float32(0.5) - np.float32(0.25)
+    region = lattice.rect
     for strip in portrait.strips:
         rect, small = strip.rect, strip.rect.halved()
-        half = lattice.to_pixels(halves, rect, scale=2)
+        # What is enlarged again needs its neighbours, or strips would have seams.
+        wide = rect.grown(2, region)
+        half = lattice.to_pixels(halves, wide, scale=2)
         luma[rect.rows, rect.columns] = sampled(person.luma, lattice.to_pixels(enlarged, rect))
         for plane, source in zip((blue, red), person.chroma, strict=True):
-            plane[small.rows, small.columns] = sampled(source, half)
+            plane[small.rows, small.columns] = sampled(source, half[small.inside(wide.halved())])
         for rim in strip.rims:
-            if rim.width:
-                small = rim.halved()
-                seen = cv2.bitwise_not(sampled(person.cover, lattice.to_pixels(halves, rim, scale=2)))
-                inner = rim.moved(-lattice.rect.x0, -lattice.rect.y0)
-                for plane, behind in zip((blue, red), backdrop.chroma, strict=True):
-                    _lay_behind(plane[small.rows, small.columns], behind[inner.halved().rows, inner.halved().columns], seen, 240)
-                seen = cv2.resize(seen, (rim.width, rim.height), interpolation=cv2.INTER_LINEAR)
-                _lay_behind(luma[rim.rows, rim.columns], backdrop.luma[inner.rows, inner.columns], seen, 235)
+            wide_rim, here = rim.grown(2, wide), rim.halved()
+            seen = cv2.bitwise_not(sampled(person.cover, half[wide_rim.halved().inside(wide.halved())]))
+            for plane, source in zip((blue, red), backdrop.chroma, strict=True):
+                _lay_behind(plane[here.rows, here.columns], source[here.inside(region.halved())], seen[here.inside(wide_rim.halved())], 240)
+            seen = cv2.resize(seen, (wide_rim.width, wide_rim.height), interpolation=cv2.INTER_LINEAR)
+            _lay_behind(luma[rim.rows, rim.columns], backdrop.luma[rim.inside(region)], seen[rim.inside(wide_rim)], 235)
 
 
 def _lay_behind(plane: np.ndarray, behind: np.ndarray, seen: np.ndarray, most: int) -> None:
     """Add what is behind, as far as it is seen, 0 to 255; `most` is the plane's largest value."""
-    plane[:] = np.minimum(cv2.add(plane, cv2.multiply(behind, seen, scale=1 / 255)), most)
+    np.minimum(cv2.add(plane, cv2.multiply(behind, seen, scale=1 / 255)), most, out=plane)
 
 
 def _shade(portrait: WarpPortrait, at: np.ndarray, gain: np.ndarray, frame: np.ndarray) -> None:
     """Lay the mouth's light over the skin that moves with it; `gain` is (rows, columns, 1) on the mouth's lattice."""
+    if np.abs(gain - 1.0).max() < _NO_SHADE:
+        return
     lattice, mouth = portrait.lattice, portrait.mouth.lattice
     rect, window = _near_mouth(portrait)
-    near = mouth.sample(gain, np.ascontiguousarray(at[window]))
     field = np.ones((lattice.rows, lattice.columns, 1), np.float32)
-    field[window] = near
+    field[window] = mouth.sample(gain, np.ascontiguousarray(at[window]))
     luma = i420_planes(frame)[0][rect.rows, rect.columns]
-    luma[:] = np.clip((luma - np.float32(16.0)) * lattice.to_pixels(field, rect) + np.float32(16.5), 16, 235).astype(np.uint8)
+    black, white = np.uint8(16), np.uint8(235)
+    shaded = cv2.multiply(np.maximum(luma, black) - black, lattice.to_pixels(field, rect), dtype=cv2.CV_8U)
+    luma[:] = np.minimum(shaded, white - black) + black
 
 
 def _near_mouth(portrait: WarpPortrait) -> tuple[Rect, tuple[slice, slice]]:
