@@ -29,6 +29,9 @@ from locutor.gateway.v1 import dub_pb2, job_pb2, media_pb2
 
 log = logging.getLogger("locutor.gateway")
 
+_SHORT_S = 1.0
+"""A sound that ends this much before the picture was cut off."""
+
 
 class DubPipeline:
     """Runs dub jobs."""
@@ -135,4 +138,7 @@ def _faults(source: Source) -> list[str]:
         found.append(f"the video: {source.picture.fault}; what there is was dubbed")
     if source.sound is not None and source.sound.fault:
         found.append(f"the video's sound: {source.sound.fault}; what there is was dubbed")
+    background = source.music_and_effects
+    if background is not None and background.heard_s < source.duration_s - _SHORT_S:
+        found.append(f"the music and effects end after {background.heard_s:.1f} s of {source.duration_s:.1f} s; silence follows")
     return found

@@ -18,6 +18,9 @@ KIND_SLUGS: dict[str, job_pb2.OutputKind.ValueType] = {
     "cover.jpg": job_pb2.OUTPUT_KIND_COVER,
     "timeline.json": job_pb2.OUTPUT_KIND_TIMELINE,
     "report.json": job_pb2.OUTPUT_KIND_REPORT,
+    "subtitles.ttml": job_pb2.OUTPUT_KIND_SUBTITLES_TTML,
+    "sound.wav": job_pb2.OUTPUT_KIND_AUDIO,
+    "utterances.json": job_pb2.OUTPUT_KIND_UTTERANCES,
 }
 _SLUG_OF = {kind: slug for slug, kind in KIND_SLUGS.items()}
 _LABELS = {
@@ -27,6 +30,9 @@ _LABELS = {
     "cover.jpg": "Cover image",
     "timeline.json": "Visemes (JSON)",
     "report.json": "Report (JSON)",
+    "subtitles.ttml": "Subtitles (TTML)",
+    "sound.wav": "Sound (WAV)",
+    "utterances.json": "Utterances (JSON)",
 }
 _STATE_WORDS = {
     job_pb2.STATE_QUEUED: "waiting",
@@ -36,7 +42,7 @@ _STATE_WORDS = {
     job_pb2.STATE_FAILED: "failed",
     job_pb2.STATE_CANCELLED: "cancelled",
 }
-_STAGE_WORDS = {"translate": "Translating", "speak": "Speaking", "animate": "Animating", "mux": "Putting together"}
+_STAGE_WORDS = {"translate": "Translating", "speak": "Speaking", "mix": "Mixing", "animate": "Animating", "mux": "Putting together"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,9 @@ def _locale_view(job: job_pb2.Job, result: job_pb2.LocaleResult) -> LocaleView:
 
 
 def _title(job: job_pb2.Job) -> str:
-    """The first words of the script, without markup."""
+    """The first words of the script, without markup; of a dub what it is."""
+    if job.WhichOneof("spec") == "dub":
+        return "Dubbed video"
     body = re.sub(r"\A---\n.*?\n---\n", "", job.present.script.text, flags=re.DOTALL)
     words = re.sub(r"\[[^\]]*\]|[#*_`>]", " ", body).split()
     return " ".join(words[:8]) + ("…" if len(words) > 8 else "")

@@ -26,15 +26,15 @@ class Connection:
     tls_key: Path | None = None
 
     @contextmanager
-    def open(self, *, works: bool = False) -> Iterator[LocutorClient]:
-        """`works`: a job is to run, so a gateway that is started here first fetches the weights that are missing.
+    def open(self, *, works: bool = False, hears: bool = False) -> Iterator[LocutorClient]:
+        """`works`: a job is to run, so a gateway that is started here first fetches the weights that are missing; `hears`: it listens, too.
 
         Raises `InvalidInput` that names the option, and `LocutorError` where no gateway can be started.
         """
         if not self.gateway:
             from locutor.cli.embedded import embedded_gateway
 
-            with embedded_gateway(works=works) as address, LocutorClient(address) as client:
+            with embedded_gateway(works=works, hears=hears) as address, LocutorClient(address) as client:
                 yield client
             return
         paths = (self.tls_ca, self.tls_certificate, self.tls_key)

@@ -109,7 +109,7 @@ def dub(
     files.check_folder("--out", out)
     interruption = Interruption()
     try:
-        with Connection(gateway, token, tls_ca, tls_cert, tls_key).open(works=True) as client:
+        with Connection(gateway, token, tls_ca, tls_cert, tls_key).open(works=True, hears=True) as client:
             reporter = progress.choose(as_json=as_json)
             with reporter:
                 job = _run(client, request, reporter, interruption)

@@ -16,24 +16,30 @@ from locutor.errors import MissingExtra, Unavailable
 log = logging.getLogger(__name__)
 
 
-def bring_weights(elsewhere: Container[str]) -> None:
+def bring_weights(elsewhere: Container[str], *, hears: bool = False) -> None:
     """Fetch what the services of this process need for a presenter and do not have, with progress on stderr.
 
-    `elsewhere`: names of services that run in other processes. Offline nothing is fetched: a call that needs what is
+    `hears`: what recognition needs as well. `elsewhere`: names of services that run in other processes. Offline nothing is fetched: a call that needs what is
     missing says so, and others still work.
     """
     store = open_store()
-    missing = [name for service in ("tts", "translate", "lipsync") if service not in elsewhere for name in DEFAULTS[service] if not store.installed(name)]
+    missing = [
+        name
+        for service in ("tts", "translate", "lipsync", *(["asr"] if hears else []))
+        if service not in elsewhere
+        for name in DEFAULTS[service]
+        if not store.installed(name)
+    ]
     if missing and not store.offline:
         print("Fetching the weights that are missing; this is done once.", file=sys.stderr)
         fetch_with_progress(store, missing)
 
 
 @contextmanager
-def embedded_gateway(*, works: bool) -> Iterator[str]:
+def embedded_gateway(*, works: bool, hears: bool = False) -> Iterator[str]:
     """Start it in a thread of its own; yields its address.
 
-    `works`: with all weights that a job needs. Raises `LocutorError` where it cannot be started.
+    `works`: with all weights that a job needs; `hears`: those of recognition, too. Raises `LocutorError` where it cannot be started.
     """
     try:
         from gateway.embedded import EmbeddedGateway
@@ -46,7 +52,7 @@ def embedded_gateway(*, works: bool) -> Iterator[str]:
 
     settings = GatewaySettings.from_environment()
     if works:
-        bring_weights(settings.services)
+        bring_weights(settings.services, hears=hears)
     ready: Future[tuple[str, Callable[[], object]]] = Future()
 
     async def serve() -> None:

@@ -42,7 +42,7 @@ def list_jobs(
         return
     table = Table("Job", "Created (UTC)", "State", "Done", "Locales")
     for job in jobs:
-        locales = " ".join(target.locale for target in job.present.targets)
+        locales = " ".join(result.locale for result in job.results)
         table.add_row(job.id, job.create_time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S"), state_name(job.state), f"{job.progress:.0%}", locales)
     Console().print(table)
 

@@ -20,7 +20,7 @@ DEFAULTS = {
     "tts": ("kokoro-v1.0-int8", "kokoro-voices-v1.0"),
     "translate": ("bergamot-en-pt", "bergamot-pt-en"),
     "lipsync": ("mediapipe-face-landmarker", "mediapipe-selfie-segmentation"),
-    "asr": ("whisper-base",),
+    "asr": ("whisper-base", "resemblyzer"),
 }
 """Weights of each service's default engine."""
 
