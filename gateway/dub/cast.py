@@ -40,15 +40,21 @@ class Role:
     """Locale to voice id, as decided beforehand."""
 
 
-def name_speakers(speakers: Sequence[Heard], cast: Sequence[dub_pb2.CastMember]) -> list[Role]:
+def name_speakers(speakers: Sequence[Heard], cast: Sequence[dub_pb2.CastMember], names: Sequence[str] = ()) -> list[Role]:
     """The speakers of the video, in their order, with names and voices of the cast members that they are.
 
-    A member with an embedding is the speaker whose voice is nearest, if it is near; one without is the speaker who would
-    have his name anyway.
+    `names`: one a speaker where he is known already, empty where not; the cast's member of that name is he. Else a member
+    with an embedding is the speaker whose voice is nearest, if it is near; one without is the speaker who would have his
+    name anyway.
     """
     likeness = [(_cosine(speaker.embedding, member.embedding), index, number) for index, speaker in enumerate(speakers) for number, member in enumerate(cast)]
+    numbers = {member.speaker: number for number, member in enumerate(cast)}
     known: dict[int, dub_pb2.CastMember] = {}
     taken: set[int] = set()
+    for index, name in enumerate(names):
+        if name:
+            known[index] = cast[numbers[name]] if name in numbers else dub_pb2.CastMember(speaker=name)
+            taken |= {numbers[name]} if name in numbers else set()
     for cosine, index, number in sorted(likeness, reverse=True):
         if cosine >= SAME_VOICE and index not in known and number not in taken:
             known[index] = cast[number]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.dub.cast import Heard
 from gateway.dub.diarize import Diarized
 from gateway.dub.lines import SourceLine, TargetLine
 from gateway.dub.utterances import SpokenWord, words_of_cue
@@ -22,18 +24,49 @@ class GivenText:
     end_s: float
     text: str
     """On one line."""
+    speaker: str = ""
+    """As WebVTT's voice tag names him; empty: not said."""
 
 
 def given_texts(data: bytes, field: str, warnings: list[str]) -> list[GivenText]:
     """A file's subtitles in order, without overlaps. What is odd about them is added to `warnings`. Raises `InvalidInput` with `field`."""
     found = read_subtitles(data, field)
     warnings += found.warnings
-    return [GivenText(float(cue.start_s), float(cue.end_s), cue.text) for cue in found.cues if any(character.isalnum() for character in cue.text)]
+    return [GivenText(float(cue.start_s), float(cue.end_s), cue.text, cue.speaker) for cue in found.cues if any(character.isalnum() for character in cue.text)]
 
 
-def spoken_words(texts: Sequence[GivenText], diarized: Diarized, *, spaces: bool) -> list[SpokenWord]:
-    """The words of subtitles in the source's language. A subtitle is one speaker's: his who has most of its time."""
-    return [word for text in texts for word in words_of_cue(text.text, text.start_s, text.end_s, _speaker(text, diarized), spaces=spaces)]
+@dataclass(frozen=True)
+class NamedSpeakers:
+    """Who speaks subtitles."""
+
+    diarized: Diarized
+    """With a speaker for each name after those that were told apart by ear."""
+    names: Mapping[int, str]
+    """Index into its speakers to the name that subtitles give."""
+
+
+def named_speakers(texts: Sequence[GivenText], diarized: Diarized) -> NamedSpeakers:
+    """Names in subtitles win over what was told apart by ear; each sounds as whoever has most of his time."""
+    spoken: dict[str, Counter[int]] = {}
+    for text in texts:
+        if text.speaker:
+            spoken.setdefault(text.speaker, Counter())[_speaker(text, diarized)] += 1
+    speakers = list(diarized.speakers) or [Heard((), 0.0)]
+    names = {}
+    for name, heard in spoken.items():
+        names[len(speakers)] = name
+        speakers.append(speakers[heard.most_common(1)[0][0]])
+    return NamedSpeakers(Diarized(diarized.turns, tuple(speakers)), names)
+
+
+def spoken_words(texts: Sequence[GivenText], known: NamedSpeakers, *, spaces: bool) -> list[SpokenWord]:
+    """The words of subtitles in the source's language. A subtitle is one speaker's: the one it names, else who has most of its time."""
+    by_name = {name: index for index, name in known.names.items()}
+    words: list[SpokenWord] = []
+    for text in texts:
+        speaker = by_name[text.speaker] if text.speaker else _speaker(text, known.diarized)
+        words += words_of_cue(text.text, text.start_s, text.end_s, speaker, spaces=spaces)
+    return words
 
 
 def _speaker(text: GivenText, diarized: Diarized) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.artifacts import digest_of
-from gateway.dub.cast import Role, name_speakers
+from gateway.dub.cast import Heard, Role, name_speakers
 from gateway.dub.diarize import Diarized, diarize, with_speakers
-from gateway.dub.given import GivenText, given_texts, spoken_words
+from gateway.dub.given import GivenText, given_texts, named_speakers, spoken_words
 from gateway.dub.lines import SourceLine, edit_source
 from gateway.dub.listen import Language, Transcript, detect_language, recognize
 from gateway.dub.source import Source
@@ -64,20 +64,20 @@ class Hearing:
         if spec.source_subtitles_uri:
             given = await read_given(self._flow, spec.source_subtitles_uri, "dub.source_subtitles_uri", self._warnings)
             language = await self._language_of_subtitles(locale)
-            diarized = await self._speakers([(text.start_s, text.end_s) for text in given])
-            words = spoken_words(given, diarized, spaces=bool(joiner_of(language.locale)))
-        else:
-            transcript = await self._transcript(locale)
-            language = transcript.language
-            diarized = await self._speakers([(word.start_s, word.end_s) for word in transcript.words])
-            words = with_speakers(transcript.words, diarized)
-        return self._scene(language, diarized, words)
+            known = named_speakers(given, await self._speakers([(text.start_s, text.end_s) for text in given]))
+            words = spoken_words(given, known, spaces=bool(joiner_of(language.locale)))
+            return self._scene(language, known.diarized, words, known.names)
+        transcript = await self._transcript(locale)
+        diarized = await self._speakers([(word.start_s, word.end_s) for word in transcript.words])
+        return self._scene(transcript.language, diarized, with_speakers(transcript.words, diarized), {})
 
-    def _scene(self, language: Language, diarized: Diarized, words: Sequence[SpokenWord]) -> Scene:
-        roles = name_speakers(diarized.speakers, self._spec.cast)
-        names = [role.name for role in roles] or ["speaker1"]
+    def _scene(self, language: Language, diarized: Diarized, words: Sequence[SpokenWord], named: Mapping[int, str]) -> Scene:
+        speaking = sorted({word.speaker for word in words})
+        heard = [diarized.speakers[index] if diarized.speakers else Heard((), 0.0) for index in speaking]
+        roles = name_speakers(heard, self._spec.cast, [named.get(index, "") for index in speaking])
+        names = {index: role.name for index, role in zip(speaking, roles, strict=True)}
         utterances = cut(words, joiner_of(language.locale) if language.locale else " ")
-        lines = [SourceLine(one.id, one.start_s, one.end_s, names[min(one.speaker, len(names) - 1)], one.text) for one in utterances]
+        lines = [SourceLine(one.id, one.start_s, one.end_s, names[one.speaker], one.text) for one in utterances]
         return Scene(language, tuple(roles), tuple(edit_source(lines, self._spec.edits)), tuple(self._warnings))
 
     async def _transcript(self, locale: str) -> Transcript:

@@ -100,14 +100,17 @@ class DubLocaleRun:
         """Raises `LocutorError`."""
         parts, own = self._parts, self._own
         lines = await self._lines()
-        self._tell([], lines)
+        known = parts.tracker.utterances[own.locale] = messages([], lines)
+        places = {utterance.id: place for place, utterance in enumerate(known)}
         texts = await self._texts(lines)
         to_say, voices = self._to_say(lines, texts)
         silent = [line for line, text in zip(lines, texts, strict=True) if not text]
         speak = self._stages["speak"]
-        dubbed = await voice_lines(
-            parts.flow, speak, parts.services, to_say, own.locale, parts.source.duration_s, lambda spoken: self._tell(spoken, self._unsaid(lines, spoken))
-        )
+
+        def tell(said: DubbedLine) -> None:
+            known[places[said.line.source.id]] = messages([said])[0]
+
+        dubbed = await voice_lines(parts.flow, speak, parts.services, to_say, own.locale, parts.source.duration_s, tell)
         speak.end(job_pb2.STATE_SUCCEEDED)
         self._warn_of_misfits(dubbed)
         mixed = await mix(parts.flow, self._stages["mix"], parts.source, self._spec, own.locale, dubbed, parts.separated)
@@ -210,13 +213,6 @@ class DubLocaleRun:
             if found:
                 named = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
                 self._warnings.append(f"{len(found)} of {len(dubbed)} utterances {what} ({named}); the report says what to do")
-
-    def _unsaid(self, lines: Sequence[TargetLine], spoken: Sequence[DubbedLine]) -> list[TargetLine]:
-        said = {one.line.source.id for one in spoken}
-        return [line for line in lines if line.source.id not in said]
-
-    def _tell(self, dubbed: Sequence[DubbedLine], others: Sequence[TargetLine]) -> None:
-        self._parts.tracker.utterances[self._own.locale] = messages(dubbed, others)
 
 
 def _sayable(text: str) -> str:

@@ -56,9 +56,9 @@ async def voice_lines(
     texts: Sequence[ToSay],
     locale: str,
     programme_s: float,
-    tell: Callable[[Sequence[DubbedLine]], None],
+    tell: Callable[[DubbedLine], None],
 ) -> list[DubbedLine]:
-    """Lines in order of the time at which they want to begin, each with its text and voice. `tell` is called with those that are spoken by now.
+    """Lines in order of the time at which they want to begin, each with its text and voice. `tell` is called with each as soon as it is spoken.
 
     Raises `InvalidInput` where all of it is longer than the programme even at the highest rate.
     """
@@ -75,26 +75,15 @@ async def voice_lines(
         speeches.append(speech)
         stage.add_media(speech.voiced_s)
         stage.advance(_MEASURING + (0.999 - _MEASURING) * number / len(texts))
-        tell(_dubbed(texts, lines, planned, speeches, [fitted.start_s for fitted in planned[:number]]))
+        judgement = judged(lines[number - 1], fitted.start_s, speech.voiced_s, fitted.rate, fitted.available_s)
+        tell(DubbedLine(line, text, voicing.voice, judgement, speech))
     starts_s = kept_apart([fitted.start_s for fitted in planned], [speech.voiced_s for speech in speeches], programme_s)
     if starts_s and starts_s[0] < 0:
         message = f"what is to be said in {locale} is {-starts_s[0]:.1f} s longer than the video, even spoken fast; shorten the texts"
         raise InvalidInput.of("dub.targets", message, "SPEECH_TOO_LONG")
-    dubbed = _dubbed(texts, lines, planned, speeches, starts_s)
-    tell(dubbed)
-    return dubbed
-
-
-def _dubbed(
-    texts: Sequence[ToSay],
-    lines: Sequence[Line],
-    planned: Sequence[Fitted],
-    speeches: Sequence[SpokenLine],
-    starts_s: Sequence[float],
-) -> list[DubbedLine]:
     return [
         DubbedLine(line, text, voicing.voice, judged(fit_line, start_s, speech.voiced_s, plan.rate, plan.available_s), speech)
-        for (line, text, voicing), fit_line, plan, speech, start_s in zip(texts, lines, planned, speeches, starts_s, strict=False)
+        for (line, text, voicing), fit_line, plan, speech, start_s in zip(texts, lines, planned, speeches, starts_s, strict=True)
     ]
 
 
