@@ -1,6 +1,6 @@
 """The same words by every test face, measured beside a real speaker: writes the table of docs/quality.md.
 
-.venv/bin/python -m bench.faces [--out FOLDER]
+.venv/bin/python -m bench.faces [--out FOLDER] [--only NAME]
 
 The videos are left in FOLDER (out/faces) to be looked at, each with its .timeline.json.
 """
@@ -60,7 +60,9 @@ _RATE = 48_000
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.faces", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "faces", help="folder for the videos (default: out/faces)")
-    out: Path = parser.parse_args().out
+    parser.add_argument("--only", action="append", metavar="NAME", help="this face, without writing the page; may be given several times")
+    arguments = parser.parse_args()
+    out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     store = ModelStore()
     kokoro, engine = KokoroEngine(store, THREADS), WarpEngine(store)
@@ -68,12 +70,17 @@ def main() -> None:
     rows = []
     with FaceLandmarker(store.ensure(MODEL_ARTIFACT) / MODEL_FILE, max_faces=4) as landmarker:
         rows += _reference(kokoro, landmarker)
+        print(*rows, sep="\n", flush=True)
         for name, portrait in _faces().items():
+            if arguments.only and name not in arguments.only:
+                continue
             try:
                 rows.append(_row(name, _measured(name, portrait, speech, engine, landmarker, out)))
             except InvalidInput as error:
                 rows.append(f"| {name} | refused: {error.violations[0].message} |" + " |" * len(GOALS))
             print(rows[-1], flush=True)
+    if arguments.only:
+        return
     table = "\n".join([_heading(), *rows])
     page = PAGE.read_text("utf-8")
     PAGE.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: f"{_BEGIN}\n{table}\n{_END}", page, flags=re.DOTALL), "utf-8")

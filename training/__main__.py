@@ -16,7 +16,7 @@ from pathlib import Path
 
 ESTIMATOR = Path(__file__).parents[1] / "services" / "articulation" / "viseme_estimator.onnx"
 UTTERANCES = 266
-EPOCHS = 15
+EPOCHS = 11
 SEED = 0
 _VALIDATION_EVERY = 15
 
