@@ -32,7 +32,7 @@ _OVERLAP = 0.012
 """How far a shut upper lid reaches below the lower lid's edge, in interpupillary distances: over its wet rim."""
 _LOWER_LID_RISE = 0.07
 """Of the eye's opening, what the lower lid does when it shuts: the line of the lashes is flatter than the lower lid's edge."""
-_BULGE = 0.06
+_BULGE = 0.04
 """How much brighter a shut lid's middle is: it lies on a ball that is lit from above."""
 _CREASE_DEPTH, _CREASE_HEIGHT, _CREASE_HALF_WIDTH = 0.08, 0.040, 0.024
 """The fold above a shut lid, over its open edge."""

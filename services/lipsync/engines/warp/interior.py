@@ -27,7 +27,7 @@ _JAW_SHARE = 0.70
 _SOFTNESS_PER_SCALE = 0.40
 """Blur of an enlarged picture, as a standard deviation in its pixels, for each of its pixels per pixel of the portrait."""
 _GRAIN_MOST, _SLOPE_MOST = 3.0, 0.7
-_BETWEEN_TEETH, _TIP_TOP = 0.72, 0.030
+_BETWEEN_TEETH, _TIP_TOP = 0.72, 0.016
 """From this nearness to the upper teeth on the tongue's tip shows between the rows, and where it begins below the seam."""
 _TUBE_SHADE = 0.38
 """How much less light reaches the inside between rounded lips."""

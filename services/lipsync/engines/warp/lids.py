@@ -38,6 +38,8 @@ _GRAIN_SIZE, _GRAIN_MOST = 0.020, 7.0
 """What is finer than this is the skin's grain and comes from below the eye as it is, no stronger than this, in steps of luma."""
 _CREASE_ABOVE, _CREASE_SOFTENED = 0.095, 0.65
 """Up to this height above the open lid's rim lies its crease, in interpupillary distances, and this share of it unfolds as the lid shuts."""
+_LID_LIGHT, _DARKENED_MOST = 0.97, 0.82
+"""A lid is at most this light, over the skin above it, for it faces down; and it is darkened to no less than the second for that."""
 _WING, _WING_FADE = 0.14, 0.34
 """Lashes reach beyond the outer corner by this share of the eye's half width, and thin out over the second."""
 _LASH_LEAST, _LINE_DEPTH, _LINE_HALF_WIDTH = 0.20, 0.68, 0.014
@@ -109,6 +111,10 @@ def shut_lid(ycc: np.ndarray, shape: EyeShape, rect: Rect) -> tuple[np.ndarray, 
     sound = cv2.GaussianBlur(skin.astype(np.float32), (0, 0), max(0.6, 0.006 * shape.unit))[..., None]
     sound = np.minimum(sound, skin[..., None]) ** 2
     folded = _folded(grown + sound * (picture - grown), shape, rect, s, t, rim)
+    around = luma[(above < -rim - 0.02) & (above > -rim - 0.12) & (beside < 0.0) & skin]
+    on_lid = folded[..., 0][(above > -rim) & (t < np.interp(s, shape.grid, shape.lower)) & (beside < 0.0)]
+    if around.size and on_lid.size:
+        folded *= np.float32(np.clip(_LID_LIGHT * np.median(around) / max(1.0, float(np.median(on_lid))), _DARKENED_MOST, 1.0))
     return folded, place.astype(np.float32), _lashes(darkness, shape, rect, s, above, rim)
 
 
