@@ -41,14 +41,19 @@ _CHORDS = ((220.0, 261.6, 329.6), (174.6, 220.0, 261.6), (261.6, 329.6, 392.0), 
 _CHORD_S = 2.0
 
 
+_PAUSE_S = 0.3
+"""A silence this long parts two stretches of speech (NIST, Rich Transcription)."""
+
+
 @dataclass(frozen=True)
 class SpokenLine:
+    """A stretch of speech without a pause."""
+
     speaker: int
     """0 or 1."""
     start_s: float
     """Of its first sound, from the video's first frame."""
     end_s: float
-    text: str
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,13 @@ def make_dialogue(client: LocutorClient, work: Path) -> Dialogue:
     lines: list[SpokenLine] = []
     sounds: list[np.ndarray] = []
     frames = 0
-    for number, (job, (speaker, text)) in enumerate(zip(jobs, _LINES, strict=True)):
+    for number, (job, (speaker, _)) in enumerate(zip(jobs, _LINES, strict=True)):
         outputs = _outputs(client, job.id)
         path = work / f"line{number}.mp4"
         client.download(outputs[job_pb2.OUTPUT_KIND_VIDEO], path)
         client.download(outputs[job_pb2.OUTPUT_KIND_TIMELINE], path.with_suffix(".json"))
         timeline = json_format.Parse(path.with_suffix(".json").read_text("utf-8"), timeline_pb2.Timeline())
-        sounded = [phoneme for phoneme in timeline.phonemes if phoneme.symbol]
-        start, end = (offset.ToNanoseconds() / 1e9 for offset in (sounded[0].start_offset, sounded[-1].end_offset))
-        lines.append(SpokenLine(speaker, float(frames / RATE) + start, float(frames / RATE) + end, text))
+        lines += [SpokenLine(speaker, float(frames / RATE) + start, float(frames / RATE) + end) for start, end in _stretches(timeline)]
         count = round(probe(path).duration_s * RATE)
         sounds.append(_fitted(_sound(path), frame_to_sample(frames + count, RATE) - frame_to_sample(frames, RATE)))
         videos.append(path)
@@ -85,6 +88,17 @@ def make_dialogue(client: LocutorClient, work: Path) -> Dialogue:
     video = work / "dialogue.mp4"
     mux_program(video, videos, voices + music[:, None], frame_rate=RATE, language=LOCALE)
     return Dialogue(video, tuple(lines), music)
+
+
+def _stretches(timeline: timeline_pb2.Timeline) -> list[tuple[float, float]]:
+    found: list[tuple[float, float]] = []
+    for phoneme in timeline.phonemes:
+        if phoneme.symbol:
+            start, end = (offset.ToNanoseconds() / 1e9 for offset in (phoneme.start_offset, phoneme.end_offset))
+            if found and start - found[-1][1] < _PAUSE_S:
+                start = found.pop()[0]
+            found.append((start, end))
+    return found
 
 
 def make_music(samples: int) -> np.ndarray:

@@ -86,7 +86,7 @@ def _long(work: Path, name: str, length_s: float, *, lips: bool) -> Iterator[Fig
 
 def quality(dialogue: Dialogue, utterances: Sequence[dub_pb2.Utterance], dubbed: Path) -> Iterator[Figure]:
     """How good a dub of the dialogue is, against its truth."""
-    heard = [SpokenLine(_speaker(u), _seconds(u.source_start_offset), _seconds(u.source_end_offset), u.source_text) for u in utterances]
+    heard = [SpokenLine(_speaker(u), _seconds(u.source_start_offset), _seconds(u.source_end_offset)) for u in utterances]
     starts, ends = ([_seconds(getattr(u, name)) for u in utterances] for name in ("start_offset", "end_offset"))
     late = [start - line.start_s for start, line in zip(starts, heard, strict=True)]
     overlaps = sum(start < end - 1e-6 for start, end in zip(starts[1:], ends, strict=False))
@@ -207,7 +207,7 @@ def _excerpt(path: Path, at_s: float) -> np.ndarray:
 
 
 def _music_kept(dialogue: Dialogue, utterances: Sequence[dub_pb2.Utterance], sound: np.ndarray) -> float:
-    spoken = [*dialogue.lines, *(SpokenLine(0, _seconds(u.start_offset), _seconds(u.end_offset), "") for u in utterances)]
+    spoken = [*dialogue.lines, *(SpokenLine(0, _seconds(u.start_offset), _seconds(u.end_offset)) for u in utterances)]
     quiet = np.ones(min(len(sound), len(dialogue.music)), bool)
     for line in spoken:
         quiet[max(0, round((line.start_s - _AWAY_FROM_SPEECH_S) * PROGRAMME_RATE)) : round((line.end_s + _AWAY_FROM_SPEECH_S) * PROGRAMME_RATE)] = False
