@@ -18,7 +18,7 @@ from gateway.dub.voice import DubbedLine
 from locutor.gateway.v1 import dub_pb2, job_pb2
 
 FORMAT = "locutor-dub-edit/1"
-CHANGEABLE = ("source_text", "text", "speaker", "voice", "start_s", "end_s", "locked", "omitted")
+CHANGEABLE = ("source_text", "text", "speaker", "voice", "start_s", "end_s", "rate", "locked", "omitted")
 _FITS = {Fit.GOOD: dub_pb2.FIT_GOOD, Fit.FAST: dub_pb2.FIT_FAST, Fit.LATE: dub_pb2.FIT_LATE}
 
 

@@ -51,6 +51,8 @@ class Line:
     lengths_s: Sequence[float]
     """How long the speech lasts at each of `RATES`."""
     characters: int
+    rate: float | None = None
+    """Decided by a person; None: what fits."""
     is_fixed: bool = False
     """Its times are a person's decision: it begins at `start_s` and is to last until `end_s`, whatever comes of it."""
 
@@ -93,12 +95,12 @@ def _fit(line: Line, free_from: float, until_s: float) -> Fitted:
     start_s = max(line.start_s, free_from)
     slot_s, room_s = max(0.0, line.end_s - start_s), max(0.0, until_s - start_s)
     available_s = max(0.0, until_s - line.start_s)
-    length_s = min(max(slot_s, length_at(line, MAX_RATE)), length_at(line, MIN_RATE)) if line.is_fixed else _length(line, min(slot_s, room_s), room_s)
+    length_s = _length(line, slot_s, room_s)
     if length_s > room_s and not line.is_fixed:
         # Too long even so: into the silence before, and only then over the time of the next.
         earliest = max(free_from, line.start_s - MAX_EARLY_S, 0.0)
         start_s = max(earliest, min(start_s, until_s - length_s))
-    return judged(line, start_s, length_s, rate_for(line, length_s), available_s)
+    return judged(line, start_s, length_s, line.rate or rate_for(line, length_s), available_s)
 
 
 def judged(line: Line, start_s: float, length_s: float, rate: float, available_s: float) -> Fitted:
@@ -129,6 +131,11 @@ def kept_apart(starts_s: Sequence[float], lengths_s: Sequence[float], programme_
 
 def _length(line: Line, slot_s: float, room_s: float) -> float:
     """How long the line should last."""
+    if line.rate is not None:
+        return length_at(line, line.rate)
+    if line.is_fixed:
+        return min(max(slot_s, length_at(line, MAX_RATE)), length_at(line, MIN_RATE))
+    slot_s = min(slot_s, room_s)
     natural = length_at(line, 1.0)
     if natural <= slot_s:
         return natural if natural >= FULL * slot_s else min(slot_s, length_at(line, MIN_RATE))
@@ -148,7 +155,11 @@ def _suggestion(line: Line, start_s: float, available_s: float) -> str:
 
 
 def length_at(line: Line, rate: float) -> float:
-    """Length at a rate between those of `RATES`, interpolated."""
+    """Length at a rate: between those of `RATES` interpolated, beyond them in proportion."""
+    if rate < MIN_RATE:
+        return line.lengths_s[0] * MIN_RATE / rate
+    if rate > MAX_RATE:
+        return line.lengths_s[-1] * MAX_RATE / rate
     for (slow, longer), (fast, shorter) in pairwise(zip(RATES, line.lengths_s, strict=True)):
         if rate <= fast:
             return longer + (shorter - longer) * (max(rate, slow) - slow) / (fast - slow)

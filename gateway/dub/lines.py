@@ -33,6 +33,8 @@ class TargetLine:
     start_s: float | None = None
     """Where a person wants the dubbed speech to begin; None: with the source's."""
     end_s: float | None = None
+    rate: float | None = None
+    """Speaking rate that a person wants; None: what fits."""
     is_locked: bool = False
     is_omitted: bool = False
     """Nothing is said."""
@@ -45,7 +47,9 @@ class TargetLine:
     @property
     def until_s(self) -> float:
         """Where it should end."""
-        return self.source.end_s if self.end_s is None else self.end_s
+        if self.end_s is None:
+            return self.begin_s + self.source.end_s - self.source.start_s
+        return self.end_s
 
 
 def merge_edits(edits: Iterable[dub_pb2.UtteranceEdit]) -> list[dub_pb2.UtteranceEdit]:
@@ -62,8 +66,10 @@ def merge_edits(edits: Iterable[dub_pb2.UtteranceEdit]) -> list[dub_pb2.Utteranc
 
 
 def locked(edit: dub_pb2.UtteranceEdit, said: dub_pb2.Utterance) -> dub_pb2.UtteranceEdit:
-    """An edit that locks an utterance, with text, voice and times as they are said now, where it sets no others."""
-    full = dub_pb2.UtteranceEdit(id=edit.id, locale=edit.locale, text=said.text, voice=said.voice, start_offset=said.start_offset, end_offset=said.end_offset)
+    """An edit that locks an utterance, with text, voice, times and rate as they are said now, where it sets no others."""
+    full = dub_pb2.UtteranceEdit(id=edit.id, locale=edit.locale, text=said.text, voice=said.voice, rate=said.rate)
+    full.start_offset.CopyFrom(said.start_offset)
+    full.end_offset.CopyFrom(said.end_offset)
     return merge_edits([full, edit])[0]
 
 
@@ -88,6 +94,7 @@ def edit_target(lines: Sequence[TargetLine], edits: Iterable[dub_pb2.UtteranceEd
                 voice=edit.voice if edit.HasField("voice") else line.voice,
                 start_s=seconds(edit.start_offset) if edit.HasField("start_offset") else line.start_s,
                 end_s=seconds(edit.end_offset) if edit.HasField("end_offset") else line.end_s,
+                rate=round(edit.rate, 3) if edit.HasField("rate") else line.rate,
                 is_locked=edit.locked,
                 is_omitted=edit.omitted,
             )

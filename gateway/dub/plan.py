@@ -19,6 +19,7 @@ MAX_CAST = 200
 MAX_TEXT_CHARACTERS = 2_000
 """Of an edited utterance: more than any minute holds."""
 _SHOWN_VOICES = 12
+_RATES = (0.5, 2.0)
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,11 @@ class _Planner:
                     self._refuse(f"{field}.{name}", f"has {len(getattr(edit, name))} characters; the limit is {MAX_TEXT_CHARACTERS}", "TOO_LONG")
             if not edit.locale:
                 set_names = {field.name for field, _ in edit.ListFields()}
-                for name in sorted(set_names & {"text", "voice", "locked", "omitted"}):
+                for name in sorted(set_names & {"text", "voice", "rate", "locked", "omitted"}):
                     self._refuse(f"{field}.{name}", "holds for one locale alone; name it in `locale`", "NO_LOCALE")
             self._check_times(edit, field)
+            if edit.HasField("rate") and not _RATES[0] <= round(edit.rate, 3) <= _RATES[1]:
+                self._refuse(f"{field}.rate", f"found {edit.rate:g}; choose {_RATES[0]:g} to {_RATES[1]:g}", "OUT_OF_RANGE")
             if edit.HasField("voice") and edit.locale in locales:
                 self._check_voice(edit.voice, edit.locale, f"{field}.voice")
 

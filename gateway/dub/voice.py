@@ -65,8 +65,7 @@ async def voice_lines(
     lines: list[Line] = []
     for number, (line, text, voicing) in enumerate(texts, 1):
         lengths_s = await measure_line(flow, stage, services, text, voicing)
-        fixed = line.start_s is not None or line.end_s is not None
-        lines.append(Line(line.begin_s, line.until_s, lengths_s, len(text), is_fixed=fixed))
+        lines.append(Line(line.begin_s, line.until_s, lengths_s, len(text), line.rate, is_fixed=line.end_s is not None))
         stage.advance(_MEASURING * number / len(texts))
     planned = fit_lines(lines, programme_s)
     speeches: list[SpokenLine] = []

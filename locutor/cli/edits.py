@@ -15,6 +15,7 @@ from locutor.gateway.v1.dub_pb2 import UtteranceEdit
 
 _TEXTS = ("source_text", "text", "speaker", "voice")
 _FLAGS = ("locked", "omitted")
+_NUMBERS = ("rate", "start_s", "end_s")
 _TIMES = {"start_s": "start_offset", "end_s": "end_offset"}
 
 
@@ -51,16 +52,16 @@ def read_edits(path: Path) -> list[UtteranceEdit]:
 def _edit(row: Mapping[str, Any], made: Mapping[str, Any], locale: str, option: str) -> UtteranceEdit | None:
     """What of an utterance was changed; None: nothing."""
     edit = UtteranceEdit(id=row["id"], locale=locale)
-    # A lock holds what is there, so all of it is told.
-    wanted = [*_TEXTS, *_FLAGS, *_TIMES]
+    wanted = [*_TEXTS, *_FLAGS, *_NUMBERS]
     changed = [name for name in wanted if name in row and (name not in made or row[name] != made[name])]
     if row.get("locked") and "locked" in changed:
-        changed = sorted({*changed, *(name for name in ("text", "voice", "start_s", "end_s") if row.get(name) not in (None, ""))})
+        # A lock holds what is there, so all of it is told.
+        changed = sorted({*changed, *(name for name in ("text", "voice", "rate", "start_s", "end_s") if row.get("end_s") and row.get(name))})
     for name in changed:
         value: Any = row[name]
         kind = str if name in _TEXTS else bool if name in _FLAGS else (int, float)
-        if not isinstance(value, kind) or (name in _TIMES and isinstance(value, bool)):
-            raise InvalidInput.of(option, f"{name} of {row['id']} is {value!r}; write {_WRITE[name in _FLAGS, name in _TIMES]}", "BAD_EDIT_FILE")
+        if not isinstance(value, kind) or (name in _NUMBERS and isinstance(value, bool)):
+            raise InvalidInput.of(option, f"{name} of {row['id']} is {value!r}; write {_WRITE[name in _FLAGS, name in _NUMBERS]}", "BAD_EDIT_FILE")
         if name in _TIMES:
             getattr(edit, _TIMES[name]).FromNanoseconds(round(float(value) * 1000) * 1_000_000)
         else:
@@ -68,4 +69,4 @@ def _edit(row: Mapping[str, Any], made: Mapping[str, Any], locale: str, option: 
     return edit if changed else None
 
 
-_WRITE = {(False, False): "a text in quotes", (True, False): "true or false", (False, True): "seconds, such as 12.5"}
+_WRITE = {(False, False): "a text in quotes", (True, False): "true or false", (False, True): "a number, such as 12.5"}

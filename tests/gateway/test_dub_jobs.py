@@ -155,7 +155,8 @@ async def test_a_locked_utterance_stays_as_it_is(client: Client, spec: job_pb2.D
     locked = await edit(client, job, dub_pb2.UtteranceEdit(id="u0001", locale="pt-BR", locked=True))
     moved = await edit(client, locked, dub_pb2.UtteranceEdit(id="u0001", source_text="Good night.", speaker="speaker2"))
     after = (await utterances(client, moved))[0]
-    assert after.locked and (after.text, after.voice, after.start_offset) == (before.text, before.voice, before.start_offset)
+    assert after.locked and (after.text, after.voice, after.rate) == (before.text, before.voice, before.rate)
+    assert (after.start_offset, after.end_offset) == (before.start_offset, before.end_offset)
 
 
 async def test_edits_are_checked(client: Client, spec: job_pb2.DubSpec) -> None:

@@ -275,6 +275,7 @@ class UtteranceEdit(_message.Message):
     END_OFFSET_FIELD_NUMBER: _builtins.int
     LOCKED_FIELD_NUMBER: _builtins.int
     OMITTED_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     locale: _builtins.str
     """BCP 47 locale it holds for. Empty: all; then only source_text, speaker and the times may be set."""
@@ -287,6 +288,8 @@ class UtteranceEdit(_message.Message):
     """Keep text, voice and timing as they are now, whatever else changes."""
     omitted: _builtins.bool
     """Say nothing here."""
+    rate: _builtins.float
+    """Speaking rate as a factor of the voice's own, 0.5 to 2; unset: what fits."""
     @_builtins.property
     def start_offset(self) -> _duration_pb2.Duration: ...
     @_builtins.property
@@ -304,15 +307,18 @@ class UtteranceEdit(_message.Message):
         end_offset: _duration_pb2.Duration | None = ...,
         locked: _builtins.bool | None = ...,
         omitted: _builtins.bool | None = ...,
+        rate: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_locked", b"_locked", "_omitted", b"_omitted", "_source_text", b"_source_text", "_speaker", b"_speaker", "_text", b"_text", "_voice", b"_voice", "end_offset", b"end_offset", "locked", b"locked", "omitted", b"omitted", "source_text", b"source_text", "speaker", b"speaker", "start_offset", b"start_offset", "text", b"text", "voice", b"voice"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_locked", b"_locked", "_omitted", b"_omitted", "_rate", b"_rate", "_source_text", b"_source_text", "_speaker", b"_speaker", "_text", b"_text", "_voice", b"_voice", "end_offset", b"end_offset", "locked", b"locked", "omitted", b"omitted", "rate", b"rate", "source_text", b"source_text", "speaker", b"speaker", "start_offset", b"start_offset", "text", b"text", "voice", b"voice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_locked", b"_locked", "_omitted", b"_omitted", "_source_text", b"_source_text", "_speaker", b"_speaker", "_text", b"_text", "_voice", b"_voice", "end_offset", b"end_offset", "id", b"id", "locale", b"locale", "locked", b"locked", "omitted", b"omitted", "source_text", b"source_text", "speaker", b"speaker", "start_offset", b"start_offset", "text", b"text", "voice", b"voice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_locked", b"_locked", "_omitted", b"_omitted", "_rate", b"_rate", "_source_text", b"_source_text", "_speaker", b"_speaker", "_text", b"_text", "_voice", b"_voice", "end_offset", b"end_offset", "id", b"id", "locale", b"locale", "locked", b"locked", "omitted", b"omitted", "rate", b"rate", "source_text", b"source_text", "speaker", b"speaker", "start_offset", b"start_offset", "text", b"text", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__locked: _TypeAlias = _typing.Literal["locked"]  # noqa: Y015
     _WhichOneofArgType__locked: _TypeAlias = _typing.Literal["_locked", b"_locked"]  # noqa: Y015
     _WhichOneofReturnType__omitted: _TypeAlias = _typing.Literal["omitted"]  # noqa: Y015
     _WhichOneofArgType__omitted: _TypeAlias = _typing.Literal["_omitted", b"_omitted"]  # noqa: Y015
+    _WhichOneofReturnType__rate: _TypeAlias = _typing.Literal["rate"]  # noqa: Y015
+    _WhichOneofArgType__rate: _TypeAlias = _typing.Literal["_rate", b"_rate"]  # noqa: Y015
     _WhichOneofReturnType__source_text: _TypeAlias = _typing.Literal["source_text"]  # noqa: Y015
     _WhichOneofArgType__source_text: _TypeAlias = _typing.Literal["_source_text", b"_source_text"]  # noqa: Y015
     _WhichOneofReturnType__speaker: _TypeAlias = _typing.Literal["speaker"]  # noqa: Y015
@@ -325,6 +331,8 @@ class UtteranceEdit(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__locked) -> _WhichOneofReturnType__locked | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__omitted) -> _WhichOneofReturnType__omitted | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rate) -> _WhichOneofReturnType__rate | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__source_text) -> _WhichOneofReturnType__source_text | None: ...
     @_typing.overload
