@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jiwer
 import numpy as np
 import pytest
 import soxr
 
+from media.soundtrack import Soundtrack
 from services.asr.engine import SAMPLE_RATE, LanguageDetection, RecognitionOptions, Segment
 from services.asr.engines.faster_whisper import FasterWhisperEngine
 from services.tts.engine import SpeechRequest
 from services.tts.engines.kokoro.engine import KokoroEngine
 from services.weights import ModelStore
 from tests.asr.recordings import plain
+
+ACCENTED = Path(__file__).parents[3] / "shared" / "testdata" / "video" / "talking_glasses_en.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +50,15 @@ def test_the_language_is_detected_and_the_words_come_back(kokoro: KokoroEngine, 
     language, heard = write(whisper, say(kokoro, text, locale))
     assert language.locale == locale[:2] and language.probability > 0.8
     assert jiwer.wer(plain(text), plain(heard)) <= 0.1, heard
+
+
+@pytest.mark.skipif(not ACCENTED.is_file(), reason="the test data beside the project is missing")
+def test_four_seconds_of_english_with_a_strong_accent_are_english(whisper: FasterWhisperEngine) -> None:
+    """At first look it is Spanish or Greek."""
+    speech = np.concatenate(list(Soundtrack(ACCENTED, sample_rate=SAMPLE_RATE, stereo=False).blocks()))
+    language, heard = write(whisper, speech[: 4 * SAMPLE_RATE])
+    assert language.locale == "en" and language.probability > 0.8
+    assert "good morning my name is" in plain(heard)
 
 
 @pytest.mark.parametrize(

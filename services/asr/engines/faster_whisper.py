@@ -42,7 +42,7 @@ class FasterWhisperEngine:
         installed = store.installed(artifact.name)
         return ModelInfo(
             engine="faster-whisper",
-            engine_version="1",
+            engine_version="2",
             name=artifact.name,
             weights=artifact.weights,
             license=artifact.license,
