@@ -47,16 +47,16 @@ class WarpEngine:
     def describe(store: ModelStore) -> ModelInfo:
         """What `info` is once loaded; nothing is loaded or fetched."""
         artifact = store.artifact(MODEL_ARTIFACT)
-        installed = store.installed(MODEL_ARTIFACT)
+        missing = [name for name in (MODEL_ARTIFACT, PERSON_ARTIFACT) if not store.installed(name)]
         return ModelInfo(
             engine="warp",
             engine_version=ENGINE_VERSION,
             name=MODEL_ARTIFACT,
-            weights=artifact.weights,
+            weights={**artifact.weights, **store.artifact(PERSON_ARTIFACT).weights},
             license=artifact.license,
             commercial_use=artifact.commercial_use,
-            installed=installed,
-            remedy="" if installed else f"fetch the weights: locutor models fetch {MODEL_ARTIFACT}",
+            installed=not missing,
+            remedy=f"fetch the weights: locutor models fetch {' '.join(missing)}" if missing else "",
         )
 
     def prepare(self, portrait: np.ndarray, video: VideoFormat, background: Background) -> WarpPortrait:
