@@ -26,6 +26,7 @@ class MouthKind(IntEnum):
 
     CLOSED = 0
     TEETH = 1
+    """Or, where a track never shows them, an open mouth."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,12 +16,12 @@ VIEW_WIDTH = 320
 """Pixels at most of a view, so that the views of many tracks stay small: at this size a tooth is 15 pixels wide."""
 _MARGIN = 0.30
 """Around the outer lips, in interpupillary distances."""
-_TEETH_GAP = 0.06
-"""Lips this far apart may show teeth, in interpupillary distances."""
+_OPEN_WORTH = 0.05
+"""Of an open mouth without teeth, beside the share of them in others: it shows at least how dark it is inside."""
 _CLOSED_GAP = 0.02
 """Spread, in interpupillary distances, of the gap at which lips count as closed."""
 _CLOSED_MOST = 0.04
-"""Lips further apart are not closed, whatever the others are."""
+"""Lips further apart are open."""
 _FRONTAL_DEGREES = 20.0
 """A head turned by this shows its mouth a third less well than one that looks at the camera."""
 _CHEEKS = (50, 280, 205, 425)
@@ -46,8 +46,8 @@ class MouthViewPicker:
         clear = _sharpness(luma[box[1] : box[3], box[0] : box[2]]) * np.exp(-0.5 * ((face.yaw / _FRONTAL_DEGREES) ** 2))
         if gap <= _CLOSED_MOST:
             self._keep(MouthKind.CLOSED, float(clear * np.exp(-((gap / _CLOSED_GAP) ** 2))), frame, number, box)
-        if gap >= _TEETH_GAP:
-            self._keep(MouthKind.TEETH, float(clear * gap * _teeth_share(luma, red, points)), frame, number, box)
+        else:
+            self._keep(MouthKind.TEETH, float(clear * gap * (_OPEN_WORTH + _teeth_share(luma, red, points))), frame, number, box)
 
     @property
     def views(self) -> tuple[MouthView, ...]:

@@ -107,6 +107,16 @@ def test_a_talking_mouth_is_shut(engine: WarpEngine, talking: Footage, landmarke
         assert after.max() <= CLOSED and np.ptp(after) < 0.006, f"shut and still for {sound or 'silence'!r}"
 
 
+def test_a_mouth_that_is_never_shut_is_shut(engine: WarpEngine, landmarker: FaceLandmarker) -> None:
+    """A stretch of footage that shows the mouth wide open from its first frame to its last: its lips are those of the open mouth, drawn together,
+    and what the landmarker sees of them is not quite a seam."""
+    shouting = footage("talking_glasses_en.mp4", 156, 165)
+    assert [view.kind for view in shouting.tracks.faces[0].views] == [MouthKind.TEETH]
+    assert gaps(landmarker, shouting.frames[::4]).min() > OPEN
+    assert gaps(landmarker, spoken(engine, shouting, role(shouting, "m"))[::4]).max() <= 2.5 * CLOSED
+    assert gaps(landmarker, spoken(engine, shouting, role(shouting, "ɑ"))[::4]).min() >= OPEN
+
+
 def test_an_open_vowel_opens_every_frame(engine: WarpEngine, talking: Footage, silent: Footage, landmarker: FaceLandmarker) -> None:
     for shot in (talking, silent):
         assert gaps(landmarker, spoken(engine, shot, role(shot, "ɑ"))[::4]).min() >= OPEN

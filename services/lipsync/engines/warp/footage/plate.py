@@ -10,17 +10,17 @@ from scipy.interpolate import RBFInterpolator
 
 from services.lipsync.engines.warp.footage.shapes import FaceShapes
 from services.lipsync.engines.warp.lattice import Lattice, Rect, eased
-from services.lipsync.landmarks import CHIN, FACE_OVAL, INNER_LIP_UPPER, FaceLandmarks
+from services.lipsync.landmarks import CHIN, FACE_OVAL, INNER_LIP_LOWER, INNER_LIP_UPPER, FaceLandmarks
 
-_CELLS_PER_UNIT = 12
-"""Lattice cells along an interpupillary distance: landmarks lie no closer."""
+_CELLS_PER_UNIT = 18
+"""Lattice cells along an interpupillary distance: landmarks lie hardly closer."""
 _STRAIGHT = {"mouthSmileLeft": 0.0, "mouthSmileRight": 0.0}
 """Blendshapes of a face at rest."""
 _SIZES = (64, 320)
 """Plate pixels of one interpupillary distance: as many as the footage has, within these."""
 _NOSE_BASE = 2
-_SMOOTHING = 2e-4
-"""Of the thin plates through the landmarks: as much as these waver."""
+_SMOOTHING, _SMOOTHING_OF_EDGES = 2e-4, 5e-6
+"""Of the thin plates through the landmarks: as much as these waver; and at the lips' inner edges."""
 _DEPTH_SMOOTHING = 3e-2
 _NOSE_HALF = 0.35
 """Half the width of a nose and its wings."""
@@ -110,7 +110,10 @@ def make_plate(shapes: FaceShapes, pixels_per_unit: float) -> Plate:
     # Away from the lips every second landmark says as much as all.
     near = (np.abs(offset) < _NEAR_LIPS) & ~beside
     needed = near | (shapes.indices % 2 == 0) | np.isin(shapes.indices, FACE_OVAL)
-    upper, lower = (_influence(shapes, nodes, needed & (beside | side)) for side in (offset <= 1e-6, offset >= -1e-6))
+    # At rest the inner edges lie in one place: each belongs to its own lip alone.
+    own_upper, own_lower = (np.isin(shapes.indices, line[1:-1]) for line in (INNER_LIP_UPPER, INNER_LIP_LOWER))
+    upper = _influence(shapes, nodes, needed & (beside | (offset <= 1e-6)) & ~own_lower)
+    lower = _influence(shapes, nodes, needed & (beside | (offset >= -1e-6)) & ~own_upper)
     grid = (lattice.rows, lattice.columns, 1)
     mask = _mask(mesh, nodes)
     around = cv2.convexHull(lattice.nodes.reshape(-1, 2)[mask > 0])[:, 0]
@@ -127,7 +130,9 @@ def _influence(shapes: FaceShapes, nodes: np.ndarray, chosen: np.ndarray) -> Inf
     each = np.vstack([np.eye(len(known)), np.zeros((len(ring), len(known)))])
     # Corners of the mouth lie in two rings of landmarks at one place.
     spread = np.vstack([known + 1e-6 * np.arange(len(known))[:, None], ring])
-    spline = RBFInterpolator(spread, each, kernel="thin_plate_spline", smoothing=_SMOOTHING)
+    exact = np.isin(shapes.indices[chosen], INNER_LIP_UPPER + INNER_LIP_LOWER)
+    smoothing = np.concatenate([np.where(exact, _SMOOTHING_OF_EDGES, _SMOOTHING), np.full(len(ring), _SMOOTHING)])
+    spline = RBFInterpolator(spread, each, kernel="thin_plate_spline", smoothing=smoothing)
     return Influence(np.flatnonzero(chosen), np.ascontiguousarray(spline(nodes), np.float32))
 
 

@@ -23,7 +23,7 @@ _INSIDE_FROM = 0.6
 """From this control on, what is between the lips is ours alone."""
 _SHARP = 0.5
 """Blur of less than this, in pixels, is not seen."""
-_CONTACT_SHADOW, _CONTACT_DARKNESS, _CONTACT_GAP = 0.012, 0.30, 0.05
+_CONTACT_SHADOW, _CONTACT_DARKNESS, _CONTACT_GAP = 0.012, 0.18, 0.05
 """Reach and depth of the shade where lips meet that were apart, and how far apart they are when light has come between them."""
 
 

@@ -9,13 +9,19 @@ from scipy.ndimage import gaussian_filter1d
 
 from services.lipsync.engines.warp.footage.pose import HeadPoses, find_poses
 from services.lipsync.engines.warp.lattice import eased
-from services.lipsync.landmarks import CHIN, INNER_LIP_LOWER, INNER_LIP_UPPER, LOWER_LIP_INNER, MESH_POINTS, OUTER_LIP_LOWER, UPPER_LIP_INNER
+from services.lipsync.landmarks import CHIN, INNER_LIP_LOWER, INNER_LIP_UPPER, LOWER_LIP_INNER, MESH_POINTS, OUTER_LIP_LOWER, OUTER_LIP_UPPER, UPPER_LIP_INNER
 
-_NOSE_TIP = 4
+_NOSE_TIP, _NOSE_BASE = 4, 2
 _CLOSED_GAP = 0.03
 """Lips nearer than this, in interpupillary distances, are closed."""
 _CLOSED_SHARE = 0.15
 """Of a track's frames, those with the smallest gaps show its rest."""
+_UPPER_SHARE = 0.3
+"""Of an opening, what the upper lip does."""
+_TRUST_IN_TYPICAL = 0.05
+"""Sum of squared gaps, about their mean, at which a track's own way to open its mouth counts half."""
+_INSET, _INSET_SHARE = 0.014, 0.2
+"""How far inside a lip its edge is taken to be, in interpupillary distances and at most of the gap: landmarks waver, and no tooth may be left on a lip."""
 _MOOD_S = 0.45
 """What changes more slowly than this is the performer's expression, not a sound. Standard deviation."""
 _MOOD_KEPT = 0.8
@@ -56,10 +62,14 @@ def find_shapes(points: np.ndarray, seen: np.ndarray, frame_rate: float) -> Face
     upper, lower = (np.searchsorted(indices, line[1:-1]) for line in (INNER_LIP_UPPER, INNER_LIP_LOWER))
     middle = [int(np.searchsorted(indices, index)) for index in (UPPER_LIP_INNER, LOWER_LIP_INNER)]
     gap = shapes[:, middle[1], 1] - shapes[:, middle[0], 1]
-    rest, growth = _rest(shapes[seen], gap[seen])
+    rest, growth = _rest(shapes[seen], gap[seen], _typical_growth(indices, shapes[seen].mean(0)))
     seam = (rest[upper] + rest[lower]) / 2
     rest[upper] = rest[lower] = seam
     move = shapes - rest
+    apart = np.maximum(shapes[:, lower, 1] - shapes[:, upper, 1], 0.0)
+    inset = np.minimum(_INSET, _INSET_SHARE * apart)
+    move[:, upper, 1] -= inset
+    move[:, lower, 1] += inset
     mood = _MOOD_KEPT * _slow(move - growth * gap[:, None, None], seen, _MOOD_S * frame_rate)
     mood[:, upper] = mood[:, lower] = (mood[:, upper] + mood[:, lower]) / 2
     mood[..., 1] += _open_jaw(indices, rest, move)
@@ -68,13 +78,29 @@ def find_shapes(points: np.ndarray, seen: np.ndarray, frame_rate: float) -> Face
     return FaceShapes(poses, indices, rest, depth, move, mood, whole)
 
 
-def _rest(shapes: np.ndarray, gap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The shape with closed lips, (points, 2), and what an opening of one unit adds to it."""
+def _rest(shapes: np.ndarray, gap: np.ndarray, typical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The shape with closed lips, (points, 2), and what an opening of one unit adds to it: by the track as far as its mouth moves, else as in a
+    `typical` face."""
     varied = gap - gap.mean()
-    growth = np.einsum("f,fpi->pi", varied, shapes - shapes.mean(0)) / (np.square(varied).sum() + 0.05)
+    unlike = shapes - shapes.mean(0) - typical * varied[:, None, None]
+    growth = typical + np.einsum("f,fpi->pi", varied, unlike) / (np.square(varied).sum() + _TRUST_IN_TYPICAL)
     most = max(_CLOSED_GAP, float(np.quantile(gap, _CLOSED_SHARE)))
     closed = np.median((shapes - growth * gap[:, None, None])[gap <= most], 0)
     return closed, growth
+
+
+def _typical_growth(indices: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """How the points of `shape`, (points, 2), move for each unit that a mouth opens: the upper lip a little, the lower one and the jaw the rest."""
+    upper, lower = (shape[np.searchsorted(indices, line)] for line in (INNER_LIP_UPPER, INNER_LIP_LOWER))
+    x, y = shape.T
+    middle, half = (upper[0, 0] + upper[-1, 0]) / 2, (upper[-1, 0] - upper[0, 0]) / 2
+    u = (x - middle) / half
+    nose, lip = float(shape[np.searchsorted(indices, _NOSE_BASE), 1]), float(upper[:, 1].min())
+    above = y < (np.interp(x, upper[:, 0], upper[:, 1]) + np.interp(x, lower[:, 0], lower[:, 1])) / 2
+    on_lips = np.isin(indices, INNER_LIP_UPPER + INNER_LIP_LOWER + OUTER_LIP_UPPER + OUTER_LIP_LOWER)
+    profile = np.where(on_lips, np.clip(1.0 - u * u, 0.0, None), np.exp(-np.square(u / 0.8)))
+    down = np.where(above, -_UPPER_SHARE * eased((y - nose) / (lip - nose)), 1.0 - _UPPER_SHARE)
+    return np.stack([np.zeros_like(down), down * profile], -1)
 
 
 def _open_jaw(indices: np.ndarray, rest: np.ndarray, move: np.ndarray) -> np.ndarray:
