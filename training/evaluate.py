@@ -38,7 +38,7 @@ def evaluate(corpus: Path, count: int, speech: Path | None) -> None:
 
 
 def _worn(spoken: Utterance, others: Sequence[Utterance]) -> Take:
-    return augmented(take_of(spoken), [other.audio for other in others], np.random.default_rng(spoken.item.index))
+    return augmented(take_of(spoken), [take_of(other).audio for other in others[:12]], np.random.default_rng(spoken.item.index))
 
 
 def _scored(estimator: VisemeEstimator, take: Take, symbols: Sequence[str]) -> tuple[Score, float]:

@@ -11,7 +11,7 @@ _SILENCE_LEAST_FRAMES = 6
 """60 ms: what is shorter is the closure of a stop."""
 _SWITCH = -2.5
 """Log-probability of going from one class to another; keeps spans from flickering."""
-_CLOSURE_BONUS = 0.4
+_CLOSURE_BONUS = 0.75
 """Added to the log-probabilities of closures: one that is missed is seen, one too many hardly."""
 
 
