@@ -16,7 +16,7 @@ from gateway.dub.given import lines_from_subtitles
 from gateway.dub.hear import Scene, joiner_of, read_given
 from gateway.dub.lines import TargetLine, edit_target
 from gateway.dub.lips import LipsJob, LipsPieces, move_lips
-from gateway.dub.mix import Mixed, mix
+from gateway.dub.mix import Mixed, keeps_voices, mix
 from gateway.dub.plan import DubLocale, translation_pair
 from gateway.dub.separate import Separated
 from gateway.dub.source import Source
@@ -198,7 +198,8 @@ class DubLocaleRun:
             stage.end(job_pb2.STATE_SUCCEEDED)
             return None
         job = LipsJob(parts.flow, parts.services, parts.footage, self._own.locale, self._spec.performance, parts.gate)
-        lips = await move_lips(job, stage, dubbed, silent)
+        # Where the original voice is heard, its own lips go with it.
+        lips = await move_lips(job, stage, dubbed, [] if keeps_voices(parts.source, self._spec) else silent)
         spans = [span for piece in lips.pieces for span in piece.unusable]
         if spans:
             named = ", ".join(spans[:_SHOWN]) + (", ..." if len(spans) > _SHOWN else "")

@@ -52,7 +52,7 @@ async def mix(
         length=length,
         placements=placements(dubbed, length),
         background=background,
-        ducked=background is not None and source.music_and_effects is None and separated is None,
+        ducked=keeps_voices(source, spec),
         source=partial(blocks_of, source.sound) if source.sound is not None else None,
         source_spans=spans,
         target=_TARGETS.get(spec.loudness),
@@ -83,6 +83,12 @@ async def mix(
     stage.add_media(source.duration_s)
     stage.end(job_pb2.STATE_SUCCEEDED)
     return mixed
+
+
+def keeps_voices(source: Source, spec: job_pb2.DubSpec) -> bool:
+    """Whether the original voices are in what is kept of the original sound: they are heard where nothing is said over them."""
+    taken_out = spec.background_sound in (dub_pb2.BACKGROUND_SOUND_SEPARATED, dub_pb2.BACKGROUND_SOUND_NONE)
+    return not taken_out and source.sound is not None and source.music_and_effects is None
 
 
 def wav_blocks(path: Path) -> Iterator[np.ndarray]:
