@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice
@@ -69,9 +70,10 @@ def burned_pieces(source: Path, stretch: Stretch, cues: Sequence[Cue], locale: s
         burner = SubtitleBurner(cues, stretch.width, stretch.height, locale, reader.colors)
         frames = enumerate(reader)
         while part := list(islice(frames, 1)):
-            encoder = FragmentEncoder(stretch.width, stretch.height, rate, reader.colors, FOOTAGE_CRF)
-            piece = [data for number, frame in chain(part, islice(frames, length - 1)) for data in encoder.add(burner.draw(frame, number / rate))]
-            yield b"".join([*piece, *encoder.finish()])
+            with closing(FragmentEncoder(stretch.width, stretch.height, rate, reader.colors, FOOTAGE_CRF)) as encoder:
+                piece = [data for number, frame in chain(part, islice(frames, length - 1)) for data in encoder.add(burner.draw(frame, number / rate))]
+                piece += encoder.finish()
+            yield b"".join(piece)
 
 
 class SubtitleBurner:

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]*)>")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s([^<>]*)>")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}|\{[yY]:[a-z,]+\}")
 _DASH = re.compile(r"^\s*[-–—‐]\s*(?=\S)")
 _NOTE = re.compile(r"\[[^\[\]]*\]|【[^【】]*】")

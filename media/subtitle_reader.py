@@ -19,6 +19,8 @@ from media.subtitle_markup import spoken_parts
 MOST_BYTES = 10_000_000
 MOST_CUES = 20_000
 """Ten hours of talk."""
+MOST_CUE_CHARACTERS = 4_000
+"""Markup included: more than anybody reads in a minute."""
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,6}))?"
 _TIMES = re.compile(rf"^\s*{_TIME}\s*--+>\s*{_TIME}(?:\s.*)?$")
 _NUMBER = re.compile(r"^\s*\d+\s*$")
@@ -55,7 +57,7 @@ def read_subtitles(data: bytes, field: str = "subtitles") -> ReadSubtitles:
 
     Cues out of order are sorted; of cues that overlap, the earlier ends where the later begins; cues at one time follow
     one another in proportion to their text. What is not spoken (notes in brackets, music) is left out. Each is told in
-    `warnings`. Raises InvalidInput: BAD_ENCODING, BAD_TIMES (each with its line), EMPTY, TOO_LARGE.
+    `warnings`. Raises InvalidInput: BAD_ENCODING, BAD_TIMES (each with its line), EMPTY, TOO_LARGE, TOO_LONG (a cue).
     """
     if len(data) > MOST_BYTES:
         raise InvalidInput.of(field, f"has {len(data)} bytes; subtitles have at most {MOST_BYTES}", "TOO_LARGE")
@@ -64,6 +66,8 @@ def read_subtitles(data: bytes, field: str = "subtitles") -> ReadSubtitles:
     cues = _in_order(list(_cues(text, field, warnings)), warnings)
     if not cues:
         raise InvalidInput.of(field, "holds no subtitle that is spoken; give SubRip (SRT) or WebVTT, with times as 00:00:01,000 --> 00:00:02,500", "EMPTY")
+    if len(cues) > MOST_CUES:
+        raise InvalidInput.of(field, f"more than {MOST_CUES} persons' lines in its cues; give at most that many", "TOO_LARGE")
     return ReadSubtitles(tuple(_apart(cues, warnings)), tuple(warnings), encoding)
 
 
@@ -79,6 +83,8 @@ def _cues(text: str, field: str, warnings: list[str]) -> Iterator[ReadCue]:
     for number, after in pairwise([*stamps, len(lines)]):
         start, end = _times(lines[number])
         body = _body(lines[number + 1 : after], is_vtt, last=after == len(lines))
+        if (size := sum(map(len, body))) > MOST_CUE_CHARACTERS:
+            raise InvalidInput.of(field, f"line {number + 1}: a cue of {size} characters; one has at most {MOST_CUE_CHARACTERS}", "TOO_LONG")
         parts = spoken_parts(body)
         if not parts:
             warnings.append(f"line {number + 1}: {' '.join(body)[:60]!r} is not spoken, and was left out" if body else f"line {number + 1}: a cue without text")

@@ -18,6 +18,7 @@ from locutor.common.v1 import audio_pb2
 from locutor.errors import InvalidInput, LocutorError
 from locutor.status import from_rpc_error
 from services.asr.servicer import AsrServicer
+from services.asr.servicer.diarization import diarization_options
 from services.serving import GrpcServer, ServingSettings
 from services.weights import ModelStore
 
@@ -123,3 +124,8 @@ async def test_spans_that_overlap_are_one_after_the_other(stub: asr_pb2_grpc.Asr
     response = await stub.Diarize(iter([config(spans=spans), *chunks(talk.pcm)]))
     edges = [offset.ToNanoseconds() for turn in response.turns for offset in (turn.start_offset, turn.end_offset)]
     assert edges == sorted(edges)
+
+
+async def test_a_span_within_another_is_in_order() -> None:
+    spans = diarization_options(config(spans=[(1.0, 3.0), (2.0, 2.5), (2.6, 3.2)]).config).spans
+    assert [(span.start_s, span.end_s) for span in spans] == [(1.0, 3.0), (3.0, 3.0), (3.0, 3.2)]

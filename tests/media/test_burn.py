@@ -13,6 +13,7 @@ from media.burn import SubtitleBurner, burned_pieces
 from media.colors import BT709, Colors
 from media.fonts import FontFile, FontSet, find_fonts
 from media.footage import Stretch
+from media.fragments import FragmentEncoder
 from media.mux import mux_program
 from media.picture_scan import scan_picture
 from media.probe import probe
@@ -153,3 +154,22 @@ def test_a_turned_video_of_uneven_rate_is_burned_and_muxed(tmp_path: Path) -> No
     with av.open(str(done.path)) as container:
         contrast = [float(np.ptp(frame.to_ndarray()[240:320].astype(int))) for frame in container.decode(video=0)]
     assert all((value > 100) == (30 <= number < 45) for number, value in enumerate(contrast))
+
+
+def test_the_encoder_is_let_go_where_drawing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    class Encoder(FragmentEncoder):
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("media.burn.FragmentEncoder", Encoder)
+    monkeypatch.setattr(SubtitleBurner, "draw", fail)
+    source = write_source(tmp_path / "source.mp4", even_times(5), size=(128, 96))
+    with pytest.raises(ZeroDivisionError):
+        next(burned_pieces(source, Stretch(128, 96, Fraction(25), Fraction(0), 5), (), "en"))
+    assert len(closed) == 1

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from locutor.errors import InvalidInput
 from media.subtitle_files import to_srt, to_vtt
+from media.subtitle_markup import SpokenPart, spoken_parts
 from media.subtitle_reader import MOST_BYTES, ReadCue, read_subtitles
 from media.subtitles import Cue
 
@@ -127,6 +128,8 @@ def test_order_and_overlaps_are_mended_and_told() -> None:
         (b"1\n00:00:05,000 --> 00:00:05,000\nHello\n", "BAD_TIMES", r"line 2: ends at 5\.000 s, not after"),
         (b"00:01,0 --> 00:02,0\n[music]\n", "EMPTY", "no subtitle that is spoken"),
         (b"x" * (MOST_BYTES + 1), "TOO_LARGE", "at most"),
+        (b"00:01,0 --> 00:02,0\n" + b"<v " * 2_000, "TOO_LONG", "line 1: a cue of 5999 characters"),
+        (b"00:01,0 --> 00:02,0\n- a\n- b\n\n" * 10_001, "TOO_LARGE", "more than 20000"),
         (b"\xff\xfe\x00\xd8\x00", "BAD_ENCODING", "UTF-8"),
     ],
 )
@@ -166,3 +169,8 @@ def test_whatever_the_times_no_cue_overlaps(times: list[tuple[int, int]]) -> Non
     cues = read_subtitles(written.encode()).cues
     assert len(cues) == len(times)
     assert all(cue.start_s < cue.end_s for cue in cues) and all(before.end_s <= after.start_s for before, after in pairwise(cues))
+
+
+def test_a_voice_tag_that_never_ends_is_read_once() -> None:
+    """Each `<` once asked for all that follows it: these characters took minutes."""
+    assert spoken_parts(["<v " * 200_000 + "<v Ana>Hello."])[-1] == SpokenPart("Hello.", "Ana")

@@ -19,14 +19,14 @@ def diarization_options(config: asr_pb2.DiarizeConfig) -> DiarizationOptions:
     if len(config.spans) > MOST_SPANS:
         raise InvalidInput.of("config.spans", f"found {len(config.spans)}; give at most {MOST_SPANS}", "TOO_MANY_SPANS")
     spans: list[SpeechSpan] = []
-    latest = 0.0
+    previous = latest = 0.0
     for index, span in enumerate(config.spans):
         begin, end = span.start_offset.ToNanoseconds() / 1e9, span.end_offset.ToNanoseconds() / 1e9
-        if begin < 0 or end < begin or (spans and begin < spans[-1].start_s):
+        if end < begin or begin < previous:
             raise InvalidInput.of(f"config.spans[{index}]", f"found {begin:g} to {end:g} s; give them in order of time, each with its end last", "BAD_SPAN")
         # Of two that overlap the later one begins where the earlier ends.
         spans.append(SpeechSpan(max(begin, latest), max(end, latest)))
-        latest = spans[-1].end_s
+        previous, latest = begin, spans[-1].end_s
     return DiarizationOptions(config.speaker_count, tuple(spans))
 
 
