@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from gateway.older_tables import bring_up_to_date
 from locutor.address import MAX_MESSAGE_BYTES
 from locutor.errors import AlreadyExists, InvalidInput, NotFound, Overloaded
 from locutor.gateway.v1 import job_pb2, media_pb2
@@ -72,7 +73,7 @@ class JobTable:
     """Jobs and media by id."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `InvalidInput` where the file was written by a Locutor with other tables."""
+        """A file with the tables of an older Locutor is brought up to date. Raises `InvalidInput` where they are of no form that is known."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = sa.create_engine(f"sqlite:///{path}")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs")
@@ -84,6 +85,7 @@ class JobTable:
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA busy_timeout=10000")
 
+        bring_up_to_date(self._engine, _metadata)
         self._check_tables(path)
         _metadata.create_all(self._engine)
 

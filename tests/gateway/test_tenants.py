@@ -155,7 +155,7 @@ async def test_what_another_tenant_sent_since_does_not_expire(tmp_path: Path) ->
 def test_a_database_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     with sqlite3.connect(path) as old:
-        old.execute("CREATE TABLE media (sha256 VARCHAR(64) PRIMARY KEY, created FLOAT NOT NULL, media BLOB NOT NULL)")
+        old.execute("CREATE TABLE media (sha256 VARCHAR(64) PRIMARY KEY, owner VARCHAR NOT NULL, media BLOB NOT NULL)")
     old.close()
     with pytest.raises(InvalidInput, match=r"jobs\.sqlite was written by another version of Locutor; move it away"):
         JobTable(path)
