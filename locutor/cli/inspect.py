@@ -60,7 +60,8 @@ def inspect(
         console = Console()
         console.print(_table(video, measured, reference, compared))
         heard = "its timeline" if source == _FROM_TIMELINE else "its sound by the estimator, which itself errs: read closures and vowels as a comparison"
-        console.print(f"What is said is known from {heard}.", highlight=False)
+        beside = "; in the reference it is estimated" if compared and source == _FROM_TIMELINE else ""
+        console.print(f"What is said is known from {heard}{beside}.", highlight=False)
         if failed:
             console.print(f"[red]missed:[/] {'; '.join(goal.label for goal in failed)}", highlight=False)
     if failed:
