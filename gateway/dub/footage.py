@@ -115,7 +115,9 @@ class Footage:
         self._models = models
         self._scan: PictureScan | None = None
         self._files: dict[int, PieceFile] = {}
+        self._tracks: dict[int, Blob] = {}
         self._lock = asyncio.Lock()
+        self._tracking: dict[int, asyncio.Lock] = {}
         self._done = 0
 
     async def file(self, piece: Piece) -> PieceFile:
@@ -153,7 +155,13 @@ class Footage:
 
     async def track(self, file: PieceFile) -> Blob:
         """The tracks of the faces in a piece; followed once, whoever asks."""
+        number = file.piece.number
+        async with self._tracking.setdefault(number, asyncio.Lock()):
+            if number not in self._tracks:
+                self._tracks[number] = await self._track(file)
+        return self._tracks[number]
 
+    async def _track(self, file: PieceFile) -> Blob:
         async def make() -> tuple[StepResult, Blob]:
             tracks = bytearray()
             complete = False
