@@ -98,7 +98,8 @@ def test_glossary(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "part"), [("a,b\n", "first line must name the columns"), ("source,target\n,x\n", "line 2: the source is empty"), ("source\na,b\n", "line 2: more columns")]
+    ("text", "part"),
+    [("a,b\n", "first line must name the columns"), ("source,target\n,x\n", "line 2: the source is empty"), ("source\na,b\n", "line 2: more columns")],
 )
 def test_bad_glossary(tmp_path: Path, text: str, part: str) -> None:
     path = tmp_path / "terms.csv"
