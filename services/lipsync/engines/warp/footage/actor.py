@@ -65,11 +65,15 @@ def cast(role: Role, frame_rate: Fraction, expression: float) -> Actor | None:
     seen = _seen(face, shapes)
     lips, closed = find_closed_lips(plate, seen.get(MouthKind.CLOSED))
     lit = seen.get(MouthKind.CLOSED) or seen.get(MouthKind.TEETH)
+    light, interior = skin_light(lit) if lit else None, find_inside(lips, lit, seen.get(MouthKind.TEETH))
+    if closed is None:
+        # The frames' own lips are seen down to their edges.
+        shapes = shapes.with_inset_edges()
     motion = mouth_motion(plate.face, lips, max(2, round(plate.unit / _CELLS_PER_UNIT / 2) * 2), plate.lattice.rect)
     # A frame shows the middle of its time.
     times = (face.first_frame + np.arange(len(control)) + 0.5) / float(frame_rate) + role.lead_s
-    return Actor(face.first_frame, control, articulate(role.speech, times, expression), shapes, plate, lips, motion, closed,
-                 skin_light(lit) if lit else None, find_inside(lips, lit, seen.get(MouthKind.TEETH)), _blur(shapes))  # fmt: skip
+    mouth = articulate(role.speech, times, expression)
+    return Actor(face.first_frame, control, mouth, shapes, plate, lips, motion, closed, light, interior, _blur(shapes))
 
 
 def _blur(shapes: FaceShapes) -> np.ndarray:

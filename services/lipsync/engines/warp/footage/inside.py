@@ -10,6 +10,7 @@ from services.lipsync.engines.warp.color import RGB_TO_YCC
 from services.lipsync.engines.warp.footage.light import skin_light
 from services.lipsync.engines.warp.footage.views import SeenMouth, beside_mouth
 from services.lipsync.engines.warp.interior import Interior, MouthColors, mouth_colors, painted_rows
+from services.lipsync.engines.warp.lattice import eased
 from services.lipsync.engines.warp.lips import Lips
 from services.lipsync.engines.warp.teeth import UPPER_EDGE, Finish, Texture, mouth_size
 from services.lipsync.landmarks import INNER_LIP_LOWER, OUTER_LIP_LOWER
@@ -20,6 +21,8 @@ _FINISH = Finish(softness=0.6)
 """Footage has been through a lens and a codec: no edge in it is a pixel sharp."""
 _ENAMEL, _DARK = (0.40, 1.15), (0.5, 2.2)
 """How far the light of teeth and of the depth may be from the painted one."""
+_NARROW = 0.08
+"""Of an opening of this height only lips and teeth are seen, of twice that its depth too; interpupillary distances."""
 _DEPTH_SHADE = 0.6
 """What is seen of the depth's colour in its darkest places."""
 _RED, _WHITE = 0.90, 0.55
@@ -42,7 +45,9 @@ def find_inside(lips: Lips, lit: SeenMouth | None, teeth: SeenMouth | None) -> I
     gain = float(np.median(skin_light(lit).luma / skin_light(teeth).luma))
     opening = teeth.color(*teeth.opening(_ROWS)) * np.float32(gain)
     pale = _paleness(opening, colors.lip)
-    colors = _as_seen(colors, opening, pale)
+    places = teeth.opening(_ROWS)[0]
+    gap = float(np.median(places[-1, :, 1] - places[0, :, 1]))
+    colors = _as_seen(colors, opening, pale, float(eased(np.array((gap - _NARROW) / _NARROW))))
     upper, lower = painted_rows(lips, colors, _FINISH)
     seam = float(lips.seam[len(lips.seam) // 2])
     edge = float(np.clip(_teeth_edge(teeth, pale) - teeth.seam - seam, *_EDGES))
@@ -79,15 +84,15 @@ def _lip(mouth: SeenMouth) -> np.ndarray:
     return np.asarray(np.median(mouth.color((inner + outer) / 2, depth), 0))
 
 
-def _as_seen(colors: MouthColors, opening: np.ndarray, pale: np.ndarray) -> MouthColors:
-    """The painted colours with the light and tint that an opened mouth shows."""
+def _as_seen(colors: MouthColors, opening: np.ndarray, pale: np.ndarray, wide: float) -> MouthColors:
+    """The painted colours with the light and tint that an opened mouth shows; of its depth as far as it is open `wide`, 0 to 1."""
     luma = opening[..., 0]
     deep = opening[luma <= np.percentile(luma, 20)].mean(0) / _DEPTH_SHADE
     teeth = opening[pale > _PALE_LEAST]
     enamel = colors.enamel * np.clip(np.percentile(teeth[:, 0] if len(teeth) else luma, 90) / colors.enamel[0], *_ENAMEL)
     if len(teeth) > _TEETH_LEAST * luma.size:
         enamel[1:] = teeth[:, 1:].mean(0)
-    dark = colors.dark * np.clip(deep[0] / colors.dark[0], *_DARK)
+    dark = colors.dark * np.clip(deep[0] / colors.dark[0], *_DARK) ** wide
     tongue = colors.tongue.copy()
     # As coloured for their light as what is seen there.
     for color in (dark, tongue):

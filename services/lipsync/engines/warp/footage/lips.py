@@ -33,13 +33,15 @@ class ClosedLips:
     rect: Rect
     """Of the plate."""
     planes: tuple[np.ndarray, ...]
-    """YCC, float32, the share that is borrowed, 0 to 1, and what is added to YCC where the lips part."""
+    """YCC, float32, and the share that is borrowed, 0 to 1."""
+    parted: tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]
+    """What is added to YCC where the lips part: of the upper and of the lower lip."""
 
-    def sample(self, at: np.ndarray, parted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def sample(self, at: np.ndarray, parted: np.ndarray, is_upper: bool) -> tuple[np.ndarray, np.ndarray]:
         """YCC, (rows, columns, 3), and share, (rows, columns, 1), at plate positions, (rows, columns, 2), that are `parted`, (rows, columns), 0 to 1.
         There is no share beyond the picture."""
         places = at - np.array([self.rect.x0, self.rect.y0], np.float32)
-        found = resampled(self.planes, places)
+        found = resampled((*self.planes, *self.parted[0 if is_upper else 1]), places)
         return found[..., :3] + parted[..., None] * found[..., 4:], found[..., 3:4]
 
 
@@ -61,15 +63,16 @@ def find_closed_lips(plate: Plate, mouth: SeenMouth | None) -> tuple[Lips, Close
     picture[rect.rows, rect.columns] = part
     lips = find_lips(picture, plate.face, plate.unit)
     local = lips.local(at)
-    return lips, ClosedLips(rect, (*cv2.split(part), _share(lips, local), *cv2.split(_without_seam(picture, lips, local) - part)))
+    upper_parted, lower_parted = (tuple(cv2.split(_without_seam(picture, lips, local, side) - part)) for side in (-1.0, 1.0))
+    return lips, ClosedLips(rect, (*cv2.split(part), _share(lips, local)), (upper_parted, lower_parted))
 
 
-def _without_seam(picture: np.ndarray, lips: Lips, local: np.ndarray) -> np.ndarray:
-    """The picture at `local` with the shade between the lips replaced by what is beside it: when they part, light falls in."""
+def _without_seam(picture: np.ndarray, lips: Lips, local: np.ndarray, side: float) -> np.ndarray:
+    """The picture at `local` with the shade between the lips replaced by what is beside it, above (-1) or below (1): when
+    they part, light falls in."""
     s, t = local[..., 0], local[..., 1]
     inner = np.interp(s, lips.s, lips.seam)
-    offset = t - inner
-    beside = inner + np.where(offset < 0, -1.0, 1.0) * np.hypot(offset, _SEAM_SHADE)
+    beside = inner + side * np.hypot(np.maximum(side * (t - inner), 0.0), _SEAM_SHADE)
     return sampled(picture, lips.pixels(s, beside))
 
 

@@ -109,7 +109,7 @@ def _lips(actor: Actor, at: int, flow: Flow, box: _Box, gain: np.ndarray, frame:
     for layer in (flow.upper, flow.lower):
         picture = _ycc(frame, flow.lattice.to_pixels(layer.source, box.rect))
         if actor.closed:
-            borrowed, amount = actor.closed.sample(flow.lattice.to_pixels(layer.rest, box.rect), parted)
+            borrowed, amount = actor.closed.sample(flow.lattice.to_pixels(layer.rest, box.rect), parted, layer is flow.upper)
             borrowed = _as_blurred(borrowed, actor.blur[at])
             picture += actor.control[at] * amount * (borrowed * gain - picture)
         layers.append(picture)

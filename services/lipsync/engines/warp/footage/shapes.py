@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -51,6 +51,15 @@ class FaceShapes:
         """Where a landmark is among the points."""
         return int(np.searchsorted(self.indices, landmark))
 
+    def with_inset_edges(self) -> FaceShapes:
+        """The same with the inner edges of parted lips a little inside the lips."""
+        upper, lower = (np.searchsorted(self.indices, line[1:-1]) for line in (INNER_LIP_UPPER, INNER_LIP_LOWER))
+        move = self.move.copy()
+        inset = np.minimum(_INSET, _INSET_SHARE * np.maximum(move[:, lower, 1] - move[:, upper, 1], 0.0))
+        move[:, upper, 1] -= inset
+        move[:, lower, 1] += inset
+        return replace(self, move=move)
+
 
 def find_shapes(points: np.ndarray, seen: np.ndarray, frame_rate: float) -> FaceShapes:
     """The shapes of a track's landmarks, (frames, 478, 3) pixels; `seen`, (frames,) bool, says which frames are to be trusted."""
@@ -66,10 +75,6 @@ def find_shapes(points: np.ndarray, seen: np.ndarray, frame_rate: float) -> Face
     seam = (rest[upper] + rest[lower]) / 2
     rest[upper] = rest[lower] = seam
     move = shapes - rest
-    apart = np.maximum(shapes[:, lower, 1] - shapes[:, upper, 1], 0.0)
-    inset = np.minimum(_INSET, _INSET_SHARE * apart)
-    move[:, upper, 1] -= inset
-    move[:, lower, 1] += inset
     mood = _MOOD_KEPT * _slow(move - growth * gap[:, None, None], seen, _MOOD_S * frame_rate)
     mood[:, upper] = mood[:, lower] = (mood[:, upper] + mood[:, lower]) / 2
     mood[..., 1] += _open_jaw(indices, rest, move)
