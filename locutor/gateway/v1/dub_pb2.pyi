@@ -86,7 +86,9 @@ class _FitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Fit.ValueType], _
     FIT_FAST: _Fit.ValueType  # 2
     """Rate to 1.35."""
     FIT_LATE: _Fit.ValueType  # 3
-    """Still too long at 1.35: it begins or ends outside its time, moved as little as keeps voices apart."""
+    """Still too long at 1.35: it begins or ends outside its time, moved as little as keeps voices apart; or, between locked
+    utterances, it is spoken faster.
+    """
 
 class Fit(_Fit, metaclass=_FitEnumTypeWrapper): ...
 
@@ -96,7 +98,9 @@ FIT_GOOD: Fit.ValueType  # 1
 FIT_FAST: Fit.ValueType  # 2
 """Rate to 1.35."""
 FIT_LATE: Fit.ValueType  # 3
-"""Still too long at 1.35: it begins or ends outside its time, moved as little as keeps voices apart."""
+"""Still too long at 1.35: it begins or ends outside its time, moved as little as keeps voices apart; or, between locked
+utterances, it is spoken faster.
+"""
 Global___Fit: _TypeAlias = Fit  # noqa: Y015
 
 @_typing.final
@@ -276,6 +280,8 @@ class UtteranceEdit(_message.Message):
     LOCKED_FIELD_NUMBER: _builtins.int
     OMITTED_FIELD_NUMBER: _builtins.int
     RATE_FIELD_NUMBER: _builtins.int
+    HEARD_TEXT_FIELD_NUMBER: _builtins.int
+    HEARD_START_OFFSET_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     locale: _builtins.str
     """BCP 47 locale it holds for. Empty: all; then only source_text, speaker and the times may be set."""
@@ -290,10 +296,16 @@ class UtteranceEdit(_message.Message):
     """Say nothing here."""
     rate: _builtins.float
     """Speaking rate as a factor of the voice's own, 0.5 to 2; unset: what fits."""
+    heard_text: _builtins.str
+    """What the utterance was heard to say, and when, where the edit was made. Ids shift where a video is heard anew: the edit
+    is then made where the same is said, or nowhere, with a warning. Empty: the id alone decides.
+    """
     @_builtins.property
     def start_offset(self) -> _duration_pb2.Duration: ...
     @_builtins.property
     def end_offset(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def heard_start_offset(self) -> _duration_pb2.Duration: ...
     def __init__(
         self,
         *,
@@ -308,10 +320,12 @@ class UtteranceEdit(_message.Message):
         locked: _builtins.bool | None = ...,
         omitted: _builtins.bool | None = ...,
         rate: _builtins.float | None = ...,
+        heard_text: _builtins.str = ...,
+        heard_start_offset: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_locked", b"_locked", "_omitted", b"_omitted", "_rate", b"_rate", "_source_text", b"_source_text", "_speaker", b"_speaker", "_text", b"_text", "_voice", b"_voice", "end_offset", b"end_offset", "locked", b"locked", "omitted", b"omitted", "rate", b"rate", "source_text", b"source_text", "speaker", b"speaker", "start_offset", b"start_offset", "text", b"text", "voice", b"voice"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_locked", b"_locked", "_omitted", b"_omitted", "_rate", b"_rate", "_source_text", b"_source_text", "_speaker", b"_speaker", "_text", b"_text", "_voice", b"_voice", "end_offset", b"end_offset", "heard_start_offset", b"heard_start_offset", "locked", b"locked", "omitted", b"omitted", "rate", b"rate", "source_text", b"source_text", "speaker", b"speaker", "start_offset", b"start_offset", "text", b"text", "voice", b"voice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_locked", b"_locked", "_omitted", b"_omitted", "_rate", b"_rate", "_source_text", b"_source_text", "_speaker", b"_speaker", "_text", b"_text", "_voice", b"_voice", "end_offset", b"end_offset", "id", b"id", "locale", b"locale", "locked", b"locked", "omitted", b"omitted", "rate", b"rate", "source_text", b"source_text", "speaker", b"speaker", "start_offset", b"start_offset", "text", b"text", "voice", b"voice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_locked", b"_locked", "_omitted", b"_omitted", "_rate", b"_rate", "_source_text", b"_source_text", "_speaker", b"_speaker", "_text", b"_text", "_voice", b"_voice", "end_offset", b"end_offset", "heard_start_offset", b"heard_start_offset", "heard_text", b"heard_text", "id", b"id", "locale", b"locale", "locked", b"locked", "omitted", b"omitted", "rate", b"rate", "source_text", b"source_text", "speaker", b"speaker", "start_offset", b"start_offset", "text", b"text", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__locked: _TypeAlias = _typing.Literal["locked"]  # noqa: Y015
     _WhichOneofArgType__locked: _TypeAlias = _typing.Literal["_locked", b"_locked"]  # noqa: Y015

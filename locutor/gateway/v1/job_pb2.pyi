@@ -76,6 +76,8 @@ class _OutputKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutputKind
     """The utterances of a dub job in this locale, for a person to read and change: the DubEdit file format."""
     OUTPUT_KIND_AUDIO: _OutputKind.ValueType  # 9
     """The dubbed sound alone, WAV."""
+    OUTPUT_KIND_CAST: _OutputKind.ValueType  # 10
+    """Who speaks in a dub job's video, how each of them sounds and with which voice he is dubbed: the cast file format."""
 
 class OutputKind(_OutputKind, metaclass=_OutputKindEnumTypeWrapper): ...
 
@@ -95,6 +97,8 @@ OUTPUT_KIND_UTTERANCES: OutputKind.ValueType  # 8
 """The utterances of a dub job in this locale, for a person to read and change: the DubEdit file format."""
 OUTPUT_KIND_AUDIO: OutputKind.ValueType  # 9
 """The dubbed sound alone, WAV."""
+OUTPUT_KIND_CAST: OutputKind.ValueType  # 10
+"""Who speaks in a dub job's video, how each of them sounds and with which voice he is dubbed: the cast file format."""
 Global___OutputKind: _TypeAlias = OutputKind  # noqa: Y015
 
 @_typing.final

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from locutor.common.v1 import model_pb2 as locutor_dot_common_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$locutor/translate/v1/translate.proto\x12\x14locutor.translate.v1\x1a\x1dlocutor/common/v1/model.proto\"\xca\x01\n\x10TranslateRequest\x12\x15\n\rsource_locale\x18\x01 \x01(\t\x12\x15\n\rtarget_locale\x18\x02 \x01(\t\x12\r\n\x05texts\x18\x03 \x03(\t\x12\x34\n\x08glossary\x18\x04 \x03(\x0b\x32\".locutor.translate.v1.GlossaryTerm\x12\x0e\n\x06\x65ngine\x18\x05 \x01(\t\x12\x33\n\x07\x62udgets\x18\x06 \x03(\x0b\x32\".locutor.translate.v1.LengthBudget\">\n\x0cLengthBudget\x12\x16\n\x0emin_characters\x18\x01 \x01(\r\x12\x16\n\x0emax_characters\x18\x02 \x01(\r\"]\n\x0cGlossaryTerm\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x16\n\x0e\x63\x61se_sensitive\x18\x03 \x01(\x08\x12\x15\n\rtarget_locale\x18\x04 \x01(\t\"v\n\x11TranslateResponse\x12\x37\n\x0ctranslations\x18\x01 \x03(\x0b\x32!.locutor.translate.v1.Translation\x12(\n\x06models\x18\x02 \x03(\x0b\x32\x18.locutor.common.v1.Model\"J\n\x0bTranslation\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x14\n\x0cmissed_terms\x18\x02 \x03(\t\x12\x17\n\x0f\x66\x61llback_reason\x18\x03 \x01(\t\"\"\n\x10ListPairsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\">\n\x11ListPairsResponse\x12)\n\x05pairs\x18\x01 \x03(\x0b\x32\x1a.locutor.translate.v1.Pair\"D\n\x04Pair\x12\x15\n\rsource_locale\x18\x01 \x01(\t\x12\x15\n\rtarget_locale\x18\x02 \x01(\t\x12\x0e\n\x06pivots\x18\x03 \x01(\x08\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model2\xaf\x02\n\x10TranslateService\x12\\\n\tTranslate\x12&.locutor.translate.v1.TranslateRequest\x1a\'.locutor.translate.v1.TranslateResponse\x12\\\n\tListPairs\x12&.locutor.translate.v1.ListPairsRequest\x1a\'.locutor.translate.v1.ListPairsResponse\x12_\n\nListModels\x12\'.locutor.translate.v1.ListModelsRequest\x1a(.locutor.translate.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$locutor/translate/v1/translate.proto\x12\x14locutor.translate.v1\x1a\x1dlocutor/common/v1/model.proto\"\x8f\x02\n\x10TranslateRequest\x12\x15\n\rsource_locale\x18\x01 \x01(\t\x12\x15\n\rtarget_locale\x18\x02 \x01(\t\x12\r\n\x05texts\x18\x03 \x03(\t\x12\x34\n\x08glossary\x18\x04 \x03(\x0b\x32\".locutor.translate.v1.GlossaryTerm\x12\x0e\n\x06\x65ngine\x18\x05 \x01(\t\x12\x33\n\x07\x62udgets\x18\x06 \x03(\x0b\x32\".locutor.translate.v1.LengthBudget\x12\x34\n\x06\x62\x65\x66ore\x18\x07 \x03(\x0b\x32$.locutor.translate.v1.TranslatedText\x12\r\n\x05\x61\x66ter\x18\x08 \x03(\t\"3\n\x0eTranslatedText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0btranslation\x18\x02 \x01(\t\">\n\x0cLengthBudget\x12\x16\n\x0emin_characters\x18\x01 \x01(\r\x12\x16\n\x0emax_characters\x18\x02 \x01(\r\"]\n\x0cGlossaryTerm\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x16\n\x0e\x63\x61se_sensitive\x18\x03 \x01(\x08\x12\x15\n\rtarget_locale\x18\x04 \x01(\t\"v\n\x11TranslateResponse\x12\x37\n\x0ctranslations\x18\x01 \x03(\x0b\x32!.locutor.translate.v1.Translation\x12(\n\x06models\x18\x02 \x03(\x0b\x32\x18.locutor.common.v1.Model\"J\n\x0bTranslation\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x14\n\x0cmissed_terms\x18\x02 \x03(\t\x12\x17\n\x0f\x66\x61llback_reason\x18\x03 \x01(\t\"\"\n\x10ListPairsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\">\n\x11ListPairsResponse\x12)\n\x05pairs\x18\x01 \x03(\x0b\x32\x1a.locutor.translate.v1.Pair\"D\n\x04Pair\x12\x15\n\rsource_locale\x18\x01 \x01(\t\x12\x15\n\rtarget_locale\x18\x02 \x01(\t\x12\x0e\n\x06pivots\x18\x03 \x01(\x08\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model2\xaf\x02\n\x10TranslateService\x12\\\n\tTranslate\x12&.locutor.translate.v1.TranslateRequest\x1a\'.locutor.translate.v1.TranslateResponse\x12\\\n\tListPairs\x12&.locutor.translate.v1.ListPairsRequest\x1a\'.locutor.translate.v1.ListPairsResponse\x12_\n\nListModels\x12\'.locutor.translate.v1.ListModelsRequest\x1a(.locutor.translate.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,25 +33,27 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locutor.translate.v1.transl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TRANSLATEREQUEST']._serialized_start=94
-  _globals['_TRANSLATEREQUEST']._serialized_end=296
-  _globals['_LENGTHBUDGET']._serialized_start=298
-  _globals['_LENGTHBUDGET']._serialized_end=360
-  _globals['_GLOSSARYTERM']._serialized_start=362
-  _globals['_GLOSSARYTERM']._serialized_end=455
-  _globals['_TRANSLATERESPONSE']._serialized_start=457
-  _globals['_TRANSLATERESPONSE']._serialized_end=575
-  _globals['_TRANSLATION']._serialized_start=577
-  _globals['_TRANSLATION']._serialized_end=651
-  _globals['_LISTPAIRSREQUEST']._serialized_start=653
-  _globals['_LISTPAIRSREQUEST']._serialized_end=687
-  _globals['_LISTPAIRSRESPONSE']._serialized_start=689
-  _globals['_LISTPAIRSRESPONSE']._serialized_end=751
-  _globals['_PAIR']._serialized_start=753
-  _globals['_PAIR']._serialized_end=821
-  _globals['_LISTMODELSREQUEST']._serialized_start=823
-  _globals['_LISTMODELSREQUEST']._serialized_end=842
-  _globals['_LISTMODELSRESPONSE']._serialized_start=844
-  _globals['_LISTMODELSRESPONSE']._serialized_end=906
-  _globals['_TRANSLATESERVICE']._serialized_start=909
-  _globals['_TRANSLATESERVICE']._serialized_end=1212
+  _globals['_TRANSLATEREQUEST']._serialized_end=365
+  _globals['_TRANSLATEDTEXT']._serialized_start=367
+  _globals['_TRANSLATEDTEXT']._serialized_end=418
+  _globals['_LENGTHBUDGET']._serialized_start=420
+  _globals['_LENGTHBUDGET']._serialized_end=482
+  _globals['_GLOSSARYTERM']._serialized_start=484
+  _globals['_GLOSSARYTERM']._serialized_end=577
+  _globals['_TRANSLATERESPONSE']._serialized_start=579
+  _globals['_TRANSLATERESPONSE']._serialized_end=697
+  _globals['_TRANSLATION']._serialized_start=699
+  _globals['_TRANSLATION']._serialized_end=773
+  _globals['_LISTPAIRSREQUEST']._serialized_start=775
+  _globals['_LISTPAIRSREQUEST']._serialized_end=809
+  _globals['_LISTPAIRSRESPONSE']._serialized_start=811
+  _globals['_LISTPAIRSRESPONSE']._serialized_end=873
+  _globals['_PAIR']._serialized_start=875
+  _globals['_PAIR']._serialized_end=943
+  _globals['_LISTMODELSREQUEST']._serialized_start=945
+  _globals['_LISTMODELSREQUEST']._serialized_end=964
+  _globals['_LISTMODELSRESPONSE']._serialized_start=966
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1028
+  _globals['_TRANSLATESERVICE']._serialized_start=1031
+  _globals['_TRANSLATESERVICE']._serialized_end=1334
 # @@protoc_insertion_point(module_scope)

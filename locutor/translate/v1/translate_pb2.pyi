@@ -29,6 +29,8 @@ class TranslateRequest(_message.Message):
     GLOSSARY_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     BUDGETS_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     source_locale: _builtins.str
     """BCP 47."""
     target_locale: _builtins.str
@@ -47,6 +49,12 @@ class TranslateRequest(_message.Message):
         their length ignore it.
         """
 
+    @_builtins.property
+    def before(self) -> _containers.RepeatedCompositeFieldContainer[Global___TranslatedText]:
+        """What is said just before the texts, with its translation, and just after them. Engines that look at no neighbours ignore it."""
+
+    @_builtins.property
+    def after(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -56,14 +64,38 @@ class TranslateRequest(_message.Message):
         glossary: _abc.Iterable[Global___GlossaryTerm] | None = ...,
         engine: _builtins.str = ...,
         budgets: _abc.Iterable[Global___LengthBudget] | None = ...,
+        before: _abc.Iterable[Global___TranslatedText] | None = ...,
+        after: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "engine", b"engine", "glossary", b"glossary", "source_locale", b"source_locale", "target_locale", b"target_locale", "texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "budgets", b"budgets", "engine", b"engine", "glossary", b"glossary", "source_locale", b"source_locale", "target_locale", b"target_locale", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TranslateRequest: _TypeAlias = TranslateRequest  # noqa: Y015
+
+@_typing.final
+class TranslatedText(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    TRANSLATION_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    translation: _builtins.str
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        translation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text", "translation", b"translation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TranslatedText: _TypeAlias = TranslatedText  # noqa: Y015
 
 @_typing.final
 class LengthBudget(_message.Message):
