@@ -29,7 +29,7 @@ async def content_type(path: Path, claimed: str, field: str) -> str:
     Raises `InvalidInput` with `field` where it is none of them, or is too large for what it is.
     """
     size = await asyncio.to_thread(os.path.getsize, path)
-    if claimed.startswith("image/") or size == 0 or await asyncio.to_thread(_is_image, path):
+    if claimed.startswith("image/") or await asyncio.to_thread(_is_image, path):
         if size > MAX_IMAGE_BYTES:
             raise InvalidInput.of(field, f"the image has {size // 1024 // 1024} MiB; the limit is {MAX_IMAGE_BYTES // 1024 // 1024} MiB", "TOO_LARGE")
         return await asyncio.to_thread(image_type, path, field)
@@ -89,6 +89,8 @@ def _seen(path: Path, kind: str = "image") -> str:
         head = file.read(512)
     if not head:
         return "the file is empty"
+    if kind == "media" and head[4:8] == b"ftyp":
+        return "the file begins as MP4 but cannot be read: its end may be missing; send it again"
     is_text = b"\0" not in head and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
     return "the file is a text" if is_text and _is_utf8(head) else f"the file is not {'an image' if kind == 'image' else 'one'} that can be read"
 

@@ -10,6 +10,7 @@ from gateway.dub.cast import Heard
 from gateway.dub.diarize import Diarized
 from gateway.dub.lines import SourceLine, TargetLine
 from gateway.dub.utterances import SpokenWord, words_of_cue
+from locutor.errors import InvalidInput
 from media.subtitle_reader import read_subtitles
 
 _SHARE = 0.3
@@ -33,6 +34,21 @@ def given_texts(data: bytes, field: str, warnings: list[str]) -> list[GivenText]
     found = read_subtitles(data, field)
     warnings += found.warnings
     return [GivenText(float(cue.start_s), float(cue.end_s), cue.text, cue.speaker) for cue in found.cues if any(character.isalnum() for character in cue.text)]
+
+
+def texts_within(texts: Sequence[GivenText], programme_s: float, field: str, warnings: list[str]) -> list[GivenText]:
+    """Those that begin before the video ends; none lasts longer than it. What is left out is told in `warnings`.
+
+    Raises `InvalidInput` with `field` where all begin later: they are another video's.
+    """
+    kept = [replace(text, end_s=min(text.end_s, programme_s)) for text in texts if text.start_s < programme_s]
+    if not kept:
+        message = f"all its subtitles begin after the end of the video, which lasts {programme_s:.1f} s; give those of this video"
+        raise InvalidInput.of(field, message, "AFTER_THE_END")
+    if len(kept) < len(texts):
+        left_out = f"{len(texts) - len(kept)} of {len(texts)} subtitles"
+        warnings.append(f"{left_out} begin after the end of the video, which lasts {programme_s:.1f} s, and were left out")
+    return kept
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.artifacts import digest_of
 from gateway.dub.cast import Heard, Role, name_speakers
 from gateway.dub.diarize import Diarized, diarize, with_speakers
-from gateway.dub.given import GivenText, given_texts, named_speakers, spoken_words
+from gateway.dub.given import GivenText, given_texts, named_speakers, spoken_words, texts_within
 from gateway.dub.lines import SourceLine, edit_source
 from gateway.dub.listen import Language, Transcript, detect_language, recognize
 from gateway.dub.source import Source
@@ -62,7 +62,7 @@ class Hearing:
         """`locale`: BCP 47, of the speech; empty: detected. Raises `InvalidInput` where it is needed and cannot be told."""
         spec = self._spec
         if spec.source_subtitles_uri:
-            given = await read_given(self._flow, spec.source_subtitles_uri, "dub.source_subtitles_uri", self._warnings)
+            given = await read_given(self._flow, spec.source_subtitles_uri, "dub.source_subtitles_uri", self._source.duration_s, self._warnings)
             language = await self._language_of_subtitles(locale)
             known = named_speakers(given, await self._speakers([(text.start_s, text.end_s) for text in given]))
             words = spoken_words(given, known, spaces=bool(joiner_of(language.locale)))
@@ -123,6 +123,7 @@ class Hearing:
         return diarized
 
 
-async def read_given(flow: Workflow, uri: str, field: str, warnings: list[str]) -> list[GivenText]:
-    """Subtitles from the store. What is odd about them is added to `warnings`. Raises `InvalidInput`."""
-    return given_texts(await flow.store.read(digest_of(uri)), field, warnings)
+async def read_given(flow: Workflow, uri: str, field: str, programme_s: float, warnings: list[str]) -> list[GivenText]:
+    """Subtitles from the store for a video of `programme_s` seconds. What is odd about them is added to `warnings`. Raises `InvalidInput`."""
+    texts = given_texts(await flow.store.read(digest_of(uri)), field, warnings)
+    return texts_within(texts, programme_s, field, warnings)

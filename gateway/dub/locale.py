@@ -138,13 +138,17 @@ class DubLocaleRun:
         scene, spec, locale = self._parts.scene, self._spec, self._own.locale
         lines = [TargetLine(line) for line in scene.lines]
         if self._target.subtitles_uri:
-            given = await read_given(self._parts.flow, self._target.subtitles_uri, f"{self._field}.subtitles_uri", self._warnings)
+            field, programme_s = f"{self._field}.subtitles_uri", self._parts.source.duration_s
+            given = await read_given(self._parts.flow, self._target.subtitles_uri, field, programme_s, self._warnings)
             lines, warnings = lines_from_subtitles(scene.lines, given, joiner_of(locale))
             self._warnings += warnings
         elif scene.language.locale and same_language(scene.language.locale, locale):
             lines = [TargetLine(line, line.text) for line in scene.lines]
         if not lines:
-            message = "nobody is heard to speak in the video, so there is nothing to dub; give subtitles of what is to be said, or leave it as it is"
+            where, tracks = "the video", self._parts.source.picture.sounds
+            if tracks > 1:
+                where = f"sound track {spec.audio_track} of the video's {tracks}, counted from 0: choose another, if that is not the one"
+            message = f"nobody is heard to speak in {where}; give subtitles of what is to be said, or leave it as it is"
             raise InvalidInput.of("dub.video_uri", message, "NO_SPEECH")
         unknown = sorted({edit.id for edit in spec.edits if edit.locale in ("", locale)} - {line.source.id for line in lines})
         if unknown:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from gateway.artifacts import digest_of
-from gateway.media_process import Picture, Sound, read_picture, read_sound
+from gateway.media_process import Picture, Sound, probe_media, read_picture, read_sound
 from gateway.progress import StageTracker
 from gateway.workflow import Workflow
 from locutor.gateway.v1 import job_pb2
 from media.clock import PROGRAMME_RATE
+from media.probe import SHORTFALL_S
 
 _FRAME_BYTES = 8
 """Two float32 samples."""
@@ -28,6 +29,8 @@ class Source:
     sound: Sound | None
     """As long as the picture; None where the video has none."""
     music_and_effects: Sound | None
+    unseen_s: float
+    """How long its sound goes on after the last picture; 0 where that is not worth a word."""
 
     @property
     def duration_s(self) -> float:
@@ -55,9 +58,11 @@ async def read_source(flow: Workflow, stage: StageTracker, spec: job_pb2.DubSpec
         if spec.music_and_effects_uri:
             file = await flow.store.fetch(digest_of(spec.music_and_effects_uri), flow.folder / "background")
             background = await read_sound(file, flow.folder / "background.f32", "dub.music_and_effects_uri", samples=picture.samples)
+    unseen_s = (await probe_media(video, field)).duration_s - float(picture.duration_s)
     stage.add_media(float(picture.duration_s))
     stage.end(job_pb2.STATE_SUCCEEDED)
-    return Source(video, sha256, picture, sound, background)
+    is_whole = sound is not None and not picture.fault and not sound.fault
+    return Source(video, sha256, picture, sound, background, unseen_s if is_whole and unseen_s > SHORTFALL_S else 0.0)
 
 
 def blocks_of(sound: Sound) -> Iterator[np.ndarray]:
