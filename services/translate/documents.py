@@ -1,9 +1,9 @@
-"""Texts through an engine that translates documents: asked for in passages, each answer examined, asked once more on its own, else translated plainly."""
+"""Texts through an engine that translates documents: asked for in passages, each answer examined, the doubtful asked once more, else translated plainly."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from locutor.errors import InvalidInput, Unavailable
 from services.engine import ModelInfo
@@ -53,20 +53,33 @@ class PlainTranslator:
         return replace(translate_text(text, self._route, self._glossary, self._engine), fallback_reason=reason)
 
 
-def translate_document(
-    texts: Sequence[str], budgets: Sequence[LengthBudget], route: Route, glossary: Sequence[GlossaryTerm], engine: DocumentEngine, plain: PlainTranslator
-) -> Iterator[Translation]:
-    """As many translations as texts, in the same order. `budgets`: one a text, or none.
+@dataclass(frozen=True)
+class Document:
+    """What is to be translated, and what stands around it."""
 
-    What is unusable is asked for once more, alone and with what was wrong; what is unusable then is translated plainly, with the reason.
-    Of usable answers that miss their budget or a term, the best is kept. Once the endpoint fails, the rest is translated plainly.
-    Raises `Unavailable` where it cannot be.
+    texts: Sequence[str]
+    budgets: Sequence[LengthBudget] = ()
+    """One a text, or none."""
+    before: Sequence[tuple[str, str]] = ()
+    """What is said just before the first text, with its translation."""
+    after: Sequence[str] = ()
+
+
+def translate_document(
+    document: Document, route: Route, glossary: Sequence[GlossaryTerm], engine: DocumentEngine, plain: PlainTranslator
+) -> Iterator[Translation]:
+    """As many translations as texts, in the same order.
+
+    What of a passage is unusable is asked for once more, together and with what was wrong; what is unusable then is translated plainly,
+    with the reason. Of usable answers that miss their budget or a term, the best is kept. Once the endpoint fails, the rest is translated
+    plainly. Raises `Unavailable` where it cannot be.
     """
     reader = _Reader(route, glossary, engine, plain)
-    done: list[tuple[str, str]] = []
+    texts, budgets, following = document.texts, document.budgets, [*document.texts, *document.after]
+    done = list(document.before)
     for begin, end in _passages(texts):
         utterances = [Utterance(f"u{i + 1}", texts[i], budgets[i] if budgets else None) for i in range(begin, end) if texts[i].strip()]
-        found = reader.translations(utterances, tuple(done[-_BEFORE:]), tuple(texts[end : end + _AFTER]))
+        found = reader.translations(utterances, tuple(done[-_BEFORE:]), tuple(following[end : end + _AFTER]))
         for index in range(begin, end):
             translation = found.get(f"u{index + 1}") or Translation(texts[index])
             done.append((texts[index], translation.text))
@@ -83,14 +96,14 @@ class _Reader:
 
     def translations(self, utterances: Sequence[Utterance], before: tuple[tuple[str, str], ...], after: tuple[str, ...]) -> dict[str, Translation]:
         answers, reason = self._ask(utterances, before, after)
-        return {utterance.id: self._settled(utterance, answers.get(utterance.id), reason, before, after) for utterance in utterances}
+        attempts = {utterance.id: [self._examined(utterance, answers.get(utterance.id), reason)] for utterance in utterances}
+        doubtful = [utterance for utterance in utterances if attempts[utterance.id][0][1].complaint]
+        again, reason = self._ask([replace(utterance, complaint=attempts[utterance.id][0][1].complaint) for utterance in doubtful], before, after)
+        for utterance in doubtful:
+            attempts[utterance.id].append(self._examined(utterance, again.get(utterance.id), reason))
+        return {utterance.id: self._settled(utterance, attempts[utterance.id]) for utterance in utterances}
 
-    def _settled(self, utterance: Utterance, answer: str | None, reason: str, before: tuple[tuple[str, str], ...], after: tuple[str, ...]) -> Translation:
-        attempts = [self._examined(utterance, answer, reason)]
-        complaint = attempts[0][1].complaint
-        if complaint:
-            again, reason = self._ask([replace(utterance, complaint=complaint)], before, after)
-            attempts.append(self._examined(utterance, again.get(utterance.id), reason))
+    def _settled(self, utterance: Utterance, attempts: Sequence[tuple[str, Verdict]]) -> Translation:
         usable = [(text, verdict) for text, verdict in attempts if not verdict.unusable]
         if not usable:
             return self._plain.translate(utterance.text, self._failed or attempts[-1][1].unusable)

@@ -13,7 +13,7 @@ from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
 from services.serving import EnginePool, ServingSettings
 from services.serving.engine_shelf import EngineShelf
 from services.serving.messages import model_message
-from services.translate.documents import PlainTranslator, translate_document
+from services.translate.documents import Document, PlainTranslator, translate_document
 from services.translate.engine import ENGINES, PLAIN_ENGINE, DocumentEngine, GlossaryTerm, LengthBudget, TranslateEngine, Translation
 from services.translate.routes import Route, all_routes, find_route
 from services.translate.translation import translate_text
@@ -55,7 +55,9 @@ class TranslateServicer(translate_pb2_grpc.TranslateServiceServicer):
         if isinstance(engine, DocumentEngine) and route.hops:
             plain = await self._plain(request, glossary)
             budgets = [LengthBudget(budget.min_characters, budget.max_characters) for budget in request.budgets]
-            work = self._endpoint_pool.stream(translate_document, list(request.texts), budgets, route, glossary, engine, plain)
+            before = [(one.text, one.translation) for one in request.before]
+            document = Document(list(request.texts), budgets, before, list(request.after))
+            work = self._endpoint_pool.stream(translate_document, document, route, glossary, engine, plain)
         else:
             work = self._pool.stream(_translations, list(request.texts), route, glossary, engine)
         async with aclosing(work) as translations:

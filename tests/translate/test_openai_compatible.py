@@ -108,6 +108,20 @@ async def test_long_documents_go_in_passages_that_know_their_neighbours(stub: tr
     assert second["before"][-1] == {"text": TEXTS[29 % 3], "translation": WELL[29 % 3]}
 
 
+async def test_texts_know_what_stands_around_them(stub: translate_pb2_grpc.TranslateServiceStub, endpoint: Endpoint) -> None:
+    before = [translate_pb2.TranslatedText(text="Hello.", translation="Olá.")]
+    await stub.Translate(request(TEXTS[0], before=before, after=["Good night."]))
+    (asked,) = endpoint.asked
+    assert asked["before"] == [{"text": "Hello.", "translation": "Olá."}] and asked["after"] == ["Good night."]
+
+
+async def test_what_is_doubtful_is_asked_again_together(stub: translate_pb2_grpc.TranslateServiceStub, endpoint: Endpoint) -> None:
+    endpoint.replies = [content(lambda found: [{**entry, "text": ""} for entry in found]), good]
+    response = await stub.Translate(request())
+    assert [t.text for t in response.translations] == WELL
+    assert [len(asked["utterances"]) for asked in endpoint.asked] == [3, 3]
+
+
 MENDED = {
     "fenced": lambda asked: completion("```json\n" + json.dumps({"translations": entries(asked)}, indent=1) + "\n```"),
     "reordered": content(lambda e: e[::-1]),
