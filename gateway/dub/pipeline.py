@@ -138,6 +138,9 @@ def _faults(source: Source) -> list[str]:
         found.append(f"the video: {source.picture.fault}; what there is was dubbed")
     if source.sound is not None and source.sound.fault:
         found.append(f"the video's sound: {source.sound.fault}; what there is was dubbed")
+    background = source.music_and_effects
+    if background is not None and background.heard_s < source.duration_s - _SHORT_S:
+        found.append(f"the music and effects end after {background.heard_s:.1f} s of {source.duration_s:.1f} s; silence follows")
     if source.unseen_s:
         found.append(f"the video goes on for {source.unseen_s:.1f} s after its last picture, with sound alone: that is left out")
     return found
