@@ -1,12 +1,16 @@
-"""Asks `gateway.media_reader`, in a process of its own, what a media file holds."""
+"""Asks `gateway.media_reader`, in a process of its own, what a media file holds, and to take it apart."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
+import logging
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +18,9 @@ from typing import Any
 
 from locutor.errors import FieldViolation, InvalidInput
 
+log = logging.getLogger("locutor.gateway")
+
+_READER = (sys.executable, "-I", "-m", "gateway.media_reader")
 _PROBE_TIMEOUT_S = 60.0
 _READ_TIMEOUT_S = 3 * 3600.0
 
@@ -51,6 +58,8 @@ class Picture:
     """Sound tracks beside them."""
     keys_s: tuple[float, ...]
     """Key frames."""
+    copy_obstacle: str
+    """Why the pictures cannot be copied into an MP4 and must be encoded; empty: they can."""
     fault: str
     """Why the pictures end before the file says; empty: they do not."""
 
@@ -69,7 +78,7 @@ class Sound:
 
 async def probe_media(path: Path, field: str) -> ProbedMedia:
     """Raises `InvalidInput` with `field`."""
-    found = await _ask(["probe", str(path)], field, _PROBE_TIMEOUT_S)
+    found: dict[str, Any] = await _ask(["probe", str(path)], field, _PROBE_TIMEOUT_S)
     videos = [track for track in found["video"] if not track["is_cover"] and track["width"]]
     return ProbedMedia(found["container"], float(Fraction(found["duration_s"])), bool(videos), tuple(track["language"] for track in found["audio"]))
 
@@ -88,6 +97,7 @@ async def read_picture(path: Path, field: str) -> Picture:
         pictures=found["pictures"],
         sounds=found["sounds"],
         keys_s=tuple(found["keys_s"]),
+        copy_obstacle=found["copy_obstacle"],
         fault=found["fault"],
     )
 
@@ -100,32 +110,79 @@ async def read_sound(
     return Sound(out, found["samples"], float(Fraction(found["heard_s"])), found["fault"])
 
 
-async def _ask(arguments: list[str], field: str, timeout_s: float, tell: Callable[[int], None] | None = None) -> dict[str, Any]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-m", "gateway.media_reader", *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=1 << 26
-    )
+async def cut_picture(path: Path, folder: Path, stretches: Sequence[tuple[Fraction, Fraction]], field: str) -> list[tuple[Path, Fraction]]:
+    """Copy what shows each [start, end), seconds from the first picture, to a file in `folder`; with each, where its stretch begins on its own clock.
+
+    Raises `InvalidInput` with `field`.
+    """
+    starts = await _ask(["pieces", str(path), str(folder), *(f"{start_s}:{end_s}" for start_s, end_s in stretches)], field, _READ_TIMEOUT_S)
+    return [(folder / f"{number:05}.mkv", Fraction(start_s)) for number, start_s in enumerate(starts)]
+
+
+async def copy_picture(path: Path, sound: Path, out: Path, field: str, *, language: str, title: str) -> int:
+    """Write the MP4 `out` with the pictures of `path` and `sound`, a WAV as long as they are; the number of pictures.
+
+    Raises `InvalidInput` with `field`.
+    """
+    pictures: int = await _ask(["copy", str(path), str(sound), str(out), language, title], field, _READ_TIMEOUT_S)
+    return pictures
+
+
+async def write_still(path: Path, out: Path, field: str) -> None:
+    """The first picture as a JPEG. Raises `InvalidInput` with `field`."""
+    await _ask(["cover", str(path), str(out)], field, _PROBE_TIMEOUT_S)
+
+
+async def _ask(arguments: list[str], field: str, timeout_s: float, tell: Callable[[int], None] | None = None) -> Any:
+    """What the reader found. Raises `InvalidInput` where that is the file's fault, else `OSError` or `MemoryError`."""
+    process = await asyncio.create_subprocess_exec(*_READER, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=1 << 26)
     assert process.stdout is not None
-    last = b""
+    end: dict[str, Any] = {}
     try:
         async with asyncio.timeout(timeout_s):
             async for line in process.stdout:
-                last = line
-                if tell is not None and line.startswith(b'{"samples": ') and line.count(b":") == 1:
-                    tell(json.loads(line)["samples"])
+                end = _line(line)
+                if tell is not None and "done" in end:
+                    tell(end["done"])
             await process.wait()
     except TimeoutError as error:
         await _end(process)
-        raise InvalidInput.of(field, f"takes longer than {timeout_s:g} s to read; it may be damaged: convert it and send it again", "TOO_SLOW") from error
+        raise _too_slow(field, timeout_s) from error
     except BaseException:
         await _end(process)
         raise
+    if process.returncode == 0 and "found" in end:
+        return end["found"]
+    if process.returncode == 0 and "refused" in end:
+        raise InvalidInput([FieldViolation(field, message, reason) for message, reason in end["refused"]])
+    raise _failure(arguments[0], process.returncode or 0, end, field)
+
+
+def _line(line: bytes) -> dict[str, Any]:
+    """A line of the reader's; nothing of one that broke off."""
     try:
-        found: dict[str, Any] = json.loads(last)
-    except ValueError as error:
-        raise InvalidInput.of(field, "breaks the reader of media files, so it is damaged or hostile; convert it and send it again", "NOT_MEDIA") from error
-    if "error" in found:
-        raise InvalidInput([FieldViolation(field, message, reason) for message, reason in found["error"]])
-    return found
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _failure(command: str, code: int, end: dict[str, Any], field: str) -> Exception:
+    """Why the reader gave no answer: for want of something here, or because the file broke it."""
+    failed = end.get("failed", "") if code == 0 else ""
+    if failed == "disk":
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    # Nobody but the system's guard against a lack of memory kills a reader that is waited for.
+    if failed == "memory" or (sys.platform != "win32" and code == -signal.SIGKILL):
+        return MemoryError(f"the reader of media files ran out of memory at {command!r}")
+    if sys.platform != "win32" and code == -signal.SIGXCPU:
+        return _too_slow(field, _READ_TIMEOUT_S)
+    log.warning("the reader of media files ended with %d at %r", code, command)
+    return InvalidInput.of(field, "breaks the reader of media files, so it is damaged or hostile; convert it and send it again", "NOT_MEDIA")
+
+
+def _too_slow(field: str, limit_s: float) -> InvalidInput:
+    return InvalidInput.of(field, f"takes longer than {limit_s:g} s to read; it may be damaged: convert it and send it again", "TOO_SLOW")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

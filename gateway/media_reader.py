@@ -3,14 +3,22 @@
     python -I -m gateway.media_reader probe FILE
     python -I -m gateway.media_reader picture FILE
     python -I -m gateway.media_reader sound FILE TRACK START_S SAMPLES OUT
+    python -I -m gateway.media_reader pieces FILE FOLDER START_S:END_S ...
+    python -I -m gateway.media_reader copy FILE SOUND OUT LANGUAGE TITLE
+    python -I -m gateway.media_reader cover FILE OUT
 
 `probe` reads headers, `picture` all packets of the video track and its first picture, `sound` writes a sound track to OUT as
-float32 stereo at 48 kHz, SAMPLES long from START_S on the file's clock (0: as long as it is). The last line of standard
-output says in JSON what was found, or how it failed.
+float32 stereo at 48 kHz, SAMPLES long from START_S on the file's clock (0: as long as it is). `pieces` copies stretches of the
+picture, in seconds from its first one, to FOLDER as 00000.mkv and so on; `copy` the whole of it beside SOUND into an MP4; `cover`
+writes the first picture as a JPEG.
+
+Standard output is lines of JSON, each an object with one key: `done` says how far it is; the last line is `found`, or `refused`
+with what is wrong with the file, or `failed` with what is wanting here: "disk" or "memory".
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable
@@ -18,6 +26,8 @@ from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+import av
 
 from locutor.errors import InvalidInput
 from media.picture_scan import scan_picture
@@ -27,17 +37,20 @@ _MEMORY_BYTES = 4 << 30
 _CPU_SECONDS = 7200
 _DONE_EVERY = 60
 """Blocks of a second between two lines that say how far it is."""
+_SAMPLE_BYTES = 8
+_SPARE_BYTES = 64 << 20
+"""What a file that is made of another's packets may be larger than it, and the most that a still can have."""
 
 
 def main() -> None:
     command, path, *rest = sys.argv[1:]
-    _limit()
-    commands: dict[str, Callable[..., dict[str, Any]]] = {"probe": _probe, "picture": _picture, "sound": _sound}
+    commands: dict[str, Callable[..., Any]] = {"probe": _probe, "picture": _picture, "sound": _sound, "pieces": _pieces, "copy": _copy, "cover": _cover}
     try:
-        found = commands[command](Path(path), *rest)
-    except InvalidInput as error:
-        found = {"error": [[v.message, v.reason] for v in error.violations]}
-    print(json.dumps(found, default=str), flush=True)
+        _limit(_most_bytes(command, Path(path), rest))
+        end = {"found": commands[command](Path(path), *rest)}
+    except (InvalidInput, OSError, MemoryError, av.error.FFmpegError) as error:
+        end = _failure(error)
+    _say(end)
 
 
 def _probe(path: Path) -> dict[str, Any]:
@@ -45,6 +58,8 @@ def _probe(path: Path) -> dict[str, Any]:
 
 
 def _picture(path: Path) -> dict[str, Any]:
+    from media.copy_mux import copy_obstacle
+
     scan = scan_picture(path)
     with open_media(path) as container:
         track = container.streams.video[0]
@@ -66,6 +81,7 @@ def _picture(path: Path) -> dict[str, Any]:
         "samples": scan.samples,
         "pictures": len(scan.times),
         "keys_s": [float((int(key) * scan.time_base) - scan.start_s) for key in scan.key_times],
+        "copy_obstacle": copy_obstacle(path),
         "fault": scan.fault,
     }
 
@@ -81,17 +97,83 @@ def _sound(path: Path, track: str, start_s: str, samples: str, out: str) -> dict
             file.write(block.astype("<f4").tobytes())
             written += len(block)
             if number % _DONE_EVERY == 0:
-                print(json.dumps({"samples": written}), flush=True)
+                _say({"done": written})
     return {**asdict(condition), "samples": written}
 
 
-def _limit() -> None:
+def _pieces(path: Path, folder: str, *stretches: str) -> list[str]:
+    """Where each stretch begins, on its file's own clock."""
+    from media.excerpt import write_excerpt
+
+    scan = scan_picture(path)
+    starts = []
+    for number, stretch in enumerate(stretches):
+        start_s, end_s = map(Fraction, stretch.split(":"))
+        starts.append(str(write_excerpt(Path(folder, f"{number:05}.mkv"), path, scan, start_s, min(end_s, scan.duration_s)).start_s))
+        _say({"done": number + 1})
+    return starts
+
+
+def _copy(path: Path, sound: str, out: str, language: str, title: str) -> int:
+    """How many pictures were copied."""
+    from media.copy_mux import copy_mux
+    from media.soundtrack import Soundtrack
+
+    return copy_mux(Path(out), path, Soundtrack(Path(sound)).blocks(), language=language, title=title).pictures
+
+
+def _cover(path: Path, out: str) -> None:
+    from media.cover import write_cover
+
+    write_cover(path, Path(out), 0)
+
+
+def _say(line: dict[str, Any]) -> None:
+    print(json.dumps(line, default=str), flush=True)
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    """The file's fault or ours. A library may have wrapped what the system said."""
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__) is not None:
+        causes.append(cause)
+    numbers = {getattr(cause, "errno", None) for cause in causes}
+    if numbers & {errno.ENOSPC, errno.EDQUOT}:
+        return {"failed": "disk"}
+    if errno.ENOMEM in numbers or any(isinstance(cause, MemoryError) for cause in causes):
+        return {"failed": "memory"}
+    if errno.EFBIG in numbers:
+        return {"refused": [["what it holds is longer, or larger, than what it announces allows; convert it and send it again", "TOO_LARGE"]]}
+    if isinstance(error, InvalidInput):
+        return {"refused": [[violation.message, violation.reason] for violation in error.violations]}
+    if isinstance(error, av.error.FFmpegError):
+        return {"refused": [[f"cannot be read ({error.strerror}); it may be damaged: convert it and send it again", "NOT_MEDIA"]]}
+    raise error
+
+
+def _most_bytes(command: str, path: Path, rest: list[str]) -> int:
+    """Of any one file that the command may write."""
+    if command == "sound":
+        from media.soundtrack import LONGEST_SAMPLES
+
+        return (int(rest[2]) or LONGEST_SAMPLES) * _SAMPLE_BYTES + _SPARE_BYTES
+    if command == "copy":
+        return path.stat().st_size + Path(rest[0]).stat().st_size + _SPARE_BYTES
+    if command == "pieces":
+        return path.stat().st_size + _SPARE_BYTES
+    return _SPARE_BYTES if command == "cover" else 0
+
+
+def _limit(most_bytes: int) -> None:
     try:
         import resource
     except ImportError:  # not on Windows, where the caller's bounds alone hold
         return
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    # The first limit's signal tells that it was the time; the second's could be anybody's.
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS + 10))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

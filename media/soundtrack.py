@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from math import inf
 from pathlib import Path
 
 import av
@@ -24,8 +23,12 @@ from media.downmix import downmix
 from media.probe import SHORTFALL_S, announced_end_s, open_media
 from media.resample import resample_blocks
 
+_LATE_S = 10
+"""Sound may go on this long after the end that its file announces, with gaps in it."""
 _JITTER_S = Fraction(20, 1000)
 """Time stamps that are off by less are roundings of a container's clock; sound and picture this far apart are not noticed."""
+LONGEST_SAMPLES = 6 * 3600 * PROGRAMME_RATE
+"""Of a sound track whose length nobody has asked for: beyond, a time stamp is wrong, or a file hostile."""
 _PACKED_SCALES = {"u8": 2.0**-7, "s16": 2.0**-15, "s32": 2.0**-31, "s64": 2.0**-63, "flt": 1.0, "dbl": 1.0}
 
 
@@ -41,6 +44,8 @@ class SoundCondition:
     """Sound left out because it lay before the first picture or on top of other sound."""
     broken_packets: int = 0
     """Packets that could not be decoded."""
+    ends_s: float = 0.0
+    """Where the track ends by its file's headers, from the first picture; 0 where they do not say."""
     fault: str = ""
     """Why reading ended before the track's end; empty: it did not."""
 
@@ -55,7 +60,7 @@ class Soundtrack:
     origin_s: Fraction = Fraction(0)
     """What is sample 0, on the file's clock: `PictureScan.start_s`. A file without a picture begins with its own first sound, whatever is said here."""
     length: int | None = None
-    """Samples to give, at `sample_rate`; None: until the sound ends."""
+    """Samples to give, at `sample_rate`; None: until the sound ends, or `LONGEST_SAMPLES`."""
     sample_rate: int = PROGRAMME_RATE
     stereo: bool = True
     """Give (n, 2); else mono, (n,). Other layouts are mixed down by ITU-R BS.775."""
@@ -89,7 +94,10 @@ class Soundtrack:
                 found.fault = found.fault or "nothing in the sound track can be decoded"
                 return
             origin = self._origin_s(container, first)
-            yield from resample_blocks(larger_blocks(self._placed(first, frames, origin, found), first.sample_rate), first.sample_rate, self.sample_rate)
+            announced = announced_end_s(stream)
+            found.ends_s = float(announced - origin) if announced else 0.0
+            placed = self._placed(first, frames, origin, announced - origin if announced else None, found)
+            yield from resample_blocks(larger_blocks(placed, first.sample_rate), first.sample_rate, self.sample_rate)
             if not found.fault:
                 found.fault = self._shortfall(stream, origin, found.heard_s)
 
@@ -108,13 +116,16 @@ class Soundtrack:
             return ""
         return f"the file says that its sound lasts {float(announced):.1f} s, but breaks off after {float(heard_s):.1f} s"
 
-    def _placed(self, first: av.AudioFrame, rest: Iterator[av.AudioFrame], origin_s: Fraction, found: SoundCondition) -> Iterator[np.ndarray]:
-        """What was decoded, from sample 0 on, without gaps or overlaps, at the track's own rate."""
+    def _placed(
+        self, first: av.AudioFrame, rest: Iterator[av.AudioFrame], origin_s: Fraction, announced_s: Fraction | None, found: SoundCondition
+    ) -> Iterator[np.ndarray]:
+        """What was decoded, from sample 0 on, without gaps or overlaps, at the track's own rate. `announced_s`: where the file says that it ends."""
         rate, position = first.sample_rate, 0
         filled = dropped = 0
         jitter = nearest(_JITTER_S * rate)
         tick, origin = Fraction(0), origin_s * rate
-        enough = inf if self.length is None else self.length * rate / self.sample_rate + rate
+        enough = Fraction(LONGEST_SAMPLES, PROGRAMME_RATE) * rate if self.length is None else Fraction(self.length, self.sample_rate) * rate + rate
+        last = enough if announced_s is None or self.length is not None else min(enough, (announced_s + _LATE_S) * rate)
         frame: av.AudioFrame | None = first
         began = False
         while frame is not None:
@@ -127,6 +138,9 @@ class Soundtrack:
                 tick = tick or frame.time_base * rate
                 start = nearest(frame.pts * tick - origin)
             offset = start - position
+            if offset > rate and start > last and self.length is None:
+                found.fault = f"after {position / rate:.1f} s a time stamp says {start / rate:.1f} s, which is past the sound's end"
+                break
             if offset > (jitter if began else 0):
                 # In parts of a second: a time stamp may be wrong by hours.
                 for gap in range(0, offset, rate):

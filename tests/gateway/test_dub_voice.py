@@ -74,7 +74,7 @@ def test_words_follow_one_another_for_subtitles(tmp_path: Path) -> None:
 
 def picture(duration_s: int, rate: Fraction = Fraction(25)) -> Picture:
     samples, count = duration_s * RATE, round(duration_s * rate)
-    return Picture(1280, 720, rate, False, Fraction(0), Fraction(duration_s), samples, count, 1, (0.0,), "")
+    return Picture(1280, 720, rate, False, Fraction(0), Fraction(duration_s), samples, count, 1, (0.0,), "", "")
 
 
 def test_a_picture_is_cut_in_pauses_and_all_of_it_is_there() -> None:

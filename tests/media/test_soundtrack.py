@@ -201,3 +201,18 @@ def test_real_speech_is_read_whole() -> None:
     heard = _heard(Soundtrack(REAL, origin_s=scan.start_s, length=scan.samples), found)
     assert (len(heard), found.fault, found.broken_packets) == (478_400, "", 0)
     assert np.array_equal(heard[:, 0], heard[:, 1]) and 0.1 < np.abs(heard).max() < 0.5
+
+
+def test_a_time_stamp_past_the_end_makes_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody asked for a length: one wrong time was worth days of it."""
+    path = write_source(tmp_path / "s.mkv", [], [Sound(noise(4), codec="pcm_s16le", gap=(48_000, 144_000))])
+    whole = SoundCondition()
+    assert len(_heard(Soundtrack(path), whole)) == pytest.approx(192_000, abs=1024) and whole.fault == ""
+    monkeypatch.setattr("media.soundtrack.announced_end_s", lambda _: Fraction(1))
+    monkeypatch.setattr("media.soundtrack._LATE_S", 1)
+    found = SoundCondition()
+    assert len(_heard(Soundtrack(path), found)) == pytest.approx(48_000, abs=1024)
+    assert "past the sound's end" in found.fault
+    monkeypatch.setattr("media.soundtrack.announced_end_s", lambda _: Fraction(0))
+    monkeypatch.setattr("media.soundtrack.LONGEST_SAMPLES", 96_000)
+    assert len(_heard(Soundtrack(path))) < 97_000
