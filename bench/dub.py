@@ -30,8 +30,10 @@ _STEP_S, _COLLAR_S = 0.01, 0.25
 """Of the diarization error: its raster, and what is not judged around the truth's changes (NIST, Rich Transcription)."""
 _AWAY_FROM_SPEECH_S = 0.6
 """Ducking has let go by then."""
-_HEARD_S = 30.0
-"""Length of what is compared at either end of a long dub."""
+_LARGEST_LAG = PROGRAMME_RATE // 4
+"""Samples: music repeats itself, so a lag is looked for only this far."""
+_COMPARED_S, _HEARD_S = 160.0, 30.0
+"""Length of what is compared at either end of a long dub, and of each excerpt of it."""
 
 
 def dub(work: Path) -> Iterator[Figure]:
@@ -77,8 +79,8 @@ def _long(work: Path, name: str, length_s: float, *, lips: bool) -> Iterator[Fig
         yield memory(name, "gateway and all services in one process, weights included, without lips")
         output = next(output for output in job.results[0].outputs if output.kind == job_pb2.OUTPUT_KIND_VIDEO)
         client.download(output.media.uri, work / "long-dubbed.mp4")
-        lags = [_lag(video, work / "long-dubbed.mp4", at_s) for at_s in (_HEARD_S, media_s - 2 * _HEARD_S)]
-        yield Figure(f"{name}.drift", lags[1] - lags[0], "samples", "of the sound against the source's, from the first minute to the last", "0")
+        drift = _lag(video, work / "long-dubbed.mp4", media_s - _COMPARED_S) - _lag(video, work / "long-dubbed.mp4", 0.0)
+        yield Figure(f"{name}.drift", drift, "samples", "of the sound against the source's, from the first minutes to the last", "0")
         if lips:
             _, lips_s = _timed(client, spec, omit_lipsync=False)
             yield Figure(f"{name}.lips.rtf", (wall_s + lips_s) / media_s, "x real time", "both runs together", "at most 1.5")
@@ -179,13 +181,20 @@ def _timed(client: LocutorClient, spec: job_pb2.DubSpec, *, omit_lipsync: bool) 
     return job, time.perf_counter() - begun
 
 
-def _lag(source: Path, dubbed: Path, at_s: float) -> int:
-    """By how many samples the dub's sound comes after the source's around a time: what is not speech is the same in both."""
+def _lag(source: Path, dubbed: Path, from_s: float) -> float:
+    """By how many samples the dub's sound comes after the source's in `_COMPARED_S` from a time on: what is not speech is the same in both.
+
+    The median of excerpts, for in some of them the other voice is all that is heard.
+    """
+    return float(np.median([_excerpt_lag(source, dubbed, from_s + at_s) for at_s in np.arange(0.0, _COMPARED_S - _HEARD_S, _HEARD_S)]))
+
+
+def _excerpt_lag(source: Path, dubbed: Path, at_s: float) -> int:
     before, after = (_excerpt(path, at_s).mean(axis=1) for path in (source, dubbed))
     spectrum = np.fft.rfft(after, 2 * len(after)) * np.conj(np.fft.rfft(before, 2 * len(before)))
     correlation = np.fft.irfft(spectrum / np.maximum(np.abs(spectrum), 1e-9))
-    lag = int(correlation.argmax())
-    return lag if lag < len(before) else lag - 2 * len(before)
+    near = np.concatenate([correlation[-_LARGEST_LAG:], correlation[:_LARGEST_LAG]])
+    return int(near.argmax()) - _LARGEST_LAG
 
 
 def _excerpt(path: Path, at_s: float) -> np.ndarray:
