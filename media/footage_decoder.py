@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import av
@@ -30,8 +31,9 @@ ASPECT_TOLERANCE = 0.02
 
 _MEMORY_BYTES = 6 << 30
 """Pictures that a 4K decoder keeps for reference, in the threads that it uses."""
-_CPU_SECONDS = 3600
 _THREADS = 2
+_CPU_SECONDS, _CPU_PER_SECOND = 60 * _THREADS, 20 * _THREADS
+"""What decoding may cost, and what is added for each second of frames; the reader waits half of it."""
 _TOLERANCE_S = Fraction(3, 2000)
 """A picture counts as shown this long before its time: containers round times to a millisecond."""
 _PLAIN = ("yuv420p", "yuvj420p")
@@ -57,7 +59,7 @@ class Refused(Exception):
 
 def main() -> None:
     path, order = sys.argv[1], Order(int(sys.argv[2]), int(sys.argv[3]), Fraction(sys.argv[4]), Fraction(sys.argv[5]), int(sys.argv[6]))
-    _limit()
+    _limit(_CPU_SECONDS + _CPU_PER_SECOND * ceil(order.count / order.rate))
     pictures = _Pictures(path)
     writer = _Writer(order, pictures)
     try:
@@ -251,14 +253,14 @@ def _end(**facts: Any) -> None:
     print(json.dumps(facts), file=sys.stderr)
 
 
-def _limit() -> None:
+def _limit(cpu_s: int) -> None:
     """Bound memory and time of this process, where the system can."""
     if sys.platform == "win32":
         return
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

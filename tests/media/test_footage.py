@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from locutor.errors import InvalidInput
 from media.colors import Colors
-from media.footage import FootageReader, Stretch
+from media.footage import Abandoned, FootageReader, Stretch
 from tests.media.videos import decoded, encode, number_of, numbered
 
 WIDTH, HEIGHT = 192, 128
@@ -63,7 +65,7 @@ def test_the_last_picture_is_held(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mp4", numbered(WIDTH, HEIGHT, 10))
     with FootageReader(path, Stretch(WIDTH, HEIGHT, Fraction(25), Fraction(1, 5), 15)) as reader:
         assert [number_of(frame) for frame in reader] == [5, 6, 7, 8, *[9] * 11]
-        assert (reader.held_from, reader.damage) == (5, "")
+        assert (reader.held_from, reader.held_frames, reader.damage) == (5, 10, "")
 
 
 def test_the_first_picture_is_shown_before_it(tmp_path: Path) -> None:
@@ -161,6 +163,49 @@ def test_what_is_refused(tmp_path: Path) -> None:
         frame.rate = 8000
         file.mux(stream.encode(frame))
     assert refused(tmp_path / "sound.wav").reason in ("NO_VIDEO_TRACK", "NOT_MEDIA")
+
+
+_HEAD = """import sys
+sys.stdout.write('{"matrix": 1, "range": 1, "primaries": 1, "transfer": 1}\\n' + "x" * 1000)
+sys.stdout.flush()
+"""
+
+
+@pytest.fixture
+def decoder_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Puts a program in the decoder's place and gives a file that it is to decode."""
+
+    def put(program: str) -> Path:
+        script = tmp_path / "decoder.py"
+        script.write_text(program)
+        monkeypatch.setattr("media.footage._DECODER", script)
+        return script
+
+    return put
+
+
+@pytest.mark.parametrize("head", ["", _HEAD])
+def test_who_waits_for_a_frame_can_leave(decoder_that: Callable[[str], Path], head: str) -> None:
+    path = decoder_that(head + "import time\ntime.sleep(600)")
+    begin_s = time.monotonic()
+    with (
+        pytest.raises(Abandoned),
+        FootageReader(path, Stretch(WIDTH, HEIGHT, Fraction(25), Fraction(0), 5), is_abandoned=lambda: time.monotonic() > begin_s + 0.3) as reader,
+    ):
+        next(iter(reader))
+
+
+@pytest.mark.parametrize("head", ["", _HEAD])
+def test_a_file_that_takes_too_long_is_refused(decoder_that: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, head: str) -> None:
+    monkeypatch.setattr("media.footage._PATIENCE_S", 0.5)
+    monkeypatch.setattr("media.footage._PATIENCE_PER_SECOND_S", 0.0)
+    error = refused(decoder_that(head + "import time\ntime.sleep(600)"))
+    assert (error.violations[0].field, error.reason) == ("video", "TOO_SLOW")
+
+
+def test_too_few_frames_are_no_frames(decoder_that: Callable[[str], Path]) -> None:
+    error = refused(decoder_that(_HEAD + 'print(\'{"held_from": null, "damage": ""}\', file=sys.stderr)'))
+    assert "too few frames" in str(error)
 
 
 def test_leaving_early_ends_the_decoder(tmp_path: Path) -> None:
