@@ -125,7 +125,9 @@ def _line(line: TargetLine, said: DubbedLine | None, start_s: float) -> lipsync_
     message = lipsync_pb2.DubbedLine(speaker=line.source.speaker)
     message.source_start_offset.FromNanoseconds(nanoseconds(line.source.start_s - start_s))
     message.source_end_offset.FromNanoseconds(nanoseconds(line.source.end_s - start_s))
-    if said is not None:
+    if said is None:
+        message.silent = True
+    else:
         message.timeline.phonemes.extend(said.speech.timeline.phonemes)
         message.timeline_offset.FromNanoseconds(nanoseconds(said.origin_s - start_s))
     return message

@@ -10,6 +10,11 @@ import numpy as np
 
 from services.lipsync.engine import Speech
 
+MOST_FACES = 4096
+"""Tracks of a stretch of footage."""
+MOST_FACE_FRAMES = 60_000
+"""Frames of all its tracks together: 340 MB of points."""
+
 
 class Usability(IntEnum):
     """Whether a face can be moved in a frame, and why not."""

@@ -199,7 +199,9 @@ class FaceLandmarker:
         self.close()
 
 
-_NOISE = re.compile(rb"before absl::InitializeLog|XNNPACK delegate|(face_landmarker_graph|image_segmenter_graph|inference_feedback_manager|landmark_projection_calculator)\.cc")
+_NOISE = re.compile(
+    rb"before absl::InitializeLog|XNNPACK delegate|(face_landmarker_graph|image_segmenter_graph|inference_feedback_manager|landmark_projection_calculator)\.cc"
+)
 _stderr_lock = threading.Lock()
 
 

@@ -6,6 +6,8 @@ taken where the faces are followed, and go with the track.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import cv2
 import numpy as np
 
@@ -25,16 +27,19 @@ _CLOSED_MOST = 0.04
 _FRONTAL_DEGREES = 20.0
 """A head turned by this shows its mouth a third less well than one that looks at the camera."""
 _CHEEKS = (50, 280, 205, 425)
+_STRETCH, _STRETCHES = 24, 4
+"""Of so many frames the best one is weighed, and so many of these are kept: what hides a mouth is known only once all of a track is seen."""
 
 
 class MouthViewPicker:
-    """Sees the frames of one track in their order and keeps the best view of each kind."""
+    """Sees the frames of one track and keeps the best views of each kind."""
 
     def __init__(self) -> None:
-        self._best: dict[MouthKind, tuple[float, MouthView]] = {}
+        self._best: dict[MouthKind, dict[int, tuple[float, MouthView]]] = {kind: {} for kind in MouthKind}
+        """By stretch of the footage: how good the best view in it is, and that view."""
 
     def see(self, frame: np.ndarray, number: int, points: np.ndarray) -> None:
-        """Weigh a frame of the footage: `frame` as I420, (height * 3 / 2, width) uint8; `points`, (478, 3) pixels, of a face that is usable in it."""
+        """Weigh a frame of the footage: `frame` as I420, (height * 3 / 2, width) uint8; `points`, (478, 3) pixels, of a face that is seen in it."""
         height, width = frame.shape[0] * 2 // 3, frame.shape[1]
         luma, red = frame[:height], frame.reshape(-1)[height * width * 5 // 4 :].reshape(height // 2, width // 2)
         face = FaceLandmarks(points, {}, np.eye(4, dtype=np.float32))
@@ -49,14 +54,19 @@ class MouthViewPicker:
         else:
             self._keep(MouthKind.TEETH, float(clear * gap * (_OPEN_WORTH + _teeth_share(luma, red, points))), frame, number, box)
 
-    @property
-    def views(self) -> tuple[MouthView, ...]:
-        """The best of each kind that was seen, in the order of `MouthKind`."""
-        return tuple(self._best[kind][1] for kind in MouthKind if kind in self._best)
+    def views(self, usable: Container[int]) -> tuple[MouthView, ...]:
+        """The best of each kind among those of the frames `usable`, in the order of `MouthKind`."""
+        shown = [[view for view in self._best[kind].values() if view[1].frame in usable] for kind in MouthKind]
+        return tuple(max(views, key=lambda view: view[0])[1] for views in shown if views)
 
     def _keep(self, kind: MouthKind, score: float, frame: np.ndarray, number: int, box: tuple[int, int, int, int]) -> None:
-        if score > 1e-6 and (kind not in self._best or score > self._best[kind][0]):
-            self._best[kind] = score, _view(kind, frame, number, box)
+        best, stretch = self._best[kind], number // _STRETCH
+        rivals = [best[stretch]] if stretch in best else list(best.values()) if len(best) == _STRETCHES else []
+        if score <= min((value for value, _ in rivals), default=1e-6):
+            return
+        best[stretch] = score, _view(kind, frame, number, box)
+        if len(best) > _STRETCHES:
+            del best[min(best, key=lambda place: best[place][0])]
 
 
 def _box(points: np.ndarray, unit: float, width: int, height: int) -> tuple[int, int, int, int] | None:

@@ -41,15 +41,16 @@ class EnginePool:
         async with self._slot():
             return await self._hop(function, *args)
 
-    async def stream(self, function: Callable[..., Iterable[T]], *args: Any) -> AsyncGenerator[T, None]:
+    async def stream(self, function: Callable[..., Iterable[T]], *args: Any, on_cancel: Callable[[], None] | None = None) -> AsyncGenerator[T, None]:
         """Iterate over what a function yields, one item a hop, so that cancelled work stops at the next item.
 
+        `on_cancel` is called at once, while an item is still being made: by it the function may be told that nobody waits any more.
         Use it with `contextlib.aclosing`: the generator's own clean-up then runs in the pool before the slot is given on.
         """
         async with self._slot():
             iterator = await self._hop(lambda: iter(function(*args)))
             try:
-                while (item := await self._hop(next, iterator, _END)) is not _END:
+                while (item := await self._hop(next, iterator, _END, on_cancel=on_cancel)) is not _END:
                     yield item  # type: ignore[misc]
             finally:
                 close = getattr(iterator, "close", None)
@@ -71,11 +72,13 @@ class EnginePool:
         finally:
             self._admitted -= 1
 
-    async def _hop(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _hop(self, function: Callable[..., Any], *args: Any, on_cancel: Callable[[], None] | None = None) -> Any:
         future = asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
+            if on_cancel is not None:
+                on_cancel()
             # The thread still runs: its slot, and a generator's state, are free only when it has returned, however often the caller is cancelled.
             while not future.done():
                 with suppress(asyncio.CancelledError):

@@ -7,10 +7,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from locutor.errors import InvalidInput
 from services.lipsync.engine import PhonemeSpan
 from services.lipsync.footage import FaceTrack, FaceTracks, Usability
 from services.lipsync.landmarks import CHIN, FOREHEAD_TOP, LOWER_LIP_INNER, UPPER_LIP_INNER
-from services.lipsync.tracking.roles import Casting, Unusable, cast_lines
+from services.lipsync.tracking.roles import MOST_SPEAKERS, Casting, Unusable, cast_lines
 from services.lipsync.tracking.speaking import Line, speakers_of
 
 RATE = 25
@@ -35,7 +36,12 @@ def tracks(*faces: FaceTrack, shots: tuple[int, ...] = (0,), count: int = 100) -
 
 def line(speaker: str, source: tuple[float, float], new: tuple[float, float] | None = None) -> Line:
     begin, end = new or source
-    return Line(speaker, *source, begin, (PhonemeSpan("a", 0.0, end - begin),) if end > begin else ())
+    return Line(speaker, *source, begin, (PhonemeSpan("a", 0.0, end - begin),))
+
+
+def silent(speaker: str, source: tuple[float, float]) -> Line:
+    """As it comes from a client who has no time to tell."""
+    return Line(speaker, *source, 0.0, (), is_silent=True)
 
 
 def cast(lines: list[Line], found: FaceTracks, lead_s: float = 0.0) -> Casting:
@@ -79,6 +85,44 @@ def test_the_mouth_is_ours_while_either_line_is_said() -> None:
     assert ((role.control[21:25] > 0) & (role.control[21:25] < 1)).all() and (np.diff(role.control[18:26]) >= 0).all()
     (longer,) = cast([line("a", (1.0, 2.0), (1.2, 3.0))], tracks(face(0, 0, [True] * 100))).roles
     assert (longer.control[25:75] == 1).all()
+
+
+def test_a_line_that_is_not_said_shuts_the_mouth_where_it_was_said() -> None:
+    (role,) = cast([silent("a", (2.0, 3.0))], tracks(face(0, 0, [True] * 100))).roles
+    assert (role.control[50:75] == 1).all() and (role.control[:44] == 0).all() and (role.control[81:] == 0).all()
+    assert role.speech.phonemes == ()
+
+
+def test_a_line_that_is_not_said_silences_nobody() -> None:
+    left, right = face(0, 0, [n < 50 for n in range(100)]), face(1, 0, [n >= 50 for n in range(100)])
+    casting = cast([line("a", (0.4, 1.6)), silent("b", (2.4, 3.6))], tracks(left, right))
+    first, second = casting.roles
+    assert (first.speech.audio == 1).all()
+    assert not second.speech.audio[round(0.4 * HZ) : round(1.6 * HZ)].any() and (second.speech.audio[: round(0.4 * HZ)] == 1).all()
+
+
+def test_one_sound_serves_all_tracks_of_a_speaker() -> None:
+    found = tracks(*(face(0, first, [True] * 20) for first in range(0, 100, 20)), shots=(0, 20, 40, 60, 80))
+    audio = np.ones(4 * HZ, np.float32)
+    roles = cast_lines([line("a", (0.0, 4.0))], found, audio, HZ, 0.0, "es").roles
+    assert len(roles) == 5 and all(role.speech is roles[0].speech for role in roles) and roles[0].speech.audio is audio
+
+
+def test_too_many_speakers_are_refused() -> None:
+    found = tracks(*(face(person, 0, [True] * 100) for person in range(MOST_SPEAKERS + 1)))
+    for person, one in enumerate(found.faces):
+        # Each is the only one who speaks in a time of his own.
+        one.points[:, LOWER_LIP_INNER, 1] = np.where(np.arange(100) // 5 == person, one.points[:, LOWER_LIP_INNER, 1], 70)
+    spoken = [line(str(person), (person / 5, person / 5 + 0.2)) for person in range(MOST_SPEAKERS + 1)]
+    with pytest.raises(InvalidInput, match="17 people"):
+        cast(spoken, found)
+
+
+def test_nobody_is_said_to_speak_whose_mouth_is_not_moved() -> None:
+    usability = np.zeros(100, np.uint8)
+    usability[20:85] = Usability.TURNED_AWAY
+    casting = cast([line("a", (1.0, 3.0)), line("a", (3.6, 3.9))], tracks(face(0, 0, [True] * 100, usability)))
+    assert casting.persons == (-1, 0) and casting.unusable == (Unusable(25, 75, Usability.TURNED_AWAY),)
 
 
 def test_short_pauses_between_lines_stay_ours() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zlib
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locutor.errors import InvalidInput
-from services.lipsync.footage import FaceTrack, FaceTracks, MouthKind, MouthView
+from services.lipsync.footage import FaceTrack, FaceTracks, MouthKind, MouthView, Usability
 from services.lipsync.tracking.codec import from_bytes, to_bytes
 
 
 def made() -> FaceTracks:
     rng = np.random.default_rng(0)
     walk = np.cumsum(rng.normal(0, 1.5, (30, 478, 3)), axis=0) + rng.uniform(-50, 900, (1, 478, 3))
+    walk[:, [473, 291, 152]] = walk[:, [468, 61, 10]] + [[60, 0, 0], [50, 0, 0], [0, 120, 0]]
     view = MouthView(MouthKind.TEETH, 12, rng.integers(0, 255, (20, 30, 3), np.uint8), 100, 80, 60, 40)
     faces = (
         FaceTrack(0, 10, walk.astype(np.float32), rng.integers(0, 5, 30).astype(np.uint8), (view,)),
@@ -55,12 +58,51 @@ def test_what_is_refused() -> None:
         refusal(data[:offset] + struct.pack("<I", value) + data[offset + 4 :])
 
 
-def test_a_bomb_is_not_inflated() -> None:
-    data = to_bytes(made())
-    bomb = zlib.compress(bytes(200 << 20))
+def one_face(packed: bytes, person: int = 0) -> bytes:
     head = struct.pack("<4sIIIIIII", b"LFT2", 1280, 720, 25, 1, 1, 1, 1) + struct.pack("<I", 0)
-    refusal(head + struct.pack("<IIIII", 0, 0, 1, len(bomb), 0) + bomb)
-    assert len(data) < 200_000
+    return head + struct.pack("<IIIII", person, 0, 1, len(packed), 0) + packed
+
+
+def test_a_bomb_is_not_inflated() -> None:
+    bomb = one_face(zlib.compress(bytes(200 << 20)))
+    tracemalloc.start()
+    refusal(bomb)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 20
+
+
+def test_what_ends_before_its_checksum_is_refused() -> None:
+    points = made().faces[1].points
+    whole = to_bytes(FaceTracks(1280, 720, Fraction(25), 1, (0,), (FaceTrack(0, 0, points, np.zeros(1, np.uint8)),)))
+    packed = whole[8 * 4 + 4 + 5 * 4 :]
+    assert from_bytes(one_face(packed)).faces[0].points.shape == (1, 478, 3)
+    refusal(one_face(packed[:-4]))
+
+
+@pytest.mark.parametrize("person", [1, 2**31, 2**32 - 1])
+def test_a_person_is_one_of_the_faces(person: int) -> None:
+    packed = zlib.compress(bytes([Usability.HIDDEN]) + bytes(478 * 3 * 4))
+    assert from_bytes(one_face(packed)).faces[0].person == 0
+    refusal(one_face(packed, person))
+
+
+@pytest.mark.parametrize("scale", [(0, 0, 0), (0, 1, 0), (1, 0, 0)])
+def test_a_face_that_can_be_moved_has_an_extent(scale: tuple[int, int, int]) -> None:
+    face = made().faces[0]
+    flat = replace(face, points=face.points * np.array(scale, np.float32), usability=np.zeros(30, np.uint8), views=())
+    tracks = replace(made(), faces=(flat,))
+    assert "extent" in str(refusal(to_bytes(replace(tracks, faces=(replace(flat, person=0),)))))
+    unused = replace(flat, usability=np.full(30, Usability.NO_FACE, np.uint8))
+    assert len(from_bytes(to_bytes(replace(tracks, faces=(unused,)))).faces) == 1
+
+
+def test_too_many_frames_of_faces_are_told_in_their_own_words() -> None:
+    data = bytearray(to_bytes(made()))
+    at = 8 * 4 + 2 * 4
+    struct.pack_into("<I", data, 5 * 4, 15_000)
+    struct.pack_into("<I", data, at + 8, 60_001)
+    assert "60000 frames of faces" in str(refusal(bytes(data)))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -72,6 +72,15 @@ def line(symbols: str, source: tuple[float, float], offset: float, speaker: str 
     )
 
 
+def vowel() -> np.ndarray:
+    """Two seconds of an open vowel: a voice of 120 Hz, made loud around 750, 1150 and 2500 Hz."""
+    pitches = 120.0 * np.arange(1, 40)[:, None]
+    formants = np.array([[750, 90, 1.0], [1150, 100, 0.6], [2500, 150, 0.2]])
+    loudness = sum(gain / (1 + ((pitches - center) / width) ** 2) for center, width, gain in formants)
+    sound = (loudness * np.sin(2 * np.pi * pitches * np.arange(2 * HZ) / HZ)).sum(axis=0)
+    return np.asarray(sound / np.abs(sound).max() * 0.4)
+
+
 def in_chunks(data: bytes) -> list[bytes]:
     return [data[begin : begin + CHUNK] for begin in range(0, len(data), CHUNK)]
 
@@ -94,12 +103,12 @@ def tracks_of(responses: list[lipsync_pb2.TrackFacesResponse]) -> bytes:
 
 
 async def dub(
-    stub: Stub, path: Path, config: lipsync_pb2.AnimateVideoConfig, tracks: bytes, *lines: lipsync_pb2.DubbedLine
+    stub: Stub, path: Path, config: lipsync_pb2.AnimateVideoConfig, tracks: bytes, *lines: lipsync_pb2.DubbedLine, sound: np.ndarray | None = None
 ) -> list[lipsync_pb2.AnimateVideoResponse]:
-    sound = (6000 * np.sin(np.arange(HZ * 2) / 15)).astype("<i2").tobytes()
+    sound = 0.2 * np.sin(np.arange(HZ * 2) / 15) if sound is None else sound
     sent = [
         Dub(config=config),
-        *(Dub(audio=chunk) for chunk in in_chunks(sound)),
+        *(Dub(audio=chunk) for chunk in in_chunks((sound * 32767).astype("<i2").tobytes())),
         *(Dub(video=chunk) for chunk in file_chunks(path)),
         *(Dub(line=one) for one in lines),
         *(Dub(tracks=chunk) for chunk in in_chunks(tracks)),
@@ -156,6 +165,32 @@ async def test_only_the_mouth_says_other_words(stub: Stub, talk: Path, tracking:
     face = tracking[-1].summary.faces[0].face
     middle = round(face.top_pixels + face.height_pixels / 3)
     assert max(change[:middle].max() for change in changes) < 30
+
+
+async def test_a_line_that_is_not_said_needs_no_times(stub: Stub, talk: Path, tracking: list[lipsync_pb2.TrackFacesResponse]) -> None:
+    silent = lipsync_pb2.DubbedLine(speaker="a", source_start_offset=duration(1.0), source_end_offset=duration(1.6), silent=True)
+    responses = await dub(stub, talk, dubbing(footage()), tracks_of(tracking), silent)
+    summary = responses[-1].summary
+    # 0.6 s, and 0.2 s of easing at both ends; and nothing at the start, where the sound's times would count from.
+    assert list(summary.persons) == [0] and 15 <= summary.changed_frames <= 26
+    changes = [np.abs(a[:HEIGHT].astype(int) - b[:HEIGHT]).max() for a, b in zip(frames_of(responses), decoded(talk), strict=True)]
+    assert max(changes[:18]) < 25
+
+
+async def test_sounds_that_are_not_told_are_heard(stub: Stub, talk: Path, tracking: list[lipsync_pb2.TrackFacesResponse]) -> None:
+    """The same vowel, once with nothing told of it, once told to be silence."""
+    heard, rests = (
+        lipsync_pb2.DubbedLine(speaker="a", source_start_offset=duration(0.6), source_end_offset=duration(1.6), silent=silent) for silent in (False, True)
+    )
+    first, second = [frames_of(await dub(stub, talk, dubbing(footage()), tracks_of(tracking), one, sound=vowel())) for one in (heard, rests)]
+    assert max(np.abs(a[:HEIGHT].astype(int) - b[:HEIGHT]).max() for a, b in zip(first, second, strict=True)) > 30
+
+
+async def test_footage_that_ends_early_is_told(stub: Stub, talk: Path) -> None:
+    tracking = await track(stub, talk, footage(20, start=1.6))
+    assert (tracking[-1].summary.held_frames, tracking[-1].summary.damage) == (10, "")
+    responses = await dub(stub, talk, dubbing(footage(20, start=1.6)), tracks_of(tracking))
+    assert (responses[-1].summary.held_frames, responses[-1].summary.damage) == (10, "")
 
 
 async def test_without_lines_nothing_changes(stub: Stub, talk: Path, tracking: list[lipsync_pb2.TrackFacesResponse]) -> None:
@@ -233,6 +268,25 @@ async def test_tracks_and_lines_are_checked(stub: Stub, talk: Path, tracking: li
     for wrong in (line("a", (1.0, 0.5), 1.0), line("a", (900.0, 901.0), 1.0), line("a", (0.5, 1.0), 1e5), line("a " * 6001, (0.5, 1.0), 0.5)):
         error = await refused(dub(stub, talk, dubbing(footage()), known, line("a", (0.1, 0.2), 0.1), wrong))
         assert error.reason == "BAD_TIMES" and error.violations[0].field.startswith("line[1].")
+    both = line("m a", (0.5, 1.0), 0.5)
+    both.silent = True
+    error = await refused(dub(stub, talk, dubbing(footage()), known, both))
+    assert (error.violations[0].field, error.reason) == ("line[0].timeline", "UNEXPECTED")
+
+
+async def test_no_more_sound_than_is_heard_in_the_footage(stub: Stub, talk: Path, tracking: list[lipsync_pb2.TrackFacesResponse]) -> None:
+    config = dubbing(footage())
+    config.audio_lead.FromMilliseconds(500)
+
+    async def sent(size: int) -> None:
+        async for _ in stub.AnimateVideo(iter([Dub(config=config), Dub(audio=bytes(size))])):
+            pass
+
+    most = 2 * round(4.5 * HZ)
+    # It is the next thing that is missed.
+    assert (await refused(sent(most))).violations[0].field == "tracks"
+    error = await refused(sent(most + 2))
+    assert (error.violations[0].field, error.reason) == ("audio", "TOO_LARGE") and "2 s after the last" in str(error)
 
 
 async def test_too_large_a_video_is_refused_while_it_arrives(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -292,7 +292,7 @@ class Footage(_message.Message):
     START_OFFSET_FIELD_NUMBER: _builtins.int
     FRAME_COUNT_FIELD_NUMBER: _builtins.int
     frame_count: _builtins.int
-    """Where the file ends early, its last picture is held."""
+    """At most 120 s. Where the file ends early, its last picture is held."""
     @_builtins.property
     def video(self) -> _video_pb2.VideoFormat:
         """Size of the upright picture with square pixels, and the constant rate of the frames."""
@@ -323,7 +323,7 @@ class TrackFacesRequest(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     VIDEO_FIELD_NUMBER: _builtins.int
     video: _builtins.bytes
-    """A video file of any container and codec that can be decoded, in chunks of 64 to 256 KiB."""
+    """A video file of any container and codec that can be decoded, in chunks of 64 to 256 KiB; at most 256 MiB."""
     @_builtins.property
     def config(self) -> Global___Footage: ...
     def __init__(
@@ -399,7 +399,13 @@ class TrackFacesSummary(_message.Message):
     SHOTS_FIELD_NUMBER: _builtins.int
     FACES_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    HELD_FRAMES_FIELD_NUMBER: _builtins.int
+    DAMAGE_FIELD_NUMBER: _builtins.int
     frame_count: _builtins.int
+    held_frames: _builtins.int
+    """Frames at the end for which the file had ended: its last picture was held."""
+    damage: _builtins.str
+    """What the decoder said of the first damaged part, before which a picture is held; empty: none is."""
     @_builtins.property
     def shots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Numbers of the frames with which a shot begins; the first is 0."""
@@ -417,10 +423,12 @@ class TrackFacesSummary(_message.Message):
         shots: _abc.Iterable[_builtins.int] | None = ...,
         faces: _abc.Iterable[Global___FaceTrack] | None = ...,
         model: _model_pb2.Model | None = ...,
+        held_frames: _builtins.int = ...,
+        damage: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["faces", b"faces", "frame_count", b"frame_count", "model", b"model", "shots", b"shots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["damage", b"damage", "faces", b"faces", "frame_count", b"frame_count", "held_frames", b"held_frames", "model", b"model", "shots", b"shots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -474,13 +482,16 @@ class AnimateVideoRequest(_message.Message):
     AUDIO_FIELD_NUMBER: _builtins.int
     LINE_FIELD_NUMBER: _builtins.int
     video: _builtins.bytes
+    """At most 256 MiB."""
     tracks: _builtins.bytes
     audio: _builtins.bytes
-    """The dubbed speech."""
+    """The dubbed speech: no more of it than `audio_lead`, the frames, and 2 s after them."""
     @_builtins.property
     def config(self) -> Global___AnimateVideoConfig: ...
     @_builtins.property
-    def line(self) -> Global___DubbedLine: ...
+    def line(self) -> Global___DubbedLine:
+        """At most 2000, of at most 16 people who are seen."""
+
     def __init__(
         self,
         *,
@@ -521,7 +532,7 @@ class AnimateVideoConfig(_message.Message):
 
     @_builtins.property
     def audio_lead(self) -> _duration_pb2.Duration:
-        """The audio's first sample is heard this long before the first frame: a piece may begin in speech."""
+        """The audio's first sample is heard this long before the first frame, at most 60 s: a piece may begin in speech."""
 
     @_builtins.property
     def performance(self) -> _video_pb2.Performance:
@@ -558,8 +569,11 @@ class DubbedLine(_message.Message):
     SOURCE_END_OFFSET_FIELD_NUMBER: _builtins.int
     TIMELINE_FIELD_NUMBER: _builtins.int
     TIMELINE_OFFSET_FIELD_NUMBER: _builtins.int
+    SILENT_FIELD_NUMBER: _builtins.int
     speaker: _builtins.str
     """Distinguishes the speakers of one job."""
+    silent: _builtins.bool
+    """He says nothing now: between the source's offsets his mouth is at rest. There is then no `timeline`."""
     @_builtins.property
     def source_start_offset(self) -> _duration_pb2.Duration:
         """When he speaks in the footage: his is the face whose mouth moves most in that time."""
@@ -568,7 +582,9 @@ class DubbedLine(_message.Message):
     def source_end_offset(self) -> _duration_pb2.Duration: ...
     @_builtins.property
     def timeline(self) -> _timeline_pb2.Timeline:
-        """What he says now. Times count from `timeline_offset`."""
+        """What he says now. Times count from `timeline_offset`. Where it has no phonemes, the sounds and their times are
+        estimated from the audio between the source's offsets.
+        """
 
     @_builtins.property
     def timeline_offset(self) -> _duration_pb2.Duration: ...
@@ -580,10 +596,11 @@ class DubbedLine(_message.Message):
         source_end_offset: _duration_pb2.Duration | None = ...,
         timeline: _timeline_pb2.Timeline | None = ...,
         timeline_offset: _duration_pb2.Duration | None = ...,
+        silent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source_end_offset", b"source_end_offset", "source_start_offset", b"source_start_offset", "timeline", b"timeline", "timeline_offset", b"timeline_offset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["source_end_offset", b"source_end_offset", "source_start_offset", b"source_start_offset", "speaker", b"speaker", "timeline", b"timeline", "timeline_offset", b"timeline_offset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["silent", b"silent", "source_end_offset", b"source_end_offset", "source_start_offset", b"source_start_offset", "speaker", b"speaker", "timeline", b"timeline", "timeline_offset", b"timeline_offset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -651,9 +668,14 @@ class AnimateVideoSummary(_message.Message):
     CHANGED_FRAMES_FIELD_NUMBER: _builtins.int
     UNUSABLE_FIELD_NUMBER: _builtins.int
     PERSONS_FIELD_NUMBER: _builtins.int
+    HELD_FRAMES_FIELD_NUMBER: _builtins.int
+    DAMAGE_FIELD_NUMBER: _builtins.int
     frame_count: _builtins.int
     changed_frames: _builtins.int
     """Frames of which any pixel was changed."""
+    held_frames: _builtins.int
+    """As in TrackFacesSummary."""
+    damage: _builtins.str
     @_builtins.property
     def unusable(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnusableSpan]:
         """Spans in which somebody speaks whose face could not be moved; the picture was passed through as it was."""
@@ -669,10 +691,12 @@ class AnimateVideoSummary(_message.Message):
         changed_frames: _builtins.int = ...,
         unusable: _abc.Iterable[Global___UnusableSpan] | None = ...,
         persons: _abc.Iterable[_builtins.int] | None = ...,
+        held_frames: _builtins.int = ...,
+        damage: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_frames", b"changed_frames", "frame_count", b"frame_count", "persons", b"persons", "unusable", b"unusable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_frames", b"changed_frames", "damage", b"damage", "frame_count", b"frame_count", "held_frames", b"held_frames", "persons", b"persons", "unusable", b"unusable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

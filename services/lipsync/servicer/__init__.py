@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from threading import Event
 
 import grpc.aio
 
@@ -29,7 +30,7 @@ from services.serving.uploads import UploadGate, unidle
 from services.weights import ModelStore
 
 MOST_UPLOADED_BYTES = 512 << 20
-"""Of all pieces at work and waiting, and of all portraits that are looked at: they are held in memory."""
+"""Of all pieces at work and waiting, of tracks and sound of all footage, and of all portraits that are looked at: they are held in memory."""
 MOST_FOOTAGE_BYTES = 2 << 30
 """Of all footage at work and waiting: it lies in the folder for temporary files, which may be memory."""
 _CHUNK_BYTES = 256 << 10
@@ -50,6 +51,7 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
         # Uploads are held in memory: no more of them than the pools admit.
         self._gate = UploadGate("pieces", calls=settings.workers + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
         self._footage_gate = UploadGate("pieces of footage", calls=settings.workers + settings.queue, total_bytes=MOST_FOOTAGE_BYTES)
+        self._sound_gate = UploadGate("tracks and sounds of footage", calls=settings.workers + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
         self._inspection_gate = UploadGate("portraits", calls=1 + settings.queue, total_bytes=MOST_UPLOADED_BYTES)
         self._idle_s, self._threads = settings.idle_s, settings.threads
 
@@ -94,14 +96,15 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
     ) -> AsyncIterator[lipsync_pb2.TrackFacesResponse]:
         with self._footage_gate.admit() as admitted:
             async with tracking_request(unidle(requests, self._idle_s), admitted) as footage:
-                events = self._pool.stream(track_footage, footage.path, footage.stretch, self._store, self._threads)
+                abandoned = Event()
+                events = self._pool.stream(track_footage, footage.path, footage.stretch, self._store, self._threads, abandoned, on_cancel=abandoned.set)
                 async with aclosing(events):
                     async for event in events:
                         if isinstance(event, Followed):
                             if event.frames % _PROGRESS_EVERY == 0:
                                 yield lipsync_pb2.TrackFacesResponse(progress=lipsync_pb2.TrackFacesProgress(frames_done=event.frames))
                             continue
-                        data = await asyncio.to_thread(to_bytes, event)
+                        data = await asyncio.to_thread(to_bytes, event.tracks)
                         for begin in range(0, len(data), _CHUNK_BYTES):
                             yield lipsync_pb2.TrackFacesResponse(tracks=data[begin : begin + _CHUNK_BYTES])
                         yield lipsync_pb2.TrackFacesResponse(summary=tracks_message(event, tracker_info(self._store)))
@@ -109,11 +112,11 @@ class LipsyncServicer(lipsync_pb2_grpc.LipsyncServiceServicer):
     async def AnimateVideo(
         self, requests: AsyncIterator[lipsync_pb2.AnimateVideoRequest], context: grpc.aio.ServicerContext
     ) -> AsyncIterator[lipsync_pb2.AnimateVideoResponse]:
-        with self._footage_gate.admit() as admitted:
-            async with video_request(unidle(requests, self._idle_s), admitted) as request:
-                engine, footage = await self._shelf.get(request.engine), request.footage
-                events = self._pool.stream(revoice_footage, footage.path, footage.stretch, request.tracks, request.dubbing, engine)
-                done = 0
+        with self._footage_gate.admit() as admitted, self._sound_gate.admit() as in_memory:
+            async with video_request(unidle(requests, self._idle_s), admitted, in_memory) as request:
+                engine, footage, abandoned, done = await self._shelf.get(request.engine), request.footage, Event(), 0
+                job = (footage.path, footage.stretch, request.tracks, request.dubbing, engine, abandoned)
+                events = self._pool.stream(revoice_footage, *job, on_cancel=abandoned.set)
                 async with aclosing(events):
                     async for event in events:
                         if isinstance(event, Begun):

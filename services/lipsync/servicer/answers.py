@@ -8,10 +8,10 @@ import numpy as np
 
 from locutor.lipsync.v1 import lipsync_pb2
 from services.engine import ModelInfo
-from services.lipsync.footage import FaceTrack, FaceTracks, Usability
+from services.lipsync.footage import FaceTrack, Usability
 from services.lipsync.inspection import Finding, Inspection, Severity
 from services.lipsync.landmarks import FaceLandmarks
-from services.lipsync.revoicing import Summary
+from services.lipsync.revoicing import Summary, Tracked
 from services.serving.messages import duration, model_message
 
 
@@ -44,9 +44,14 @@ def face_message(face: FaceLandmarks) -> lipsync_pb2.Face:
     )
 
 
-def tracks_message(tracks: FaceTracks, model: ModelInfo) -> lipsync_pb2.TrackFacesSummary:
+def tracks_message(tracked: Tracked, model: ModelInfo) -> lipsync_pb2.TrackFacesSummary:
     return lipsync_pb2.TrackFacesSummary(
-        frame_count=tracks.frame_count, shots=tracks.shots, faces=[_track_message(face) for face in tracks.faces], model=model_message(model)
+        frame_count=tracked.tracks.frame_count,
+        shots=tracked.tracks.shots,
+        faces=[_track_message(face) for face in tracked.tracks.faces],
+        model=model_message(model),
+        held_frames=tracked.held_frames,
+        damage=tracked.damage,
     )
 
 
@@ -68,4 +73,11 @@ def revoiced_message(summary: Summary, frame_rate: Fraction) -> lipsync_pb2.Anim
         )
         for span in summary.unusable
     ]
-    return lipsync_pb2.AnimateVideoSummary(frame_count=summary.frame_count, changed_frames=summary.changed_frames, unusable=unusable, persons=summary.persons)
+    return lipsync_pb2.AnimateVideoSummary(
+        frame_count=summary.frame_count,
+        changed_frames=summary.changed_frames,
+        unusable=unusable,
+        persons=summary.persons,
+        held_frames=summary.held_frames,
+        damage=summary.damage,
+    )

@@ -18,23 +18,21 @@ from locutor.errors import InvalidInput
 from locutor.lipsync.v1 import lipsync_pb2
 from media.footage import Stretch
 from services.lipsync.engine import PhonemeSpan
-from services.lipsync.footage import FaceTracks
 from services.lipsync.revoicing import Dubbing
 from services.lipsync.servicer.formats import ConfigCheck
 from services.lipsync.servicer.performance import check_performance, performance_of
 from services.lipsync.servicer.speech import MOST_PHONEMES, add_phonemes, samples_of
 from services.lipsync.servicer.upload import Upload
-from services.lipsync.tracking.codec import from_bytes
 from services.lipsync.tracking.speaking import Line
 from services.serving.uploads import Admitted
 
 LONGEST_S = 120
 """Footage is cut into pieces of seconds to a minute or two; a longer one would hold a worker, and its client, too long."""
-MOST_FRAMES = LONGEST_S * 60
 MOST_VIDEO_BYTES = 256 << 20
 """Of one piece: two minutes of 4K at 17 Mbit/s, or of 1080p from a phone."""
 MOST_TRACKS_BYTES = 64 << 20
-MOST_AUDIO_BYTES = 64 << 20
+LONGEST_OVERHANG_S = 2
+"""How far sound may go on after the last frame: the mouth sets out before what is said after a cut."""
 LONGEST_LEAD_S = 60
 MOST_LINES = 2000
 LONGEST_SPEAKER = 200
@@ -54,7 +52,8 @@ class FootageRequest:
 @dataclass(frozen=True)
 class VideoRequest:
     footage: FootageRequest
-    tracks: FaceTracks
+    tracks: bytes
+    """As they came: they are unpacked where there is room to work on them."""
     dubbing: Dubbing
     engine: str
 
@@ -75,12 +74,16 @@ async def tracking_request(requests: AsyncIterator[lipsync_pb2.TrackFacesRequest
 
 
 @asynccontextmanager
-async def video_request(requests: AsyncIterator[lipsync_pb2.AnimateVideoRequest], admitted: Admitted) -> AsyncGenerator[VideoRequest, None]:
-    """What a client of AnimateVideo sends."""
+async def video_request(
+    requests: AsyncIterator[lipsync_pb2.AnimateVideoRequest], admitted: Admitted, in_memory: Admitted
+) -> AsyncGenerator[VideoRequest, None]:
+    """What a client of AnimateVideo sends. Tracks and audio are `in_memory`, the footage is not."""
     config = (await _first(requests)).config
     _check_video_config(config)
     stretch = _stretch(config.footage)
-    tracks, audio = Upload("tracks", MOST_TRACKS_BYTES, admitted), Upload("audio", MOST_AUDIO_BYTES, admitted)
+    tracks = Upload("tracks", MOST_TRACKS_BYTES, in_memory)
+    end = f"send what is heard from `audio_lead` before the first frame to at most {LONGEST_OVERHANG_S} s after the last"
+    audio = Upload("audio", _most_audio_bytes(config), in_memory, end)
     lines = _Lines()
     async with _spooled(admitted) as video:
         async for request in requests:
@@ -103,8 +106,13 @@ async def video_request(requests: AsyncIterator[lipsync_pb2.AnimateVideoRequest]
             locale=config.locale,
             performance=performance_of(config.performance),
         )
-        known = await asyncio.to_thread(from_bytes, tracks.data())
-        yield VideoRequest(FootageRequest(video.path, stretch), known, dubbing, config.engine)
+        yield VideoRequest(FootageRequest(video.path, stretch), tracks.data(), dubbing, config.engine)
+
+
+def _most_audio_bytes(config: lipsync_pb2.AnimateVideoConfig) -> int:
+    stretch = _stretch(config.footage)
+    most_s = _seconds(config.audio_lead) + float(stretch.frame_count / stretch.frame_rate) + LONGEST_OVERHANG_S
+    return 2 * config.audio.channels * math.ceil(most_s * config.audio.sample_rate_hertz)
 
 
 class _Lines:
@@ -126,6 +134,9 @@ class _Lines:
             raise InvalidInput.of(f"{field}.source_start_offset", text, "BAD_TIMES")
         if abs(offset) > LONGEST_S + LONGEST_LINE_S:
             raise InvalidInput.of(f"{field}.timeline_offset", f"found {offset:.3f} s; give the offset of its sound from the first frame", "BAD_TIMES")
+        if message.silent and message.timeline.phonemes:
+            text = f"has {len(message.timeline.phonemes)} phonemes, but the line is silent; send it without, or not as silent"
+            raise InvalidInput.of(f"{field}.timeline", text, "UNEXPECTED")
         phonemes: list[PhonemeSpan] = []
         add_phonemes(phonemes, message.timeline.phonemes, f"{field}.timeline")
         if phonemes and phonemes[-1].end_s > LONGEST_LINE_S:
@@ -134,7 +145,7 @@ class _Lines:
         self._phonemes += len(phonemes)
         if self._phonemes > MOST_PHONEMES:
             raise InvalidInput.of("line", f"have more than {MOST_PHONEMES} phonemes together; cut the footage in a pause", "TOO_LONG")
-        self.lines.append(Line(message.speaker, start, end, offset, tuple(phonemes)))
+        self.lines.append(Line(message.speaker, start, end, offset, tuple(phonemes), message.silent))
 
 
 class _Spool:

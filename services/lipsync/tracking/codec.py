@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from locutor.errors import InvalidInput
-from services.lipsync.footage import FaceTrack, FaceTracks, MouthKind, MouthView, Usability
+from services.lipsync.footage import MOST_FACE_FRAMES, MOST_FACES, FaceTrack, FaceTracks, MouthKind, MouthView, Usability
+from services.lipsync.landmarks import CHIN, FOREHEAD_TOP, LEFT_IRIS, OUTER_LIP_UPPER, RIGHT_IRIS
 from services.lipsync.tracking.networks import POINTS
 
 _MAGIC = b"LFT2"
@@ -28,18 +30,33 @@ _LONGEST_SIDE = 1024
 """Pixels of a view."""
 _STEPS = 16
 """A pixel."""
-MOST_FRAMES = 20_000
-MOST_FACES = 4096
-_MOST_POINTS_FRAMES = 60_000
-"""Frames of all faces together: 340 MB as float32."""
+_MOST_FRAMES = 20_000
 _FARTHEST = 8
 """How far from the picture's corner a point may lie, over its longer side."""
+_LEAST_EXTENT = 1.0
+"""Pixels that a face that is usable is high, and its eyes are apart: the tracker finds none that is smaller than twenty times that."""
+_LEAST_SINE = 0.2
+"""Of the angle between the line through the eyes and the one from brow to chin; in a face it is 0.9 to 1."""
 _MOST_VIEW_PIXELS = 64 << 20
 """Of all views together."""
 _FIELD = "tracks"
 
 
+@dataclass(frozen=True)
+class Head:
+    """What tracks say of themselves before anything is unpacked."""
+
+    width: int
+    height: int
+    frame_rate: Fraction
+    frame_count: int
+    shots: int
+    faces: int
+
+
 def to_bytes(tracks: FaceTracks) -> bytes:
+    """Tracks within the limits of `services.lipsync.footage`."""
+    assert len(tracks.faces) <= MOST_FACES and sum(len(face.points) for face in tracks.faces) <= MOST_FACE_FRAMES
     head = (tracks.width, tracks.height, tracks.frame_rate.numerator, tracks.frame_rate.denominator, tracks.frame_count, len(tracks.shots), len(tracks.faces))
     parts = [_HEAD.pack(_MAGIC, *head), np.array(tracks.shots, "<u4").tobytes()]
     for face in tracks.faces:
@@ -58,32 +75,58 @@ def to_bytes(tracks: FaceTracks) -> bytes:
 def from_bytes(data: bytes) -> FaceTracks:
     """Raises `InvalidInput` (field "tracks") for anything that `to_bytes` does not give."""
     reader = _Reader(data)
-    magic, width, height, numerator, denominator, frame_count, shot_count, face_count = _HEAD.unpack(reader.take(_HEAD.size))
-    if magic != _MAGIC:
-        raise _refusal("are not face tracks of this version")
-    if not (width and height and numerator and denominator and 0 < frame_count <= MOST_FRAMES and shot_count <= frame_count and face_count <= MOST_FACES):
-        raise _refusal("have a header that cannot be")
-    shots = np.frombuffer(reader.take(4 * shot_count), "<u4").astype(np.int64)
-    if not shot_count or shots[0] != 0 or (np.diff(shots) <= 0).any() or shots[-1] >= frame_count:
+    head = _head(reader)
+    shots = np.frombuffer(reader.take(4 * head.shots), "<u4").astype(np.int64)
+    if not head.shots or shots[0] != 0 or (np.diff(shots) <= 0).any() or shots[-1] >= head.frame_count:
         raise _refusal("have shots that are not in order")
     faces: list[FaceTrack] = []
-    left, pixels_left = _MOST_POINTS_FRAMES, _MOST_VIEW_PIXELS
-    for _ in range(face_count):
+    left, pixels_left = MOST_FACE_FRAMES, _MOST_VIEW_PIXELS
+    for _ in range(head.faces):
         person, first, count, size, view_count = _FACE.unpack(reader.take(_FACE.size))
         left -= count
-        if not count or first + count > frame_count or left < 0:
+        if left < 0:
+            raise _refusal(f"have more than {MOST_FACE_FRAMES} frames of faces together")
+        if not count or first + count > head.frame_count:
             raise _refusal("have a face that is not within their frames")
+        if person >= head.faces:
+            raise _refusal("have a person with a number that cannot be")
         points, usability = _motion(count, reader.take(size))
-        if np.abs(points).max() > _FARTHEST * max(width, height):
+        if np.abs(points).max() > _FARTHEST * max(head.width, head.height):
             raise _refusal("have a face that is far from the picture")
+        if not _is_upright(points[usability == Usability.USABLE]):
+            raise _refusal("have a face without extent")
         if view_count > len(MouthKind):
             raise _refusal("have a face with too many views")
-        views = tuple(_view(reader, range(first, first + count), (width, height), pixels_left) for _ in range(view_count))
+        views = tuple(_view(reader, range(first, first + count), (head.width, head.height), pixels_left) for _ in range(view_count))
         pixels_left -= sum(view.picture.size // 3 for view in views)
         faces.append(FaceTrack(person, first, points, usability, views))
     if reader.left:
         raise _refusal(f"have {reader.left} bytes too many")
-    return FaceTracks(width, height, Fraction(numerator, denominator), frame_count, tuple(int(shot) for shot in shots), tuple(faces))
+    return FaceTracks(head.width, head.height, head.frame_rate, head.frame_count, tuple(int(shot) for shot in shots), tuple(faces))
+
+
+def head_of(data: bytes) -> Head:
+    """Raises `InvalidInput` as `from_bytes` does."""
+    return _head(_Reader(data))
+
+
+def _head(reader: _Reader) -> Head:
+    magic, width, height, numerator, denominator, frames, shots, faces = _HEAD.unpack(reader.take(_HEAD.size))
+    if magic != _MAGIC:
+        raise _refusal("are not face tracks of this version")
+    if not (width and height and numerator and denominator and 0 < frames <= _MOST_FRAMES and shots <= frames and faces <= MOST_FACES):
+        raise _refusal("have a header that cannot be")
+    return Head(width, height, Fraction(numerator, denominator), frames, shots, faces)
+
+
+def _is_upright(points: np.ndarray) -> bool:
+    """Whether every one of (frames, 478, 3) can be the points of a face: its eyes apart, its chin below its brow, its mouth wide."""
+    across, down = points[:, RIGHT_IRIS[0]] - points[:, LEFT_IRIS[0]], points[:, CHIN] - points[:, FOREHEAD_TOP]
+    lips = points[:, OUTER_LIP_UPPER[-1]] - points[:, OUTER_LIP_UPPER[0]]
+    lengths = [np.linalg.norm(line, axis=1) for line in (across, down, lips)]
+    if any((length < _LEAST_EXTENT).any() for length in lengths):
+        return False
+    return bool((np.linalg.norm(np.cross(across, down), axis=1) >= _LEAST_SINE * lengths[0] * lengths[1]).all())
 
 
 def _motion(count: int, packed: bytes) -> tuple[np.ndarray, np.ndarray]:
@@ -109,10 +152,11 @@ def _view(reader: _Reader, frames: range, picture: tuple[int, int], pixels_left:
 def _inflated(packed: bytes, size: int) -> bytes:
     inflater = zlib.decompressobj()
     try:
-        plain = inflater.decompress(packed, size)
+        # One byte more than there may be, so that the end is come to.
+        plain = inflater.decompress(packed, size + 1)
     except zlib.error as error:
         raise _refusal("are damaged") from error
-    if len(plain) != size or inflater.unconsumed_tail or inflater.unused_data:
+    if len(plain) != size or not inflater.eof or inflater.unused_data:
         raise _refusal("have a face of another length than they say")
     return plain
 

@@ -45,6 +45,11 @@ def find_new_faces(picture: Picture, networks: FaceNetworks, known: list[np.ndar
     return found
 
 
+def face_size(points: np.ndarray) -> float:
+    """Height of the face of `points`, pixels."""
+    return float(np.linalg.norm(points[CHIN, :2] - points[FOREHEAD_TOP, :2]))
+
+
 def same_face(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two sets of points lie on one face of the picture."""
     return _apart(a[:, :2].mean(axis=0), b) < _SAME
@@ -56,8 +61,7 @@ def _within(view: View, points: np.ndarray) -> bool:
 
 def _apart(middle: np.ndarray, points: np.ndarray) -> float:
     """Over the height of the face of `points`."""
-    height = float(np.linalg.norm(points[CHIN, :2] - points[FOREHEAD_TOP, :2]))
-    return float(np.linalg.norm(middle - points[:, :2].mean(axis=0))) / max(height, 1.0)
+    return float(np.linalg.norm(middle - points[:, :2].mean(axis=0))) / max(face_size(points), 1.0)
 
 
 def _views(picture: Picture, parts: int) -> Iterator[View]:

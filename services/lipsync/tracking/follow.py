@@ -10,7 +10,7 @@ import numpy as np
 
 from services.lipsync.landmarks import FaceLandmarks
 from services.lipsync.mouth_views import MouthViewPicker
-from services.lipsync.tracking.detection import ALL_PARTS, PARTS, PRESENT, find_new_faces, same_face
+from services.lipsync.tracking.detection import ALL_PARTS, PARTS, PRESENT, face_size, find_new_faces, same_face
 from services.lipsync.tracking.hidden import lower_face
 from services.lipsync.tracking.identity import chip_of
 from services.lipsync.tracking.networks import FaceNetworks, view_of
@@ -30,6 +30,10 @@ _CLEAR = 40.0
 """Pixels between the pupils; more of them do not make a face better known."""
 _SEEN = 0.0
 """Least logit with which a face that is followed counts as seen at all."""
+MOST_FOLLOWED = 16
+"""Faces at a time, the largest: in a crowd nobody sees whose lips move."""
+_LARGER = 1.25
+"""A face takes the place of one that is followed where it is larger by this factor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +118,9 @@ class _Followed:
 class ShotFollower:
     """Give it a shot's frames in order with `add`; `finish` gives the tracks."""
 
-    def __init__(self, networks: FaceNetworks, frame_rate: Fraction, first_frame: int) -> None:
-        self._networks = networks
+    def __init__(self, networks: FaceNetworks, frame_rate: Fraction, first_frame: int, most_faces: int = MOST_FOLLOWED) -> None:
+        """`most_faces` are followed at a time."""
+        self._networks, self._most_faces = networks, most_faces
         self._search_every = max(1, round(_SEARCH_S * frame_rate))
         self._patience = max(1, round(_LOST_S * frame_rate))
         self._shortest = max(2, round(_SHORTEST_S * frame_rate))
@@ -148,11 +153,25 @@ class ShotFollower:
         return sorted(self._done, key=lambda track: track.first_frame)
 
     def _search(self, picture: Picture, parts: int) -> None:
-        for found in find_new_faces(picture, self._networks, [face.points for _, face in self._active], parts):
+        new = find_new_faces(picture, self._networks, [face.points for _, face in self._active], parts)
+        for found in sorted(new, key=lambda face: -face_size(face.points)):
+            if not self._has_room(face_size(found.points)):
+                return
             track = RawTrack(self._next)
             track.append(picture, found.points, found.presence)
             self._follow_back(track, _Followed(found.points))
             self._active.append((track, _Followed(found.points)))
+
+    def _has_room(self, size: float) -> bool:
+        """Whether a face of this size is to be followed; the smallest one that is followed is let go for a larger one."""
+        if len(self._active) < self._most_faces:
+            return True
+        smallest = min(self._active, key=lambda entry: face_size(entry[1].points))
+        if size < _LARGER * face_size(smallest[1].points):
+            return False
+        self._active.remove(smallest)
+        self._end(*smallest)
+        return True
 
     def _follow_back(self, track: RawTrack, face: _Followed) -> None:
         """To the last search, or to where it came in."""

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from locutor.errors import InvalidInput
 from services.lipsync.engine import PhonemeSpan, Speech
 from services.lipsync.footage import FaceTrack, FaceTracks, Role, Usability
 from services.lipsync.tracking.speaking import Line, speakers_of
@@ -16,6 +17,8 @@ _EASE_S = 0.2
 """How long a mouth is on its way from its own movement to ours, and back."""
 _JOIN_S = 0.5
 """In a shorter pause between two lines the mouth stays ours."""
+MOST_SPEAKERS = 16
+"""People of one piece of footage who speak: each may have a copy of its sound, without the others' words."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +34,32 @@ class Unusable:
 class Casting:
     roles: tuple[Role, ...]
     persons: tuple[int, ...]
-    """The person of each line; -1: nobody's mouth is moved for it."""
+    """The person of each line; -1: nobody's mouth is moved while it is said or was."""
     unusable: tuple[Unusable, ...]
     """In order of time; they do not overlap."""
 
 
 def cast_lines(lines: Sequence[Line], tracks: FaceTracks, audio: np.ndarray, sample_rate: int, lead_s: float, locale: str) -> Casting:
-    """`audio` is (samples,) float32 of all lines together; its first sample is heard `lead_s` before the first frame."""
+    """`audio` is (samples,) float32 of all lines together; its first sample is heard `lead_s` before the first frame.
+
+    Raises `InvalidInput` (field "line") where more than `MOST_SPEAKERS` people speak.
+    """
     persons = speakers_of(lines, tracks)
-    roles = []
-    for face in tracks.faces:
-        own = [line for line, person in zip(lines, persons, strict=True) if person == face.person]
-        control = _control(face, own, tracks)
-        if control.any():
-            roles.append(Role(face, _speech(own, lines, audio, sample_rate, lead_s, locale), lead_s, control))
-    return Casting(tuple(roles), tuple(persons), _unusable(lines, persons, tracks))
+    speakers = set(persons) - {-1}
+    if len(speakers) > MOST_SPEAKERS:
+        raise InvalidInput.of("line", f"are said by {len(speakers)} people who are seen; at most {MOST_SPEAKERS} may: cut the footage", "TOO_MANY_SPEAKERS")
+    own = {person: [line for line, said_by in zip(lines, persons, strict=True) if said_by == person] for person in speakers}
+    controls = [(face, _control(face, own[face.person], tracks)) for face in tracks.faces if face.person in own]
+    moved = [(face, control) for face, control in controls if control.any()]
+    speeches = {person: _speech(own[person], lines, audio, sample_rate, lead_s, locale) for person in {face.person for face, _ in moved}}
+    roles = tuple(Role(face, speeches[face.person], lead_s, control) for face, control in moved)
+    said = tuple(person if _is_moved(line, person, roles, tracks) else -1 for line, person in zip(lines, persons, strict=True))
+    return Casting(roles, said, _unusable(lines, persons, tracks))
+
+
+def _is_moved(line: Line, person: int, roles: Sequence[Role], tracks: FaceTracks) -> bool:
+    spoken = _spans([line], tracks)
+    return any(role.face.person == person and role.control[spoken].any() for role in roles)
 
 
 def _spans(lines: Sequence[Line], tracks: FaceTracks) -> np.ndarray:
@@ -53,7 +67,7 @@ def _spans(lines: Sequence[Line], tracks: FaceTracks) -> np.ndarray:
     rate = float(tracks.frame_rate)
     inside = np.zeros(tracks.frame_count, bool)
     for line in lines:
-        for begin, end in ((line.source_start_s, line.source_end_s), line.spoken):
+        for begin, end in ((line.source_start_s, line.source_end_s), *((line.spoken,) if line.spoken else ())):
             inside[max(round(begin * rate), 0) : max(round(end * rate), 0)] = True
     return inside
 
@@ -74,7 +88,7 @@ def _control(face: FaceTrack, lines: Sequence[Line], tracks: FaceTracks) -> np.n
 
 
 def _speech(own: Sequence[Line], lines: Sequence[Line], audio: np.ndarray, sample_rate: int, lead_s: float, locale: str) -> Speech:
-    """What one face says: its own lines' sounds, and silence where others speak."""
+    """What one person says: the own lines' sounds, and silence where others speak."""
     phonemes: list[PhonemeSpan] = []
     for line in sorted(own, key=lambda line: line.start_s):
         for span in line.phonemes:
@@ -83,14 +97,15 @@ def _speech(own: Sequence[Line], lines: Sequence[Line], audio: np.ndarray, sampl
                 phonemes.append(PhonemeSpan(span.symbol, max(start, 0.0), end, span.stressed))
     phonemes.sort(key=lambda span: span.start_s)
     others = _heard(lines, len(audio), sample_rate, lead_s) & ~_heard(own, len(audio), sample_rate, lead_s)
-    return Speech(np.where(others, np.float32(0), audio.astype(np.float32)), sample_rate, tuple(phonemes), locale)
+    # Where nobody else speaks, as in most pieces, the sound is shared.
+    return Speech(np.where(others, np.float32(0), audio) if others.any() else audio, sample_rate, tuple(phonemes), locale)
 
 
 def _heard(lines: Sequence[Line], count: int, sample_rate: int, lead_s: float) -> np.ndarray:
     """(samples,) bool."""
     inside = np.zeros(count, bool)
-    for line in lines:
-        begin, end = (max(round((second + lead_s) * sample_rate), 0) for second in line.spoken)
+    for spoken in filter(None, (line.spoken for line in lines)):
+        begin, end = (max(round((second + lead_s) * sample_rate), 0) for second in spoken)
         inside[begin:end] = True
     return inside
 

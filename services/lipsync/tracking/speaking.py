@@ -36,13 +36,15 @@ class Line:
     start_s: float
     """Where the phonemes' times count from."""
     phonemes: Sequence[PhonemeSpan]
+    is_silent: bool = False
+    """Nothing is said instead. A line that is not silent and has no phonemes is one whose sounds are still to be heard."""
 
     @cached_property
-    def spoken(self) -> tuple[float, float]:
-        """When the new line is heard: from its first sound to its last; where its sounds are not known, when the old one was."""
+    def spoken(self) -> tuple[float, float] | None:
+        """When the new line is heard: from its first sound to its last; None where nothing is."""
         sounds = [span for span in self.phonemes if span.symbol]
         if not sounds:
-            return self.start_s, self.start_s + self.source_end_s - self.source_start_s
+            return None
         return self.start_s + sounds[0].start_s, self.start_s + max(span.end_s for span in sounds)
 
 

@@ -9,9 +9,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from services.lipsync.footage import FaceTrack, FaceTracks
-from services.lipsync.tracking.detection import PRESENT
-from services.lipsync.tracking.follow import RawTrack, ShotFollower
+from services.lipsync.footage import MOST_FACE_FRAMES, MOST_FACES, FaceTrack, FaceTracks, Usability
+from services.lipsync.tracking.detection import PRESENT, face_size
+from services.lipsync.tracking.follow import MOST_FOLLOWED, RawTrack, ShotFollower
 from services.lipsync.tracking.hidden import hidden
 from services.lipsync.tracking.identity import FaceEmbedder
 from services.lipsync.tracking.networks import FaceNetworks
@@ -21,7 +21,7 @@ from services.lipsync.tracking.shots import ShotFinder
 from services.lipsync.tracking.smoothing import smoothed
 from services.lipsync.tracking.usability import usability
 
-VERSION = "3"
+VERSION = "4"
 """Changes when the tracks of the same footage may change."""
 
 
@@ -33,10 +33,13 @@ class Followed:
     """So far."""
 
 
-def track_faces(frames: Iterable[np.ndarray], frame_rate: Fraction, networks: FaceNetworks, embedder: FaceEmbedder) -> Iterator[Followed | FaceTracks]:
+def track_faces(
+    frames: Iterable[np.ndarray], frame_rate: Fraction, networks: FaceNetworks, embedder: FaceEmbedder, most_faces: int = MOST_FOLLOWED
+) -> Iterator[Followed | FaceTracks]:
     """Yields `Followed` for each frame, then the tracks. Frames are I420, (height * 3 // 2, width) uint8; at least one.
 
-    Holds the frames of about half a second.
+    Holds the frames of about half a second. The largest `most_faces` are followed at a time, and of all tracks the largest are kept, as many as
+    `MOST_FACES` and `MOST_FACE_FRAMES` let.
     """
     finder = ShotFinder(frame_rate)
     waiting: deque[Picture] = deque()
@@ -50,7 +53,7 @@ def track_faces(frames: Iterable[np.ndarray], frame_rate: Fraction, networks: Fa
         if begins or follower is None:
             if follower is not None:
                 raw.extend(follower.finish())
-            follower = ShotFollower(networks, frame_rate, done)
+            follower = ShotFollower(networks, frame_rate, done, most_faces)
             shots.append(done)
         follower.add(waiting.popleft())
         done += 1
@@ -68,13 +71,26 @@ def track_faces(frames: Iterable[np.ndarray], frame_rate: Fraction, networks: Fa
         yield Followed(done)
     if follower is None:
         raise ValueError("there are no frames")
-    raw.extend(follower.finish())
+    raw = _largest([*raw, *follower.finish()])
     faces = [_track(track, person, (width, height), frame_rate) for track, person in zip(raw, persons_of(raw, embedder), strict=True)]
     yield FaceTracks(width, height, frame_rate, done, tuple(shots), tuple(faces))
+
+
+def _largest(tracks: list[RawTrack]) -> list[RawTrack]:
+    """As many as one answer may hold, in their order."""
+    left, kept = MOST_FACE_FRAMES, set[int]()
+    for index in sorted(range(len(tracks)), key=lambda index: (-face_size(tracks[index].points[0]), index)):
+        if len(tracks[index].points) <= left and len(kept) < MOST_FACES:
+            kept.add(index)
+            left -= len(tracks[index].points)
+    return [track for index, track in enumerate(tracks) if index in kept]
 
 
 def _track(raw: RawTrack, person: int, size: tuple[int, int], frame_rate: Fraction) -> FaceTrack:
     # Points of a mouth that is hidden are guessed, but the eyes still show where the head is.
     points, present = np.stack(raw.points), np.array(raw.presence) >= PRESENT
     steady = smoothed(points, present, frame_rate)
-    return FaceTrack(person, raw.first_frame, steady, usability(steady, present & ~hidden(raw.lower_faces), size, frame_rate), raw.mouth.views)
+    states = usability(steady, present & ~hidden(raw.lower_faces), size, frame_rate)
+    # What hid a mouth is known only now: a view of a hand shows no lips.
+    views = raw.mouth.views(frozenset((np.flatnonzero(states == Usability.USABLE) + raw.first_frame).tolist()))
+    return FaceTrack(person, raw.first_frame, steady, states, views)
