@@ -51,14 +51,15 @@ def engine_models(models: Sequence[model_pb2.Model], engine: str) -> list[model_
     return [model for model in models if model.installed and model.engine == engine]
 
 
-def translation_models(models: Sequence[model_pb2.Model], pair: translate_pb2.Pair) -> list[model_pb2.Model]:
-    """The models that the default engine translates a pair by: one, or two where it goes through English."""
+def translation_models(models: Sequence[model_pb2.Model], pair: translate_pb2.Pair, engine: str = "") -> list[model_pb2.Model]:
+    """The models that an engine, named or the default one, translates a pair by: one, or two where it goes through English."""
     hops = [(pair.source_locale, pair.target_locale)]
     if pair.pivots:
         hops = [(pair.source_locale, "en"), ("en", pair.target_locale)]
     found = []
     for model in models:
-        for locale in model.locales if model.installed and model.is_default else ():
+        is_asked = model.engine == engine if engine else model.is_default
+        for locale in model.locales if model.installed and is_asked else ():
             source, _, target = locale.partition(">")
             if target and any(same_language(source, hop[0]) and same_language(target, hop[1]) for hop in hops):
                 found.append(model)

@@ -72,9 +72,12 @@ class Services:
         with self.errors("tts"):
             return list((await self.tts.ListVoices(tts_pb2.ListVoicesRequest(), timeout=QUESTION_TIMEOUT_S)).voices)
 
-    async def pairs(self) -> list[translate_pb2.Pair]:
+    async def pairs(self, engine: str = "") -> list[translate_pb2.Pair]:
+        """What an engine, named or the default one, translates; nothing where it is not installed."""
+        if engine and not any(model.installed and model.engine == engine for model in await self.models("translate")):
+            return []
         with self.errors("translate"):
-            return list((await self.translate.ListPairs(translate_pb2.ListPairsRequest(), timeout=QUESTION_TIMEOUT_S)).pairs)
+            return list((await self.translate.ListPairs(translate_pb2.ListPairsRequest(engine=engine), timeout=QUESTION_TIMEOUT_S)).pairs)
 
     async def models(self, name: str) -> list[model_pb2.Model]:
         """Engines and weights of the service `name`, installed or not."""

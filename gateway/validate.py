@@ -12,7 +12,7 @@ from typing import TypeVar
 from gateway.artifacts import StepResult, step_key
 from gateway.content import MAX_SUBTITLE_BYTES, image_type
 from gateway.dub.given import given_texts
-from gateway.dub.plan import make_dub_plan
+from gateway.dub.plan import make_dub_plan, time_violations
 from gateway.faces import inspect_face
 from gateway.media_process import ProbedMedia, probe_media
 from gateway.present.plan import make_plan
@@ -60,7 +60,7 @@ async def check_dub(spec: job_pb2.DubSpec, services: Services, media: ReadableMe
     if spec.performance.expression_percent > _MOST_PERCENT:
         found = f"found {spec.performance.expression_percent}; choose 0 to {_MOST_PERCENT}"
         violations.append(FieldViolation("dub.performance.expression_percent", found, "OUT_OF_RANGE"))
-    voices, pairs, translators = await asyncio.gather(services.voices(), services.pairs(), services.models("translate"))
+    voices, pairs, translators = await asyncio.gather(services.voices(), services.pairs(spec.translation_engine), services.models("translate"))
     of_media = await asyncio.gather(
         _violations(_check_video(spec, media)),
         _violations(_check_background_sound(spec, services, media)),
@@ -94,6 +94,9 @@ async def _check_video(spec: job_pb2.DubSpec, media: ReadableMedia) -> None:
     if not tracks and not _subtitles(spec):
         message = "this video has no sound, so nobody speaks in it; give one that has, or subtitles of what is to be said"
         raise InvalidInput.of(field, message, "NO_SPEECH")
+    wrong = time_violations(spec.edits, found.duration_s or MAX_VIDEO_S)
+    if wrong:
+        raise InvalidInput(wrong)
 
 
 async def _check_background_sound(spec: job_pb2.DubSpec, services: Services, media: ReadableMedia) -> None:

@@ -7,8 +7,9 @@ engine for durable workflows may take its place without a change to a pipeline.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -73,6 +74,46 @@ class Workflow:
                 await self.store.save_step(key, result)
             stage.step_done(cached=False)
             return value
+
+    async def steps(
+        self,
+        stage: StageTracker,
+        name: str,
+        inputs: Sequence[Mapping[str, Any]],
+        make: Callable[[Sequence[int]], Awaitable[list[tuple[StepResult | None, T]]]],
+        load: Callable[[int, StepResult], Awaitable[T]],
+        most: int,
+    ) -> list[T]:
+        """As many `step`s of one name as there are `inputs`, of which those that are missing are made together.
+
+        `make` is given the places of at most `most` of them, in order, and is called until all are made; a result that is
+        None is not kept. `load` is given the place. Of equal inputs the first one's result is that of all.
+        """
+        keys = [step_key(name, each) for each in inputs]
+        found: dict[str, T] = {}
+        first = {key: place for place, key in reversed(list(enumerate(keys)))}
+        async with AsyncExitStack() as held:
+            for key in sorted(first):
+                await held.enter_async_context(self._locks.of(key))
+            missing = []
+            for key, place in first.items():
+                kept = await self.store.find_step(key)
+                if kept is None:
+                    missing.append(place)
+                else:
+                    found[key] = await load(place, kept)
+                    stage.step_done(cached=True)
+            missing.sort()
+            for begin in range(0, len(missing), most):
+                places = missing[begin : begin + most]
+                with stage.at_work():
+                    made = await retried(partial(make, places))
+                    for place, (result, value) in zip(places, made, strict=True):
+                        found[keys[place]] = value
+                        if result is not None:
+                            await self.store.save_step(keys[place], result)
+                        stage.step_done(cached=False)
+        return [found[key] for key in keys]
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import langcodes
 import numpy as np
 
-from gateway.locales import same_language
+from gateway.locales import same_language, voice_for
 from locutor.gateway.v1 import dub_pb2
 from locutor.tts.v1 import tts_pb2
 
@@ -44,8 +44,8 @@ def name_speakers(speakers: Sequence[Heard], cast: Sequence[dub_pb2.CastMember],
     """The speakers of the video, in their order, with names and voices of the cast members that they are.
 
     `names`: one a speaker where he is known already, empty where not; the cast's member of that name is he. Else a member
-    with an embedding is the speaker whose voice is nearest, if it is near; one without is the speaker who would have his
-    name anyway.
+    with an embedding is the speaker whose voice is nearest, if it is near, and nobody else is given his name; one without is
+    the speaker who would have his name anyway.
     """
     likeness = [(_cosine(speaker.embedding, member.embedding), index, number) for index, speaker in enumerate(speakers) for number, member in enumerate(cast)]
     numbers = {member.speaker: number for number, member in enumerate(cast)}
@@ -60,7 +60,7 @@ def name_speakers(speakers: Sequence[Heard], cast: Sequence[dub_pb2.CastMember],
             known[index] = cast[number]
             taken.add(number)
     by_name = {member.speaker: member for member in cast if not member.embedding}
-    used = {member.speaker for member in known.values()}
+    used = {member.speaker for member in known.values()} | {member.speaker for member in cast if member.embedding}
     roles = []
     number = 0
     for index, speaker in enumerate(speakers):
@@ -74,8 +74,15 @@ def name_speakers(speakers: Sequence[Heard], cast: Sequence[dub_pb2.CastMember],
     return roles
 
 
-def choose_voices(roles: Sequence[Role], locale: str, voices: Sequence[tts_pb2.Voice], named: Sequence[str] = ()) -> dict[str, tts_pb2.Voice]:
-    """A voice for each role's name. Different speakers get different voices as far as there are; `named`: further names, of people nobody has heard.
+def with_named(roles: Sequence[Role], names: Sequence[str], cast: Sequence[dub_pb2.CastMember]) -> list[Role]:
+    """The roles, with one more for each further of `names`: people whom somebody names, but nobody has heard."""
+    voices = {member.speaker: dict(member.voices) for member in cast}
+    known = {role.name for role in roles}
+    return [*roles, *(Role(name, Heard((), 0.0), voices.get(name, {})) for name in dict.fromkeys(names) if name not in known)]
+
+
+def choose_voices(roles: Sequence[Role], locale: str, voices: Sequence[tts_pb2.Voice]) -> dict[str, tts_pb2.Voice]:
+    """A voice for each role's name. Different speakers get different voices as far as there are.
 
     Raises `ValueError` where no voice speaks the locale: the plan has seen to it.
     """
@@ -87,24 +94,18 @@ def choose_voices(roles: Sequence[Role], locale: str, voices: Sequence[tts_pb2.V
     )
     chosen: dict[str, tts_pb2.Voice] = {}
     use: Counter[str] = Counter()
-    everybody = [*roles, *(Role(name, Heard((), 0.0), {}) for name in named)]
-    for role in everybody:
-        decided = voice_of(role.voices, locale)
+    for role in roles:
+        decided = voice_for(locale, role.voices)
         found = next((voice for voice in speaking if voice.id == decided), None)
         if found is not None:
             chosen[role.name] = found
             use[found.id] += 1
-    for role in everybody:
+    for role in roles:
         if role.name not in chosen:
             wanted = _gender(role.heard.pitch_hertz)
             chosen[role.name] = min(offered, key=lambda voice: (wanted not in (None, voice.gender), use[voice.id], offered.index(voice)))
             use[chosen[role.name].id] += 1
     return chosen
-
-
-def voice_of(voices: Mapping[str, str], locale: str) -> str:
-    """The voice decided for a locale, by its tag or by its language alone; empty where there is none."""
-    return voices.get(locale) or voices.get(langcodes.Language.get(locale).language or "") or ""
 
 
 def _gender(pitch_hertz: float) -> tts_pb2.Gender.ValueType | None:

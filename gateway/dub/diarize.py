@@ -8,6 +8,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from google.protobuf.json_format import MessageToDict, ParseDict
+
 from gateway.artifacts import StepResult
 from gateway.dub.cast import Heard
 from gateway.dub.listen import HeardWord, speech_format, speech_requests
@@ -29,6 +31,8 @@ class Diarized:
     turns: tuple[tuple[float, float, int], ...]
     """Start and end in seconds from the first picture, and index into `speakers`; in order."""
     speakers: tuple[Heard, ...]
+    models: tuple[model_pb2.Model, ...]
+    """What told them apart."""
 
 
 async def diarize(
@@ -58,13 +62,16 @@ async def diarize(
         found = Diarized(
             tuple((turn.start_offset.ToNanoseconds() / 1e9, turn.end_offset.ToNanoseconds() / 1e9, turn.speaker) for turn in response.turns),
             tuple(Heard(tuple(speaker.embedding), speaker.pitch_hertz) for speaker in response.speakers),
+            (response.model,),
         )
-        kept = {"turns": found.turns, "speakers": [[speaker.embedding, speaker.pitch_hertz] for speaker in found.speakers]}
+        speakers = [[speaker.embedding, speaker.pitch_hertz] for speaker in found.speakers]
+        kept = {"turns": found.turns, "speakers": speakers, "model": MessageToDict(response.model)}
         return StepResult({"diarization": await flow.store.put_bytes(json.dumps(kept).encode())}), found
 
     async def load(result: StepResult) -> Diarized:
         kept = json.loads(await flow.store.read(result.blobs["diarization"].sha256))
-        return Diarized(tuple(tuple(turn) for turn in kept["turns"]), tuple(Heard(tuple(e), pitch) for e, pitch in kept["speakers"]))
+        speakers = tuple(Heard(tuple(embedding), pitch) for embedding, pitch in kept["speakers"])
+        return Diarized(tuple(tuple(turn) for turn in kept["turns"]), speakers, (ParseDict(kept["model"], model_pb2.Model()),))
 
     inputs = {
         "video": source.sha256,
@@ -72,7 +79,7 @@ async def diarize(
         "config": hashlib.sha256(config.SerializeToString(deterministic=True)).hexdigest(),
         "models": [identity(model) for model in models if model.installed],
     }
-    return await flow.step(stage, "diarize", inputs, make, load)
+    return await flow.step(stage, "tell-speakers", inputs, make, load)
 
 
 def with_speakers(words: Sequence[HeardWord], diarized: Diarized) -> list[SpokenWord]:

@@ -13,6 +13,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from gateway.dub.fit import Fit
+from gateway.dub.hear import Scene
 from gateway.dub.lines import TargetLine
 from gateway.dub.voice import DubbedLine
 from locutor.gateway.v1 import dub_pb2, job_pb2
@@ -28,18 +29,19 @@ def messages(dubbed: Sequence[DubbedLine], silent: Sequence[TargetLine] = ()) ->
     return sorted(found, key=lambda utterance: (utterance.source_start_offset.ToNanoseconds(), utterance.id))
 
 
-def edit_file(job: job_pb2.Job, locale: str, source_locale: str, utterances: Sequence[dub_pb2.Utterance], omitted: Iterable[str]) -> bytes:
+def edit_file(job: job_pb2.Job, locale: str, scene: Scene, utterances: Sequence[dub_pb2.Utterance], omitted: Iterable[str]) -> bytes:
     """The file. `omitted`: ids of utterances that are not to be said."""
     unsaid = set(omitted)
-    rows = [{**_row(utterance), "omitted": utterance.id in unsaid} for utterance in utterances]
+    heard = {line.id: {"heard_text": line.text, "heard_start_s": round(line.start_s, 3)} for line in scene.heard}
+    rows = [{**_row(utterance), "omitted": utterance.id in unsaid, **heard.get(utterance.id, {})} for utterance in utterances]
     document = {
         "format": FORMAT,
         "job": job.id,
-        "source_locale": source_locale,
+        "source_locale": scene.language.locale,
         "locale": locale,
         "help": f"Change {', '.join(CHANGEABLE)} of an utterance, then: locutor dub VIDEO --to {locale} --edit THIS_FILE",
         "utterances": rows,
-        "edits": [MessageToDict(edit, preserving_proto_field_name=True) for edit in job.dub.edits if edit.locale in ("", locale)],
+        "edits": [MessageToDict(edit, preserving_proto_field_name=True) for edit in scene.edits if edit.locale in ("", locale)],
         "as_made": {row["id"]: {name: row[name] for name in CHANGEABLE} for row in rows},
     }
     return json.dumps(document, ensure_ascii=False, indent=1).encode()

@@ -72,7 +72,7 @@ def named_speakers(texts: Sequence[GivenText], diarized: Diarized) -> NamedSpeak
     for name, heard in spoken.items():
         names[len(speakers)] = name
         speakers.append(speakers[heard.most_common(1)[0][0]])
-    return NamedSpeakers(Diarized(diarized.turns, tuple(speakers)), names)
+    return NamedSpeakers(Diarized(diarized.turns, tuple(speakers), diarized.models), names)
 
 
 def spoken_words(texts: Sequence[GivenText], known: NamedSpeakers, *, spaces: bool) -> list[SpokenWord]:

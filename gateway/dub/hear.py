@@ -11,16 +11,18 @@ from gateway.dub.diarize import Diarized, diarize, with_speakers
 from gateway.dub.given import GivenText, given_texts, named_speakers, spoken_words, texts_within
 from gateway.dub.lines import SourceLine, edit_source
 from gateway.dub.listen import Language, Transcript, detect_language, recognize
+from gateway.dub.match import match_edits
 from gateway.dub.source import Source
 from gateway.dub.utterances import SpokenWord, cut
 from gateway.locales import same_language
-from gateway.models import default_model
+from gateway.models import ModelUse, default_model
 from gateway.progress import JobTracker
 from gateway.services import Services
 from gateway.workflow import Workflow
 from locutor.common.v1 import model_pb2
 from locutor.errors import InvalidInput
-from locutor.gateway.v1 import job_pb2
+from locutor.gateway.v1 import dub_pb2, job_pb2
+from locutor.translate.v1 import translate_pb2
 from media.subtitles import rules_for
 
 _HINT_CHARACTERS = 200
@@ -36,7 +38,14 @@ class Scene:
 
     language: Language
     roles: tuple[Role, ...]
+    heard: tuple[SourceLine, ...]
+    """As it is heard."""
     lines: tuple[SourceLine, ...]
+    """With the edits that hold for all locales."""
+    edits: tuple[dub_pb2.UtteranceEdit, ...]
+    """All edits, with the ids that their utterances have here."""
+    uses: tuple[ModelUse, ...]
+    """Models that had a part in hearing."""
     warnings: tuple[str, ...]
 
 
@@ -57,6 +66,7 @@ class Hearing:
         self._models = models
         self._recognize, self._diarize = tracker.stage("", "recognize"), tracker.stage("", "diarize")
         self._warnings: list[str] = []
+        self._uses: list[ModelUse] = []
 
     async def scene(self, locale: str) -> Scene:
         """`locale`: BCP 47, of the speech; empty: detected. Raises `InvalidInput` where it is needed and cannot be told."""
@@ -78,17 +88,19 @@ class Hearing:
         names = {index: role.name for index, role in zip(speaking, roles, strict=True)}
         utterances = cut(words, joiner_of(language.locale) if language.locale else " ")
         lines = [SourceLine(one.id, one.start_s, one.end_s, names[one.speaker], one.text) for one in utterances]
-        return Scene(language, tuple(roles), tuple(edit_source(lines, self._spec.edits)), tuple(self._warnings))
+        edits, doubts = match_edits(self._spec.edits, lines)
+        return Scene(language, tuple(roles), tuple(lines), tuple(edit_source(lines, edits)), tuple(edits), tuple(self._uses), (*self._warnings, *doubts))
 
     async def _transcript(self, locale: str) -> Transcript:
         stage, source, spec = self._recognize, self._source, self._spec
         transcript = Transcript((), Language(locale, 0.0))
         if source.sound is not None:
             model = default_model(self._models, "asr")
-            hint = ", ".join(term.source for term in spec.glossary)[:_HINT_CHARACTERS]
+            hint = names_to_expect(spec.glossary)
             if locale:
                 await self._check_language(locale, model)
             transcript = await recognize(self._flow, stage, self._services, source, locale, hint, model, spec.audio_track)
+            self._uses.append(ModelUse("recognize", model))
             stage.add_media(source.duration_s)
             if not locale and transcript.words and transcript.language.probability < _DOUBTFUL:
                 found = transcript.language
@@ -115,12 +127,27 @@ class Hearing:
 
     async def _speakers(self, spans: Sequence[tuple[float, float]]) -> Diarized:
         stage, source = self._diarize, self._source
-        diarized = Diarized((), ())
+        diarized = Diarized((), (), ())
         if source.sound is not None and spans:
             diarized = await diarize(self._flow, stage, self._services, source, spans, self._spec.speaker_count, self._models, self._spec.audio_track)
             stage.add_media(source.duration_s)
+            self._uses += [ModelUse("diarize", model) for model in diarized.models]
         stage.end(job_pb2.STATE_SUCCEEDED)
         return diarized
+
+
+def names_to_expect(glossary: Sequence[translate_pb2.GlossaryTerm]) -> str:
+    """A hint for recognition: the terms that stay as they are in some language, which are mostly names.
+
+    What is heard depends on it, so it leaves out words whose translation is decided: a changed one must not have the video heard anew.
+    """
+    names = sorted({term.source.strip() for term in glossary if term.target.strip() in ("", term.source.strip())})
+    hint = ""
+    for name in names:
+        longer = f"{hint}, {name}" if hint else name
+        if len(longer) <= _HINT_CHARACTERS:
+            hint = longer
+    return hint
 
 
 async def read_given(flow: Workflow, uri: str, field: str, programme_s: float, warnings: list[str]) -> list[GivenText]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.duration_pb2 import Duration
 
+from locutor.errors import InvalidInput
 from locutor.gateway.v1 import dub_pb2
 
 
@@ -53,11 +54,14 @@ class TargetLine:
 
 
 def merge_edits(edits: Iterable[dub_pb2.UtteranceEdit]) -> list[dub_pb2.UtteranceEdit]:
-    """One edit for each utterance and locale, what comes later laid over what came before; in order of ids and locales."""
-    merged: dict[tuple[str, str], dub_pb2.UtteranceEdit] = {}
+    """One edit for each utterance and locale, what comes later laid over what came before; in order of ids and locales.
+
+    Edits of one id that were made for different speech are of different utterances.
+    """
+    merged: dict[tuple[str, str, str], dub_pb2.UtteranceEdit] = {}
     for edit in edits:
-        known = merged.setdefault((edit.id, edit.locale), dub_pb2.UtteranceEdit(id=edit.id, locale=edit.locale))
-        for name in ("start_offset", "end_offset"):
+        known = merged.setdefault((edit.id, edit.locale, edit.heard_text), dub_pb2.UtteranceEdit(id=edit.id, locale=edit.locale))
+        for name in ("start_offset", "end_offset", "heard_start_offset"):
             # Messages are merged field by field: half of an old time must not stay.
             if edit.HasField(name):
                 known.ClearField(name)
@@ -66,21 +70,23 @@ def merge_edits(edits: Iterable[dub_pb2.UtteranceEdit]) -> list[dub_pb2.Utteranc
 
 
 def locked(edit: dub_pb2.UtteranceEdit, said: dub_pb2.Utterance) -> dub_pb2.UtteranceEdit:
-    """An edit that locks an utterance, with text, voice, times and rate as they are said now, where it sets no others."""
-    full = dub_pb2.UtteranceEdit(id=edit.id, locale=edit.locale, text=said.text, voice=said.voice, rate=said.rate)
+    """An edit that locks an utterance, with text, voice, times and rate as they are said now, where it sets no others; one that is not said stays unsaid."""
+    if not said.HasField("start_offset"):
+        return edit
+    full = dub_pb2.UtteranceEdit(id=edit.id, locale=edit.locale, heard_text=edit.heard_text, text=said.text, voice=said.voice, rate=said.rate)
     full.start_offset.CopyFrom(said.start_offset)
     full.end_offset.CopyFrom(said.end_offset)
     return merge_edits([full, edit])[0]
 
 
 def edit_source(lines: Sequence[SourceLine], edits: Iterable[dub_pb2.UtteranceEdit]) -> list[SourceLine]:
-    """The source's lines with the edits that hold for all locales, in order of time."""
+    """The source's lines with the edits that hold for all locales, in order of time. Raises `InvalidInput` for an end before its start."""
     own = {edit.id: edit for edit in edits if not edit.locale}
     return sorted((_edited(line, own[line.id]) if line.id in own else line for line in lines), key=lambda line: (line.start_s, line.id))
 
 
 def edit_target(lines: Sequence[TargetLine], edits: Iterable[dub_pb2.UtteranceEdit], locale: str) -> list[TargetLine]:
-    """A locale's lines with its edits, in order of the time at which they want to begin."""
+    """A locale's lines with its edits, in order of the time at which they want to begin. Raises `InvalidInput` for an end before its start."""
     own = {edit.id: edit for edit in edits if edit.locale == locale}
     changed = []
     for line in lines:
@@ -98,6 +104,7 @@ def edit_target(lines: Sequence[TargetLine], edits: Iterable[dub_pb2.UtteranceEd
                 is_locked=edit.locked,
                 is_omitted=edit.omitted,
             )
+            _check_times(line.source.id, line.begin_s, line.until_s)
         changed.append(line)
     return sorted(changed, key=lambda line: (line.begin_s, line.source.id))
 
@@ -106,13 +113,20 @@ def seconds(offset: Duration) -> float:
     return offset.ToNanoseconds() / 1e9
 
 
+def _check_times(name: str, start_s: float, end_s: float) -> None:
+    if end_s < start_s:
+        message = f"{name} would end at {end_s:g} s, before it begins at {start_s:g} s; give it a later end or an earlier start"
+        raise InvalidInput.of("dub.edits", message, "OUT_OF_RANGE")
+
+
 def _edited(line: SourceLine, edit: dub_pb2.UtteranceEdit) -> SourceLine:
     start_s = seconds(edit.start_offset) if edit.HasField("start_offset") else line.start_s
     end_s = seconds(edit.end_offset) if edit.HasField("end_offset") else line.end_s
+    _check_times(line.id, start_s, end_s)
     return SourceLine(
         line.id,
         start_s,
-        max(start_s, end_s),
+        end_s,
         edit.speaker if edit.HasField("speaker") else line.speaker,
         edit.source_text if edit.HasField("source_text") else line.text,
     )

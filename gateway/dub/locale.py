@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 
 from gateway.dub.assemble import Assembly, Parts, assemble
-from gateway.dub.cast import choose_voices
+from gateway.dub.cast import choose_voices, with_named
 from gateway.dub.edit_file import messages
 from gateway.dub.fit import Fit
 from gateway.dub.footage import Footage
@@ -21,10 +22,10 @@ from gateway.dub.plan import DubLocale, translation_pair
 from gateway.dub.separate import Separated
 from gateway.dub.source import Source
 from gateway.dub.speak import voicing_of
-from gateway.dub.translate import translate_lines
+from gateway.dub.translate import Translating, translate_lines
 from gateway.dub.voice import DubbedLine, ToSay, voice_lines
 from gateway.locales import same_language
-from gateway.models import ModelUse, engine_models, translation_models
+from gateway.models import ModelUse, engine_models, identity, translation_models
 from gateway.progress import JobTracker
 from gateway.services import Services
 from gateway.signing_key import SigningKey
@@ -74,13 +75,10 @@ class DubWork:
     mixed: Mixed
     dubbed: tuple[DubbedLine, ...]
     utterances: tuple[dub_pb2.Utterance, ...]
-    omitted: tuple[str, ...]
-    """Ids of those that are not said because somebody wants it so, or there is nothing to say."""
     voices: dict[str, str]
     """Speaker's name to voice id."""
     lips: LipsPieces | None
     uses: tuple[ModelUse, ...]
-    warnings: tuple[str, ...]
 
 
 class DubLocaleRun:
@@ -93,18 +91,23 @@ class DubLocaleRun:
         self._field = f"dub.targets[{number}]"
         self._spec = parts.tracker.job.dub
         self._stages = parts.tracker.stages_of(own.locale)
-        self._warnings: list[str] = []
+        self.warnings: list[str] = []
+        """What a reviewer should know, as far as it is known."""
+        self.omitted: tuple[str, ...] = ()
+        """Ids of utterances that are not said because somebody wants it so, or there is nothing to say."""
         self._uses: list[ModelUse] = list(parts.shared_uses)
 
     async def run(self) -> DubWork:
         """Raises `LocutorError`."""
         parts, own = self._parts, self._own
         lines = await self._lines()
-        known = parts.tracker.utterances[own.locale] = messages([], lines)
-        places = {utterance.id: place for place, utterance in enumerate(known)}
+        parts.tracker.utterances[own.locale] = messages([], lines)
         texts = await self._texts(lines)
+        known = parts.tracker.utterances[own.locale] = messages([], [replace(line, text=text) for line, text in zip(lines, texts, strict=True)])
+        places = {utterance.id: place for place, utterance in enumerate(known)}
         to_say, voices = self._to_say(lines, texts)
         silent = [line for line, text in zip(lines, texts, strict=True) if not text]
+        self.omitted = tuple(line.source.id for line in silent)
         speak = self._stages["speak"]
 
         def tell(said: DubbedLine) -> None:
@@ -127,11 +130,9 @@ class DubLocaleRun:
             mixed,
             tuple(dubbed),
             tuple(utterances),
-            tuple(line.source.id for line in silent),
             voices,
             lips,
             tuple(self._uses),
-            tuple(self._warnings),
         )
 
     async def _lines(self) -> list[TargetLine]:
@@ -139,9 +140,9 @@ class DubLocaleRun:
         lines = [TargetLine(line) for line in scene.lines]
         if self._target.subtitles_uri:
             field, programme_s = f"{self._field}.subtitles_uri", self._parts.source.duration_s
-            given = await read_given(self._parts.flow, self._target.subtitles_uri, field, programme_s, self._warnings)
+            given = await read_given(self._parts.flow, self._target.subtitles_uri, field, programme_s, self.warnings)
             lines, warnings = lines_from_subtitles(scene.lines, given, joiner_of(locale))
-            self._warnings += warnings
+            self.warnings += warnings
         elif scene.language.locale and same_language(scene.language.locale, locale):
             lines = [TargetLine(line, line.text) for line in scene.lines]
         if not lines:
@@ -150,10 +151,10 @@ class DubLocaleRun:
                 where = f"sound track {spec.audio_track} of the video's {tracks}, counted from 0: choose another, if that is not the one"
             message = f"nobody is heard to speak in {where}; give subtitles of what is to be said, or leave it as it is"
             raise InvalidInput.of("dub.video_uri", message, "NO_SPEECH")
-        unknown = sorted({edit.id for edit in spec.edits if edit.locale in ("", locale)} - {line.source.id for line in lines})
+        unknown = sorted({edit.id for edit in scene.edits if edit.locale in ("", locale)} - {line.source.id for line in lines})
         if unknown:
-            self._warnings.append(f"there is no utterance {', '.join(unknown[:_SHOWN])}: the edits of it were not made")
-        return edit_target(lines, spec.edits, locale)
+            self.warnings.append(f"there is no utterance {', '.join(unknown[:_SHOWN])}: the edits of it were not made")
+        return edit_target(lines, scene.edits, locale)
 
     async def _texts(self, lines: Sequence[TargetLine]) -> list[str]:
         """What each line says; empty where it says nothing."""
@@ -162,17 +163,19 @@ class DubLocaleRun:
         asked = [line for line in lines if line.text is None and not line.is_omitted]
         if asked:
             pair = translation_pair(spec, parts.scene.language.locale, locale, parts.pairs, f"{self._field}.locale")
-            models = engine_models(parts.translators, spec.translation_engine) if spec.translation_engine else translation_models(parts.translators, pair)
-            self._uses += [ModelUse("translate", model) for model in models]
-            terms = terms_for(spec.glossary, locale)
-            translated = await translate_lines(parts.flow, stage, parts.services, asked, pair, terms, spec.translation_engine, models)
-            for line, translation in zip(asked, translated, strict=True):
-                found[line.source.id] = translation.text
-                self._warnings += [f"{line.source.id}: the glossary term {term!r} was not kept" for term in translation.missed_terms]
-            fallen = [f"{line.source.id} ({each.fallback_reason})" for line, each in zip(asked, translated, strict=True) if each.fallback_reason]
+            models = translation_models(parts.translators, pair, spec.translation_engine)
+            lengths_s = {line.id: line.end_s - line.start_s for line in parts.scene.heard}
+            how = Translating(pair, terms_for(spec.glossary, locale), spec.translation_engine, models, lengths_s)
+            translated = await translate_lines(parts.flow, stage, parts.services, lines, how)
+            used = {json.dumps(identity(model)): model for each in translated.values() for model in each.models}
+            self._uses += [ModelUse("translate", model) for _, model in sorted(used.items())]
+            for name, translation in translated.items():
+                found[name] = translation.text
+                self.warnings += [f"{name}: the glossary term {term!r} was not kept" for term in translation.missed_terms]
+            fallen = [f"{name} ({each.fallback_reason})" for name, each in translated.items() if each.fallback_reason]
             if fallen:
                 named = ", ".join(fallen[:_SHOWN])
-                self._warnings.append(
+                self.warnings.append(
                     f"{len(fallen)} of {len(asked)} texts were translated by the plain engine, {spec.translation_engine}'s was unusable: {named}"
                 )
         stage.end(job_pb2.STATE_SUCCEEDED)
@@ -180,12 +183,11 @@ class DubLocaleRun:
 
     def _to_say(self, lines: Sequence[TargetLine], texts: Sequence[str]) -> tuple[list[ToSay], dict[str, str]]:
         parts, locale = self._parts, self._own.locale
-        known = {role.name for role in parts.scene.roles}
-        further = list(dict.fromkeys(line.source.speaker for line in lines if line.source.speaker not in known))
-        chosen = choose_voices(parts.scene.roles, locale, parts.voices, further)
+        roles = with_named(parts.scene.roles, [line.source.speaker for line in lines], self._spec.cast)
+        chosen = choose_voices(roles, locale, parts.voices)
         shared = len(chosen) - len({voice.id for voice in chosen.values()})
         if shared:
-            self._warnings.append(f"{locale} has too few voices for {len(chosen)} speakers: some share one; `locutor voices` lists them")
+            self.warnings.append(f"{locale} has too few voices for {len(chosen)} speakers: some share one; `locutor voices` lists them")
         by_id = {voice.id: voice for voice in parts.voices}
         to_say: list[ToSay] = []
         for line, text in zip(lines, texts, strict=True):
@@ -207,7 +209,7 @@ class DubLocaleRun:
         spans = [span for piece in lips.pieces for span in piece.unusable]
         if spans:
             named = ", ".join(spans[:_SHOWN]) + (", ..." if len(spans) > _SHOWN else "")
-            self._warnings.append(f"lips could not be moved: {named}")
+            self.warnings.append(f"lips could not be moved: {named}")
         if lips.changed_frames:
             self._uses += [ModelUse("animate", model) for model in parts.lip_models]
         return lips
@@ -217,7 +219,7 @@ class DubLocaleRun:
             found = [one.line.source.id for one in dubbed if one.fitted.fit is fit]
             if found:
                 named = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
-                self._warnings.append(f"{len(found)} of {len(dubbed)} utterances {what} ({named}); the report says what to do")
+                self.warnings.append(f"{len(found)} of {len(dubbed)} utterances {what} ({named}); the report says what to do")
 
 
 def _sayable(text: str) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Sequence
 from functools import partial
 
+from gateway.artifacts import Blob
 from gateway.dub.assemble import OUTPUTS
+from gateway.dub.cast_file import cast_file
 from gateway.dub.edit_file import edit_file
 from gateway.dub.footage import Footage, cut_pieces, obstacle
 from gateway.dub.hear import Hearing, Scene
@@ -48,14 +51,14 @@ class DubPipeline:
         Raises `LocutorError` for what stops the job as a whole.
         """
         spec, services = tracker.job.dub, self._services
-        voices, pairs = await asyncio.gather(retried(services.voices), retried(services.pairs))
+        voices, pairs = await asyncio.gather(retried(services.voices), retried(partial(services.pairs, spec.translation_engine)))
         asr, tts, translators = await asyncio.gather(*(retried(partial(services.models, name)) for name in ("asr", "tts", "translate")))
         plan = make_dub_plan(spec, voices, pairs, translators)
         source = await read_source(flow, tracker.stage("", "probe"), spec)
         scene = await Hearing(flow, tracker, services, source, asr).scene(plan.source_locale)
         separated = await self._separated(flow, tracker, source)
         footage, lip_models, doubts = await self._footage(flow, tracker, source, scene)
-        uses = (ModelUse("recognize", default_model(asr, "asr")),) if source.sound is not None and not spec.source_subtitles_uri else ()
+        uses = (*scene.uses, *((ModelUse("separate", separated.model),) if separated is not None else ()))
         gate = asyncio.Semaphore(self._settings.pieces_at_once)
         parts = DubParts(flow, tracker, services, source, scene, separated, voices, pairs, tts, translators, uses, footage, lip_models, self._signing_key, gate)
         warnings = [*scene.warnings, *_faults(source), *doubts]
@@ -67,13 +70,17 @@ class DubPipeline:
                 result.state = job_pb2.STATE_RUNNING
                 result.warnings.extend(warnings)
                 tracker.changed()
+                run = DubLocaleRun(parts, own, spec.targets[number], number)
                 try:
-                    work = await DubLocaleRun(parts, own, spec.targets[number], number).run()
-                    await self._put_outputs(parts, own, work)
+                    work = await run.run()
+                    result.warnings.extend(run.warnings)
+                    await self._put_outputs(parts, own, work, run.omitted)
                 except Exception as error:
                     incident = secrets.token_hex(4)
                     log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error)
                     result.error.CopyFrom(job_error(error, incident))
+                    result.warnings.extend(warning for warning in run.warnings if warning not in result.warnings)
+                    await self._put_unfinished(parts, own, run.omitted)
                     tracker.end_locale(own.locale, job_pb2.STATE_FAILED)
 
         async with children() as group:
@@ -90,7 +97,7 @@ class DubPipeline:
             stage.end(job_pb2.STATE_SUCCEEDED)
             return None, [], [f"no lips were moved: {doubt}"] if doubt else []
         models = await retried(partial(services.models, "lipsync"))
-        pieces = cut_pieces(source.picture, scene.lines)
+        pieces = cut_pieces(source.picture, scene.heard)
         return Footage(flow, stage, services, source, pieces, models), [default_model(models, "lipsync")], []
 
     async def _separated(self, flow: Workflow, tracker: JobTracker, source: Source) -> Separated | None:
@@ -100,26 +107,41 @@ class DubPipeline:
         model = default_model(await retried(self._services.separation_models), "separation")
         return await separate(flow, tracker.stage("", "probe"), self._services, source, model, spec.audio_track)
 
-    async def _put_outputs(self, parts: DubParts, own: DubLocale, work: DubWork) -> None:
+    async def _put_unfinished(self, parts: DubParts, own: DubLocale, omitted: Sequence[str]) -> None:
+        """What is known of the utterances of a locale that failed, for a person to mend."""
+        tracker = parts.tracker
+        known = tracker.utterances.get(own.locale)
+        if not known or any(output.kind == job_pb2.OUTPUT_KIND_UTTERANCES for output in tracker.result(own.locale).outputs):
+            return
+        edits = edit_file(tracker.job, own.locale, parts.scene, known, omitted)
+        try:
+            await self._put(tracker, own.locale, job_pb2.OUTPUT_KIND_UTTERANCES, await parts.flow.store.put_bytes(edits), "application/json", "utterances.json")
+        except Exception:
+            # The locale has failed already, and why is told.
+            log.exception("job %s, %s: the utterances could not be kept", tracker.job.id, own.locale)
+
+    async def _put(self, tracker: JobTracker, locale: str, kind: job_pb2.OutputKind.ValueType, blob: Blob, content_type: str, suffix: str) -> None:
+        media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=content_type, file_name=f"{locale}.{suffix}")
+        await self._table.add_output(media, tracker.job.id)
+        tracker.result(locale).outputs.add(kind=kind, media=media)
+
+    async def _put_outputs(self, parts: DubParts, own: DubLocale, work: DubWork, omitted: Sequence[str]) -> None:
         tracker, store = parts.tracker, parts.flow.store
         job = tracker.job
-        result = tracker.result(own.locale)
-        result.warnings.extend(work.warnings)
         tracker.utterances[own.locale] = list(work.utterances)
         facts = {"sound": work.mixed.facts, "video": work.assembly.facts}
         scene = parts.scene
         report = make_dub_report(job, own.locale, parts.source, scene.language, scene.roles, work.voices, work.dubbed, work.lips, facts, work.uses)
-        edits = edit_file(job, own.locale, scene.language.locale, work.utterances, work.omitted)
+        edits = edit_file(job, own.locale, scene, work.utterances, omitted)
         outputs = [
             *((kind, work.assembly.blobs[name], content_type, suffix) for name, (kind, content_type, suffix) in OUTPUTS.items()),
             (job_pb2.OUTPUT_KIND_AUDIO, work.mixed.blob, "audio/wav", "wav"),
             (job_pb2.OUTPUT_KIND_UTTERANCES, await store.put_bytes(edits), "application/json", "utterances.json"),
+            (job_pb2.OUTPUT_KIND_CAST, await store.put_bytes(cast_file(scene.roles, own.locale, work.voices)), "application/json", "cast.json"),
             (job_pb2.OUTPUT_KIND_REPORT, await store.put_bytes(report), "application/json", "report.json"),
         ]
         for kind, blob, content_type, suffix in outputs:
-            media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=content_type, file_name=f"{own.locale}.{suffix}")
-            await self._table.add_output(media, job.id)
-            result.outputs.add(kind=kind, media=media)
+            await self._put(tracker, own.locale, kind, blob, content_type, suffix)
         tracker.end_locale(own.locale, job_pb2.STATE_SUCCEEDED)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.dub.lines import merge_edits, seconds
 from gateway.locales import canonical, choose_pair, choose_voice, same_language
 from locutor.common.v1 import model_pb2
 from locutor.errors import FieldViolation, InvalidInput
@@ -16,8 +17,12 @@ MAX_TARGETS = 50
 MAX_SPEAKERS = 20
 MAX_EDITS = 20_000
 MAX_CAST = 200
+MAX_EDIT_BYTES = 4 * 1024**2
+"""Of all edits together: a job must fit into a message."""
 MAX_TEXT_CHARACTERS = 2_000
 """Of an edited utterance: more than any minute holds."""
+_HEADER_ERROR_S = 0.5
+"""By as much the length that a file's headers tell may be too short."""
 _SHOWN_VOICES = 12
 _RATES = (0.5, 2.0)
 
@@ -28,7 +33,6 @@ class DubLocale:
 
     locale: str
     """BCP 47, canonical."""
-    has_subtitles: bool
     burn_in: bool
 
 
@@ -56,12 +60,26 @@ def make_dub_plan(
     return plan
 
 
+def time_violations(edits: Sequence[dub_pb2.UtteranceEdit], duration_s: float) -> list[FieldViolation]:
+    """Edited times that cannot be in a video of `duration_s` seconds. Of an utterance with several edits, the last time given counts."""
+    places = {(edit.id, edit.locale): number for number, edit in enumerate(edits)}
+    found = []
+    for edit in merge_edits(edits):
+        times = [(name, seconds(getattr(edit, name))) for name in ("start_offset", "end_offset") if edit.HasField(name)]
+        field = f"dub.edits[{places[edit.id, edit.locale]}]"
+        for name, time_s in times:
+            if not 0 <= time_s <= duration_s + _HEADER_ERROR_S:
+                message = f"{time_s:g} s is outside the video; give 0 to {duration_s:.3f} s"
+                found.append(FieldViolation(f"{field}.{name}", message, "OUT_OF_RANGE"))
+        if len(times) == 2 and times[1][1] <= times[0][1]:
+            message = f"{times[1][1]:g} s is not after its start, {times[0][1]:g} s"
+            found.append(FieldViolation(f"{field}.end_offset", message, "OUT_OF_RANGE"))
+    return found
+
+
 def translation_pair(spec: job_pb2.DubSpec, source: str, target: str, pairs: Sequence[translate_pb2.Pair], field: str) -> translate_pb2.Pair:
     """The pair that translates between two locales. Raises `InvalidInput` with `field` where there is none."""
     pair = choose_pair(source, target, pairs)
-    if pair is None and spec.translation_engine:
-        # An engine that was asked for by name may know more languages than the default one.
-        return translate_pb2.Pair(source_locale=source, target_locale=target)
     if pair is None:
         known = ", ".join(sorted(f"{p.source_locale} to {p.target_locale}" for p in pairs)) or "none"
         remedy = "give this target subtitles, or install a model" + (
@@ -81,6 +99,7 @@ class _Planner:
         self._voices = voices
         self._pairs = pairs
         self._translators = translators
+        self._engine_is_known = True
 
     def plan(self) -> DubPlan:
         spec = self._spec
@@ -91,6 +110,7 @@ class _Planner:
             self._refuse("dub.targets", f"there are {len(spec.targets)}; the limit is {MAX_TARGETS}", "TOO_MANY_TARGETS")
         engines = {model.engine for model in self._translators if model.installed}
         if spec.translation_engine and spec.translation_engine not in engines:
+            self._engine_is_known = False
             known = ", ".join(sorted(engines)) or "none"
             self._refuse(
                 "dub.translation_engine", f"there is no engine {spec.translation_engine[:40]!r} that is installed; choose from {known}", "UNKNOWN_ENGINE"
@@ -105,9 +125,13 @@ class _Planner:
                 self._refuse(f"{field}.locale", f"{locale} is named twice; name each locale once", "DUPLICATE_TARGET")
                 continue
             self._check_target(source, locale, target, field)
-            locales[locale] = DubLocale(locale, bool(target.subtitles_uri), target.burn_in_subtitles)
+            locales[locale] = DubLocale(locale, target.burn_in_subtitles)
         self._check_cast()
         self._check_edits(set(locales))
+        for name, kind in (("background_sound", dub_pb2.BackgroundSound), ("loudness", dub_pb2.LoudnessTarget)):
+            if getattr(spec, name) not in kind.values():
+                known = ", ".join(kind.keys()[1:])
+                self._refuse(f"dub.{name}", f"found {getattr(spec, name)}, which is none; choose from {known}", "UNKNOWN_CHOICE")
         if spec.speaker_count > MAX_SPEAKERS:
             self._refuse("dub.speaker_count", f"found {spec.speaker_count}; give at most {MAX_SPEAKERS}, or 0 to have it estimated", "OUT_OF_RANGE")
         return DubPlan(source, tuple(locales.values()))
@@ -116,7 +140,7 @@ class _Planner:
         if choose_voice(locale, self._voices) is None:
             spoken = ", ".join(sorted({voice.locale for voice in self._voices})) or "none"
             self._refuse(f"{field}.locale", f"there is no voice that speaks {locale}; there are voices for {spoken}", "UNKNOWN_LOCALE")
-        if source and not target.subtitles_uri and not same_language(source, locale):
+        if self._engine_is_known and source and not target.subtitles_uri and not same_language(source, locale):
             try:
                 translation_pair(self._spec, source, locale, self._pairs, f"{field}.locale")
             except InvalidInput as error:
@@ -137,6 +161,9 @@ class _Planner:
     def _check_edits(self, locales: set[str]) -> None:
         if len(self._spec.edits) > MAX_EDITS:
             self._refuse("dub.edits", f"there are {len(self._spec.edits)}; the limit is {MAX_EDITS}", "TOO_MANY")
+        size = sum(edit.ByteSize() for edit in self._spec.edits)
+        if size > MAX_EDIT_BYTES:
+            self._refuse("dub.edits", f"they have {size:,} bytes; the limit is {MAX_EDIT_BYTES:,}: leave out what was not changed", "TOO_LARGE")
         for number, edit in enumerate(self._spec.edits[:MAX_EDITS]):
             field = f"dub.edits[{number}]"
             if not edit.id:
@@ -152,18 +179,10 @@ class _Planner:
                 set_names = {field.name for field, _ in edit.ListFields()}
                 for name in sorted(set_names & {"text", "voice", "rate", "locked", "omitted"}):
                     self._refuse(f"{field}.{name}", "holds for one locale alone; name it in `locale`", "NO_LOCALE")
-            self._check_times(edit, field)
             if edit.HasField("rate") and not _RATES[0] <= round(edit.rate, 3) <= _RATES[1]:
                 self._refuse(f"{field}.rate", f"found {edit.rate:g}; choose {_RATES[0]:g} to {_RATES[1]:g}", "OUT_OF_RANGE")
             if edit.HasField("voice") and edit.locale in locales:
                 self._check_voice(edit.voice, edit.locale, f"{field}.voice")
-
-    def _check_times(self, edit: dub_pb2.UtteranceEdit, field: str) -> None:
-        start_ns, end_ns = edit.start_offset.ToNanoseconds(), edit.end_offset.ToNanoseconds()
-        if start_ns < 0:
-            self._refuse(f"{field}.start_offset", "is before the first picture; give 0 or more", "OUT_OF_RANGE")
-        if edit.HasField("end_offset") and edit.HasField("start_offset") and end_ns <= start_ns:
-            self._refuse(f"{field}.end_offset", f"{end_ns / 1e9:g} s is not after its start, {start_ns / 1e9:g} s", "OUT_OF_RANGE")
 
     def _check_voice(self, asked: str, locale: str, field: str) -> None:
         named = next((voice for voice in self._voices if voice.id == asked), None)

@@ -49,7 +49,6 @@ def make_dub_report(
                 "name": role.name,
                 "pitch_hertz": round(role.heard.pitch_hertz, 1),
                 "voice": voices.get(role.name, ""),
-                "embedding": [round(value, 5) for value in role.heard.embedding],
             }
             for role in roles
         ],

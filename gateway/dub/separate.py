@@ -32,6 +32,8 @@ class Separated:
     sound: Sound
     sha256: str
     """Of what the engine gave."""
+    model: model_pb2.Model
+    """The engine's."""
 
 
 async def separate(flow: Workflow, stage: StageTracker, services: Services, source: Source, model: model_pb2.Model, track: int) -> Separated:
@@ -62,19 +64,19 @@ async def separate(flow: Workflow, stage: StageTracker, services: Services, sour
         if size != sound.samples * _SAMPLE_BYTES:
             raise InternalError(f"the separation service was sent {sound.samples} samples and gave {size // _SAMPLE_BYTES}")
         blob = await flow.store.put_file(raw)
-        return StepResult({"background": blob}), await asyncio.to_thread(_as_sound, raw, path, sound, blob.sha256)
+        return StepResult({"background": blob}), await asyncio.to_thread(_as_sound, raw, path, sound, blob.sha256, model)
 
     async def load(result: StepResult) -> Separated:
         blob = result.blobs["background"]
         raw = await flow.store.fetch(blob.sha256, flow.folder / "separated.s16")
-        return await asyncio.to_thread(_as_sound, raw, path, sound, blob.sha256)
+        return await asyncio.to_thread(_as_sound, raw, path, sound, blob.sha256, model)
 
     return await flow.step(stage, "separate", {"video": source.sha256, "track": track, "model": identity(model)}, make, load)
 
 
-def _as_sound(raw: Path, path: Path, original: Sound, sha256: str) -> Separated:
+def _as_sound(raw: Path, path: Path, original: Sound, sha256: str, model: model_pb2.Model) -> Separated:
     with raw.open("rb") as source, path.open("wb") as target:
         while data := source.read(PROGRAMME_RATE * _SAMPLE_BYTES):
             target.write((np.frombuffer(data, np.dtype("<i2")).astype("<f4") / np.float32(32768)).tobytes())
     raw.unlink()
-    return Separated(Sound(path, original.samples, original.heard_s, ""), sha256)
+    return Separated(Sound(path, original.samples, original.heard_s, ""), sha256, model)

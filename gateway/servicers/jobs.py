@@ -66,6 +66,8 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             else:
                 await check_dub(request.dub, self._services, media)
                 job = job_pb2.Job(dub=request.dub)
+                del job.dub.edits[:]
+                job.dub.edits.extend(merge_edits(request.dub.edits))
                 for dub_target, locale in zip(job.dub.targets, dub_locales(job.dub), strict=True):
                     dub_target.locale = locale
             found = await self._add(job, request)
@@ -136,13 +138,15 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             raise InvalidInput(violations)
         before = int(request.page_token) if request.page_token else None
         jobs, token = await self._table.page(tenant.get(), request.page_size or _DEFAULT_PAGE, before)
-        return job_pb2.ListJobsResponse(jobs=[self._runner.current(job.id) or job for job in jobs], next_page_token=str(token) if token is not None else "")
+        return job_pb2.ListJobsResponse(
+            jobs=[_without_edits(self._runner.current(job.id) or job) for job in jobs], next_page_token=str(token) if token is not None else ""
+        )
 
     async def WatchJob(self, request: job_pb2.WatchJobRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[job_pb2.WatchJobResponse]:
         await self._check_caller(request.id)
         changes = self._runner.watch(request.id) or self._watch_table(request.id)
         async for job in changes:
-            yield job_pb2.WatchJobResponse(job=job)
+            yield job_pb2.WatchJobResponse(job=_without_edits(job))
 
     async def CancelJob(self, request: job_pb2.CancelJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.CancelJobResponse:
         await self._check_caller(request.id)
@@ -178,3 +182,13 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
                 return
             last = job
             await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _without_edits(job: job_pb2.Job) -> job_pb2.Job:
+    """For messages that are sent often, or with many jobs in them: edits may be megabytes."""
+    if job.dub.edits:
+        copy = job_pb2.Job()
+        copy.CopyFrom(job)
+        del copy.dub.edits[:]
+        return copy
+    return job

@@ -21,6 +21,7 @@ KIND_SLUGS: dict[str, job_pb2.OutputKind.ValueType] = {
     "subtitles.ttml": job_pb2.OUTPUT_KIND_SUBTITLES_TTML,
     "sound.wav": job_pb2.OUTPUT_KIND_AUDIO,
     "utterances.json": job_pb2.OUTPUT_KIND_UTTERANCES,
+    "cast.json": job_pb2.OUTPUT_KIND_CAST,
 }
 _SLUG_OF = {kind: slug for slug, kind in KIND_SLUGS.items()}
 _LABELS = {
@@ -33,6 +34,7 @@ _LABELS = {
     "subtitles.ttml": "Subtitles (TTML)",
     "sound.wav": "Sound (WAV)",
     "utterances.json": "Utterances (JSON)",
+    "cast.json": "Cast (JSON)",
 }
 _STATE_WORDS = {
     job_pb2.STATE_QUEUED: "waiting",

@@ -21,7 +21,10 @@ def dub(
     video: Annotated[Path, typer.Argument(help="A video in which people speak.", show_default=False)],
     to: Annotated[str, typer.Option("--to", metavar="LOCALES", help="BCP 47 tags with commas between: es,pt-BR.", show_default=False)],
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder for the outputs: NAME.LOCALE.mp4, .wav, .srt, .vtt, .ttml, .utterances.json, .report.json.")
+        Path,
+        typer.Option(
+            "--out", metavar="DIR", help="Folder for the outputs: NAME.LOCALE.mp4, .wav, .srt, .vtt, .ttml, .utterances.json, .cast.json, .report.json."
+        ),
     ] = Path("out"),
     source_locale: Annotated[str, typer.Option("--from", metavar="LOCALE", help="Locale of the speech. Default: told from what is heard.")] = "",
     no_lipsync: Annotated[bool, typer.Option("--no-lipsync", help="Leave the picture as it is: it is copied, not encoded again.")] = False,
@@ -68,7 +71,7 @@ def dub(
     Exit codes: 0 all made, 1 failed, 2 bad input, 3 some locales failed, 130 interrupted (the job is cancelled, what was finished is kept).
     """
     from locutor.cli import files, outputs, progress
-    from locutor.cli.cast import read_cast, write_cast
+    from locutor.cli.cast import check_cast, read_cast, write_cast
     from locutor.cli.connection import Connection
     from locutor.cli.dub_request import BACKGROUNDS, LOUDNESSES, DubRequest, choice, parse_subtitles
     from locutor.cli.edits import read_edits
@@ -107,6 +110,8 @@ def dub(
     for option, path in request.files.values():
         files.check_media(option, path)
     files.check_folder("--out", out)
+    if cast is not None:
+        check_cast(cast)
     interruption = Interruption()
     try:
         with Connection(gateway, token, tls_ca, tls_cert, tls_key).open(works=True, hears=True) as client:
@@ -117,7 +122,7 @@ def dub(
     except KeyboardInterrupt:
         raise Cancelled("interrupted before the job began; nothing was made") from None
     if cast is not None:
-        write_cast(cast, request.cast, [output.path for output in saved if output.kind == "report"])
+        write_cast(cast, request.cast, [output.path for output in saved if output.kind == "cast"])
     raise typer.Exit(conclude(job, saved, reporter, interruption))
 
 

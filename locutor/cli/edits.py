@@ -45,6 +45,7 @@ def read_edits(path: Path) -> list[UtteranceEdit]:
             raise InvalidInput.of(option, f"utterance {number + 1} has no id", "BAD_EDIT_FILE")
         edit = _edit(row, made.get(row["id"], {}), row.get("locale", locale), option)
         if edit is not None:
+            _remember(edit, row, option)
             edits.append(edit)
     return edits
 
@@ -56,7 +57,7 @@ def _edit(row: Mapping[str, Any], made: Mapping[str, Any], locale: str, option: 
     changed = [name for name in wanted if name in row and (name not in made or row[name] != made[name])]
     if row.get("locked") and "locked" in changed:
         # A lock holds what is there, so all of it is told.
-        changed = sorted({*changed, *(name for name in ("text", "voice", "rate", "start_s", "end_s") if row.get("end_s") and row.get(name))})
+        changed = sorted({*changed, *(name for name in ("text", "voice", "rate", "start_s", "end_s") if row.get("end_s") and row.get(name) not in (None, ""))})
     for name in changed:
         value: Any = row[name]
         kind = str if name in _TEXTS else bool if name in _FLAGS else (int, float)
@@ -67,6 +68,16 @@ def _edit(row: Mapping[str, Any], made: Mapping[str, Any], locale: str, option: 
         else:
             setattr(edit, name, value)
     return edit if changed else None
+
+
+def _remember(edit: UtteranceEdit, row: Mapping[str, Any], option: str) -> None:
+    """For what speech an edit was made: its utterance is found by that where ids have shifted."""
+    text, start_s = row.get("heard_text", ""), row.get("heard_start_s", 0.0)
+    if not isinstance(text, str) or not isinstance(start_s, (int, float)):
+        raise InvalidInput.of(option, f"heard_text and heard_start_s of {edit.id} were changed; leave them as they were", "BAD_EDIT_FILE")
+    if text:
+        edit.heard_text = text
+        edit.heard_start_offset.FromNanoseconds(round(start_s * 1000) * 1_000_000)
 
 
 _WRITE = {(False, False): "a text in quotes", (True, False): "true or false", (False, True): "a number, such as 12.5"}

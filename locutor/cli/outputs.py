@@ -20,6 +20,7 @@ SUFFIXES = {
     job_pb2.OUTPUT_KIND_SUBTITLES_TTML: ".ttml",
     job_pb2.OUTPUT_KIND_UTTERANCES: ".utterances.json",
     job_pb2.OUTPUT_KIND_AUDIO: ".wav",
+    job_pb2.OUTPUT_KIND_CAST: ".cast.json",
 }
 
 

@@ -49,7 +49,7 @@ def test_names_in_subtitles_win_over_the_ear() -> None:
     data = b"WEBVTT\n\n00:01.000 --> 00:03.000\n<v Anna>Good morning.\n\n00:03.100 --> 00:05.000\n<v Bob>Hello.\n\n00:06.000 --> 00:08.000\nWho is there?\n"
     texts = given_texts(data, "subtitles", [])
     # By ear there is one voice until 5.5 s.
-    known = named_speakers(texts, Diarized(((0.0, 5.5, 0), (5.5, 9.0, 1)), (Heard((1.0, 0.0), 120.0), Heard((0.0, 1.0), 220.0))))
+    known = named_speakers(texts, Diarized(((0.0, 5.5, 0), (5.5, 9.0, 1)), (Heard((1.0, 0.0), 120.0), Heard((0.0, 1.0), 220.0)), ()))
     utterances = cut(spoken_words(texts, known, spaces=True))
     names = known.names
     assert [(names.get(one.speaker, one.speaker), one.text) for one in utterances] == [("Anna", "Good morning."), ("Bob", "Hello."), (1, "Who is there?")]

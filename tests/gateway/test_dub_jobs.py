@@ -127,7 +127,7 @@ async def test_a_cancelled_job_goes_on_where_it_was(client: Client, fakes: Fakes
     fakes.tts.hold = asyncio.Event()
     job = await create(client, spec)
     await eventually(lambda: fakes.tts.calls["Synthesize"] == 1)
-    assert [one.text for one in await utterances(client, job)] == ["", ""], "what is known by now"
+    assert [one.text for one in await utterances(client, job)] == ["Olá Good morning.", "Olá How are you?"], "what is known by now"
     await client.call(client.jobs.CancelJob(job_pb2.CancelJobRequest(id=job.id)))
     assert (await client.ended(job.id)).state == job_pb2.STATE_CANCELLED
     fakes.tts.hold = None
@@ -145,7 +145,8 @@ async def test_an_edit_changes_one_utterance_and_stays_with_further_edits(client
         ("u0001", "", False),
         ("u0002", "Tudo bem.", True),
     ]
-    assert [one.id for one in silent.dub.edits] == ["u0001", "u0002"]
+    assert not silent.dub.edits, "too much for messages that are sent often"
+    assert [one.id for one in (await client.get(silent.id)).dub.edits] == ["u0001", "u0002"]
     assert (await client.get(job.id)).state == job_pb2.STATE_SUCCEEDED, "the first job stays"
 
 
@@ -155,8 +156,9 @@ async def test_a_locked_utterance_stays_as_it_is(client: Client, spec: job_pb2.D
     locked = await edit(client, job, dub_pb2.UtteranceEdit(id="u0001", locale="pt-BR", locked=True))
     moved = await edit(client, locked, dub_pb2.UtteranceEdit(id="u0001", source_text="Good night.", speaker="speaker2"))
     after = (await utterances(client, moved))[0]
-    assert after.locked and (after.text, after.voice, after.rate) == (before.text, before.voice, before.rate)
-    assert (after.start_offset, after.end_offset) == (before.start_offset, before.end_offset)
+    assert (after.locked, after.speaker, after.source_text) == (True, "speaker2", "Good night.")
+    after.locked, after.speaker, after.source_text = False, before.speaker, before.source_text
+    assert after == before
 
 
 async def test_edits_are_checked(client: Client, spec: job_pb2.DubSpec) -> None:
