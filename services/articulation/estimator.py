@@ -6,7 +6,9 @@ be seen makes spans of them. What comes out are not the words' phonemes but soun
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +21,6 @@ from services.articulation.log_mel import HOP_S, SAMPLE_RATE, frame_count, log_m
 from services.articulation.sound_classes import CLASSES
 from services.articulation.speech import PhonemeSpan
 
-ESTIMATOR_VERSION = "1"
-"""Raised whenever the network's or the decoder's output changes."""
 _NETWORK = Path(__file__).with_name("viseme_estimator.onnx")
 
 _BLOCK_FRAMES = 3000
@@ -31,6 +31,12 @@ _SILENT_POWER = 1e-5
 _VOWELS = frozenset("iɪeɛəaɔouy")
 _ACCENT_REACH_S = 0.45
 """Accents lie further apart than this."""
+
+
+@cache
+def network_weights() -> Mapping[str, str]:
+    """The network's file name to its sha256: a part of the key under which is kept what was made with it."""
+    return {_NETWORK.name: hashlib.sha256(_NETWORK.read_bytes()).hexdigest()}
 
 
 class VisemeEstimator:

@@ -18,6 +18,7 @@ from services.engine import ModelInfo
 from services.lipsync.engine import LipsyncEngine, Performance, Speech
 from services.lipsync.footage import MOST_FACE_FRAMES, FaceTracks
 from services.lipsync.landmarks import MODEL_ARTIFACT, MODEL_FILE
+from services.lipsync.model_info import model_info
 from services.lipsync.rendering import heard
 from services.lipsync.tracking.codec import from_bytes, head_of
 from services.lipsync.tracking.follow import MOST_FOLLOWED
@@ -86,18 +87,7 @@ class Summary:
 
 def tracker_info(store: ModelStore) -> ModelInfo:
     """What follows faces, as results that are kept are named by it."""
-    artifacts = [store.artifact(name) for name in (MODEL_ARTIFACT, EMBEDDER_ARTIFACT)]
-    missing = [artifact.name for artifact in artifacts if not store.installed(artifact.name)]
-    return ModelInfo(
-        engine="face-tracker",
-        engine_version=VERSION,
-        name=" + ".join(artifact.name for artifact in artifacts),
-        weights={name: sha256 for artifact in artifacts for name, sha256 in artifact.weights.items()},
-        license=" AND ".join(artifact.license for artifact in artifacts),
-        commercial_use=all(artifact.commercial_use for artifact in artifacts),
-        installed=not missing,
-        remedy=f"fetch the weights: locutor models fetch {' '.join(missing)}" if missing else "",
-    )
+    return model_info(store, "face-tracker", VERSION, (MODEL_ARTIFACT, EMBEDDER_ARTIFACT))
 
 
 def track_footage(path: Path, stretch: Stretch, store: ModelStore, threads: int, abandoned: Event) -> Iterator[Followed | Tracked]:

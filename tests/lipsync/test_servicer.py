@@ -117,7 +117,8 @@ async def test_a_portrait_speaks(stub: lipsync_pb2_grpc.LipsyncServiceStub, port
     assert kinds[0] == "header" and kinds[-1] == "summary" and set(kinds[1:-1]) == {"fragment", "progress"}
     header, summary = responses[0].header, responses[-1].summary
     assert (header.model.engine, header.frame_count, len(header.warnings)) == ("warp", 50, 0)
-    assert header.model.weights[0].name == "face_landmarker_v2.task"
+    assert [file.name for file in header.model.weights] == ["face_landmarker_v2.task", "selfie_segmentation.tflite", "viseme_estimator.onnx"]
+    assert header.model.name == "mediapipe-face-landmarker + mediapipe-selfie-segmentation"
     assert summary.frame_count == 50 and not summary.unusable
     done = [response.progress.frames_done for response in responses if response.HasField("progress")]
     assert done == [10, 20, 30, 40, 50]

@@ -12,6 +12,7 @@ import numpy as np
 
 from locutor.errors import InvalidInput
 from services.articulation.coarticulation import articulate
+from services.articulation.estimator import network_weights
 from services.engine import ModelInfo
 from services.lipsync.engine import Background, Performance, Piece, PreparedPortrait, Speech, VideoFormat
 from services.lipsync.engines.warp.behaviour import move
@@ -23,6 +24,7 @@ from services.lipsync.face_search import MAX_FACES, find_faces
 from services.lipsync.footage import FaceTracks, Role
 from services.lipsync.framing import frame_portrait
 from services.lipsync.landmarks import MODEL_ARTIFACT, MODEL_FILE, FaceLandmarker
+from services.lipsync.model_info import model_info
 from services.lipsync.person import PERSON_ARTIFACT, PERSON_FILE, PersonSegmenter
 from services.weights import ModelStore
 
@@ -46,18 +48,8 @@ class WarpEngine:
     @staticmethod
     def describe(store: ModelStore) -> ModelInfo:
         """What `info` is once loaded; nothing is loaded or fetched."""
-        artifact = store.artifact(MODEL_ARTIFACT)
-        missing = [name for name in (MODEL_ARTIFACT, PERSON_ARTIFACT) if not store.installed(name)]
-        return ModelInfo(
-            engine="warp",
-            engine_version=ENGINE_VERSION,
-            name=MODEL_ARTIFACT,
-            weights={**artifact.weights, **store.artifact(PERSON_ARTIFACT).weights},
-            license=artifact.license,
-            commercial_use=artifact.commercial_use,
-            installed=not missing,
-            remedy=f"fetch the weights: locutor models fetch {' '.join(missing)}" if missing else "",
-        )
+        # The sounds that mouths are moved by may be those that the estimator hears.
+        return model_info(store, "warp", ENGINE_VERSION, (MODEL_ARTIFACT, PERSON_ARTIFACT), network_weights())
 
     def prepare(self, portrait: np.ndarray, video: VideoFormat, background: Background) -> WarpPortrait:
         """See `LipsyncEngine.prepare`."""
