@@ -84,6 +84,21 @@ class ProvenanceClaim:
     made_at: datetime | None = None
     """With its time zone; unset: now."""
 
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """All that the manifest says, but for when it was made, as JSON."""
+        consent = self.consent
+        return {
+            "title": self.title,
+            "locale": self.locale,
+            "engines": [[use.stage, use.engine, use.engine_version, use.model, dict(use.weights)] for use in self.engines],
+            "script": self.script_sha256,
+            "face": [hashlib.sha256(self.face).hexdigest(), self.face_media_type] if self.video is None else None,
+            "video": self.video_sha256,
+            "moved_lips": self.moved_lips,
+            "consent": [consent.stated_by, consent.statement, _second(consent.stated_at) if consent.stated_at else ""] if consent else None,
+        }
+
 
 @dataclass(frozen=True)
 class SignedProvenance:
@@ -169,7 +184,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _manifest(claim: ProvenanceClaim) -> dict[str, Any]:
     generator = {"name": "Locutor", "version": version("locutor")}
-    made_at = (claim.made_at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    made_at = _second(claim.made_at or datetime.now(UTC))
     source = {"face_sha256": hashlib.sha256(claim.face).hexdigest()} if claim.video is None else {"video_sha256": claim.video_sha256}
     production = {
         "locale": claim.locale,
@@ -194,7 +209,7 @@ def _manifest(claim: ProvenanceClaim) -> dict[str, Any]:
     if claim.consent is not None:
         consent = {"stated_by": claim.consent.stated_by, "statement": claim.consent.statement}
         if claim.consent.stated_at is not None:
-            consent["stated_at"] = claim.consent.stated_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            consent["stated_at"] = _second(claim.consent.stated_at)
         assertions.append({"label": _CONSENT, "data": consent})
     return {
         "claim_generator_info": [generator],
@@ -202,6 +217,11 @@ def _manifest(claim: ProvenanceClaim) -> dict[str, Any]:
         "format": _MEDIA_TYPE,
         "assertions": assertions,
     }
+
+
+def _second(time: datetime) -> str:
+    """As ISO 8601 has it, in UTC."""
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _presented() -> list[dict[str, Any]]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from google.protobuf.json_format import MessageToJson
 
 from gateway.artifacts import Blob, StepResult
@@ -21,24 +18,27 @@ from gateway.dub.lips import LipsPieces
 from gateway.dub.mix import Mixed, wav_blocks
 from gateway.dub.source import Source
 from gateway.dub.voice import DubbedLine, programme_timeline, timed_texts
+from gateway.media_process import copy_picture, write_still
 from gateway.models import ModelUse
 from gateway.progress import StageTracker
-from gateway.provenance import ConsentRecord, EngineUse, ProvenanceClaim, sign_video
+from gateway.provenance import ConsentRecord, EngineUse, ProvenanceClaim
+from gateway.signed import signed
 from gateway.signing_key import SigningKey
+from gateway.stoppable import Stop, in_thread
 from gateway.workflow import Workflow
 from locutor.gateway.v1 import job_pb2
 from media.burn import burned_pieces
 from media.clock import nearest
-from media.copy_mux import copy_mux, copy_obstacle
-from media.cover import write_cover
 from media.footage import Stretch
 from media.mux import mux_program
 from media.subtitle_files import to_srt, to_vtt
 from media.subtitles import Cue, make_cues
 from media.ttml import to_ttml
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever equal parts would be assembled to other bytes that are kept."""
+
+_FIELD = "dub.video_uri"
 
 OUTPUTS = {
     "video": (job_pb2.OUTPUT_KIND_VIDEO, "video/mp4", "mp4"),
@@ -72,11 +72,12 @@ class Parts:
     burn_in: bool
     uses: Sequence[ModelUse]
     consent_time: datetime
+    """When the consent was stated: when the job was created."""
     signing_key: SigningKey
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """All that the outputs depend on, as JSON."""
+        """All that the outputs depend on, but for what is signed, as JSON."""
         return {
             "version": VERSION,
             "video": self.source.sha256,
@@ -86,9 +87,6 @@ class Parts:
             "locale": self.locale,
             "title": self.title,
             "words": [[text.text, [[w.begin, w.end, str(w.start_s), str(w.end_s)] for w in text.words]] for text in timed_texts(self.dubbed)],
-            "consent": [self.spec.consent.stated_by, self.spec.consent.statement],
-            "models": [use.key for use in self.uses],
-            "signer": hashlib.sha256(self.signing_key.certificates_pem).hexdigest(),
         }
 
 
@@ -96,7 +94,7 @@ async def assemble(flow: Workflow, stage: StageTracker, parts: Parts) -> Assembl
     """The picture is copied, or joined from the pieces in which lips were moved; it is encoded again only for subtitles, or where MP4 does not hold it."""
 
     async def make() -> tuple[StepResult, Assembly]:
-        facts = await asyncio.to_thread(_run, flow, parts)
+        facts = await _make(flow.folder, parts)
         blobs = {name: await flow.store.put_file(flow.folder / f"{parts.locale}.{suffix}") for name, (_, _, suffix) in OUTPUTS.items()}
         return StepResult(blobs, facts), Assembly(blobs, facts)
 
@@ -104,53 +102,53 @@ async def assemble(flow: Workflow, stage: StageTracker, parts: Parts) -> Assembl
         return Assembly(result.blobs, result.facts)
 
     assembly = await flow.step(stage, "assemble-dub", parts.inputs, make, load)
+    video, provenance = await signed(flow, stage, assembly.blobs["video"], _claim(parts), parts.signing_key)
     stage.add_media(parts.source.duration_s)
     stage.end(job_pb2.STATE_SUCCEEDED)
-    return assembly
+    return Assembly({**assembly.blobs, "video": video}, {**assembly.facts, "provenance": provenance})
 
 
-def _run(flow: Workflow, parts: Parts) -> dict[str, Any]:
-    folder, locale, picture = flow.folder, parts.locale, parts.source.picture
+async def _make(folder: Path, parts: Parts) -> dict[str, Any]:
+    locale, picture = parts.locale, parts.source.picture
     cues = make_cues(timed_texts(parts.dubbed), locale, picture.frame_rate, programme_end_s=picture.duration_s)
-    video, unsigned = folder / f"{locale}.mp4", folder / f"{locale}.unsigned.mp4"
-    kind, frames = _join(unsigned, parts, cues)
-    provenance = sign_video(unsigned, video, _claim(parts), parts.signing_key)
-    unsigned.unlink()
+    video = folder / f"{locale}.mp4"
+    kind, frames = await _join(video, parts, cues)
     (folder / f"{locale}.srt").write_text(to_srt(cues), "utf-8")
     (folder / f"{locale}.vtt").write_text(to_vtt(cues), "utf-8")
     (folder / f"{locale}.ttml").write_text(to_ttml(cues, locale, parts.title), "utf-8")
     (folder / f"{locale}.timeline.json").write_text(MessageToJson(programme_timeline(parts.dubbed), indent=None, ensure_ascii=False), "utf-8")
-    write_cover(video, folder / f"{locale}.jpg", 0)
-    return {"picture": kind, "frames": frames, "duration_s": round(float(picture.duration_s), 6), "provenance": asdict(provenance)}
+    await write_still(video, folder / f"{locale}.jpg", _FIELD)
+    return {"picture": kind, "frames": frames, "duration_s": round(float(picture.duration_s), 6)}
 
 
-def _join(path: Path, parts: Parts, cues: Sequence[Cue]) -> tuple[str, int]:
+async def _join(path: Path, parts: Parts, cues: Sequence[Cue]) -> tuple[str, int]:
     """Write picture and sound; returns what was done to the picture, and its number of frames."""
-    source, locale, rate = parts.source, parts.locale, output_rate(parts.source.picture)
-    sound = partial(wav_blocks, parts.mixed.path)
+    source, locale, picture = parts.source, parts.locale, parts.source.picture
     moved = parts.lips is not None and parts.lips.changed_frames > 0
     if parts.burn_in:
-        drawn_on, start_s = source.video, source.picture.start_s
+        drawn_on, start_s = source.video, picture.start_s
         if moved:
             drawn_on, start_s = path.with_suffix(".lips.mp4"), Fraction(0)
-            _join_lips(drawn_on, parts, sound())
-        pieces = _encoded(source, drawn_on, start_s, cues, locale)
-        done = mux_program(path, pieces, sound(), frame_rate=rate, language=locale, title=parts.title)
-        return "lips moved, subtitles drawn in" if moved else "subtitles drawn in", done.frames
+            await in_thread(lambda stop: _mux(drawn_on, parts, _lips(parts), stop))
+        frames = await in_thread(lambda stop: _mux(path, parts, _encoded(source, drawn_on, start_s, cues, locale), stop))
+        return "lips moved, subtitles drawn in" if moved else "subtitles drawn in", frames
     if moved:
-        return "lips moved", _join_lips(path, parts, sound())
-    if copy_obstacle(source.video):
-        done = mux_program(
-            path, _encoded(source, source.video, source.picture.start_s, (), locale), sound(), frame_rate=rate, language=locale, title=parts.title
-        )
-        return "encoded", done.frames
-    return "copied", copy_mux(path, source.video, sound(), language=locale, title=parts.title, field="dub.video_uri").pictures
+        return "lips moved", await in_thread(lambda stop: _mux(path, parts, _lips(parts), stop))
+    if picture.copy_obstacle:
+        return "encoded", await in_thread(lambda stop: _mux(path, parts, _encoded(source, source.video, picture.start_s, (), locale), stop))
+    return "copied", await copy_picture(source.video, parts.mixed.path, path, _FIELD, language=locale, title=parts.title)
 
 
-def _join_lips(path: Path, parts: Parts, sound: Iterator[np.ndarray]) -> int:
+def _mux(path: Path, parts: Parts, pieces: Iterable[Path | bytes], stop: Stop) -> int:
+    """The number of frames."""
+    sound = stop.between(wav_blocks(parts.mixed.path))
+    rate = output_rate(parts.source.picture)
+    return mux_program(path, stop.between(pieces), sound, frame_rate=rate, language=parts.locale, title=parts.title).frames
+
+
+def _lips(parts: Parts) -> list[Path]:
     assert parts.lips is not None
-    pieces = [piece.path for piece in parts.lips.pieces]
-    return mux_program(path, pieces, sound, frame_rate=output_rate(parts.source.picture), language=parts.locale, title=parts.title).frames
+    return [piece.path for piece in parts.lips.pieces]
 
 
 def _encoded(source: Source, video: Path, start_s: Fraction, cues: Sequence[Cue], locale: str) -> Iterator[bytes]:

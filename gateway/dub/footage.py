@@ -13,7 +13,7 @@ from typing import Any
 from gateway.artifacts import Blob, StepResult
 from gateway.dub.lines import SourceLine
 from gateway.dub.source import Source
-from gateway.media_process import Picture
+from gateway.media_process import Picture, cut_picture
 from gateway.models import identity
 from gateway.progress import StageTracker
 from gateway.services import CHUNK_BYTES, Services
@@ -23,8 +23,6 @@ from locutor.errors import InternalError
 from locutor.gateway.v1 import job_pb2
 from locutor.lipsync.v1 import lipsync_pb2
 from media.clock import nearest
-from media.excerpt import write_excerpt
-from media.picture_scan import PictureScan, scan_picture
 
 IDEAL_S = 15.0
 SHORTEST_S = 8.0
@@ -113,8 +111,7 @@ class Footage:
         self._services = services
         self._source = source
         self._models = models
-        self._scan: PictureScan | None = None
-        self._files: dict[int, PieceFile] = {}
+        self._files: tuple[PieceFile, ...] = ()
         self._tracks: dict[int, Blob] = {}
         self._lock = asyncio.Lock()
         self._tracking: dict[int, asyncio.Lock] = {}
@@ -123,16 +120,15 @@ class Footage:
     async def file(self, piece: Piece) -> PieceFile:
         """The piece as a file of its own."""
         async with self._lock:
-            if self._scan is None:
-                self._scan = await asyncio.to_thread(scan_picture, self._source.video, 0, "dub.video_uri")
-            if piece.number not in self._files:
-                self._files[piece.number] = await asyncio.to_thread(self._cut_out, piece, self._scan)
+            if not self._files:
+                folder = self._flow.folder / "pieces"
+                folder.mkdir(exist_ok=True)
+                cut = await cut_picture(self._source.video, folder, [(one.start_s, one.end_s) for one in self.pieces], "dub.video_uri")
+                self._files = tuple(self._piece_file(one, *made) for one, made in zip(self.pieces, cut, strict=True))
         return self._files[piece.number]
 
-    def _cut_out(self, piece: Piece, scan: PictureScan) -> PieceFile:
+    def _piece_file(self, piece: Piece, path: Path, start_s: Fraction) -> PieceFile:
         picture = self._source.picture
-        path = self._flow.folder / f"piece-{piece.number:05}.mkv"
-        excerpt = write_excerpt(path, self._source.video, scan, piece.start_s, min(piece.end_s, picture.duration_s), field="dub.video_uri")
         video = video_pb2.VideoFormat(
             width_pixels=picture.width,
             height_pixels=picture.height,
@@ -140,7 +136,7 @@ class Footage:
             frame_rate_denominator=piece.frame_rate.denominator,
         )
         footage = lipsync_pb2.Footage(video=video, frame_count=piece.frame_count)
-        footage.start_offset.FromNanoseconds(nearest(excerpt.start_s * 10**9))
+        footage.start_offset.FromNanoseconds(nearest(start_s * 10**9))
         return PieceFile(piece, path, footage)
 
     def inputs(self, piece: Piece) -> dict[str, Any]:

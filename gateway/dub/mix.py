@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import wave
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -18,6 +17,7 @@ from gateway.dub.separate import Separated
 from gateway.dub.source import Source, blocks_of
 from gateway.dub.voice import DubbedLine, placements
 from gateway.progress import StageTracker
+from gateway.stoppable import Stop, in_thread
 from gateway.workflow import Workflow
 from locutor.gateway.v1 import dub_pb2, job_pb2
 from media.clock import PROGRAMME_RATE, seconds_to_samples
@@ -59,7 +59,7 @@ async def mix(
     )
 
     async def make() -> tuple[StepResult, Mixed]:
-        facts = await asyncio.to_thread(_write, path, parts, lambda share: stage.advance(0.999 * share))
+        facts = await in_thread(lambda stop: _write(path, _stopping(parts, stop), stop, lambda share: stage.advance(0.999 * share)))
         blob = await flow.store.put_file(path)
         return StepResult({"sound": blob}, facts), Mixed(path, blob, facts)
 
@@ -108,7 +108,16 @@ def _background(source: Source, spec: job_pb2.DubSpec, separated: Separated | No
     return partial(blocks_of, source.sound) if source.sound is not None else None
 
 
-def _write(path: Path, parts: DubMix, tell: Any) -> dict[str, Any]:
+def _stopping(parts: DubMix, stop: Stop) -> DubMix:
+    """With inputs that are read no further once the work is to end."""
+
+    def stopping(read: SoundReader | None) -> SoundReader | None:
+        return (lambda: stop.between(read())) if read is not None else None
+
+    return replace(parts, background=stopping(parts.background), source=stopping(parts.source))
+
+
+def _write(path: Path, parts: DubMix, stop: Stop, tell: Callable[[float], None]) -> dict[str, Any]:
     blocks, report = mix_dub(parts)
     tell(0.6)
     written = 0
@@ -116,7 +125,7 @@ def _write(path: Path, parts: DubMix, tell: Any) -> dict[str, Any]:
         file.setnchannels(2)
         file.setsampwidth(_SAMPLE_BYTES)
         file.setframerate(PROGRAMME_RATE)
-        for block in blocks:
+        for block in stop.between(blocks):
             file.writeframesraw((np.clip(block, -1.0, 1.0) * 32767).round().astype("<i2").tobytes())
             written += len(block)
             tell(0.6 + 0.4 * written / parts.length)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
@@ -21,8 +21,10 @@ from gateway.present.animate import AnimatedPiece
 from gateway.present.plan import LocalePlan, PresentPlan
 from gateway.present.programme import Programme
 from gateway.progress import StageTracker
-from gateway.provenance import ConsentRecord, EngineUse, ProvenanceClaim, sign_video
+from gateway.provenance import ConsentRecord, EngineUse, ProvenanceClaim
+from gateway.signed import signed
 from gateway.signing_key import SigningKey
+from gateway.stoppable import Stop, in_thread
 from gateway.workflow import Workflow
 from locutor.gateway.v1 import job_pb2
 from media.clock import PROGRAMME_RATE
@@ -33,7 +35,7 @@ from media.resample import resample_blocks
 from media.subtitle_files import to_srt, to_vtt
 from media.subtitles import make_cues
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever an equal programme would be assembled to other bytes that are kept."""
 
 _OUTPUTS = {
@@ -79,7 +81,7 @@ class Parts:
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """All that the outputs depend on, but for the sound, as JSON."""
+        """All that the outputs depend on, but for the sound and what is signed, as JSON."""
         return {
             "version": VERSION,
             "pieces": [piece.sha256 for piece in self.pieces],
@@ -88,10 +90,6 @@ class Parts:
             "locale": self.own.locale,
             "title": self.title,
             "words": [[text.text, [[w.begin, w.end, str(w.start_s), str(w.end_s)] for w in text.words]] for text in self.programme.timed_texts()],
-            "consent": [self.spec.consent.stated_by, self.spec.consent.statement],
-            "models": [use.key for use in self.uses],
-            "face": self.spec.face_uri,
-            "signer": hashlib.sha256(self.signing_key.certificates_pem).hexdigest(),
         }
 
 
@@ -99,8 +97,7 @@ async def assemble(flow: Workflow, stage: StageTracker, parts: Parts) -> Assembl
     """Join, mix, sign, and write subtitles and cover. The picture is not encoded again."""
 
     async def make() -> tuple[StepResult, Assembly]:
-        face = await flow.store.fetch(digest_of(parts.spec.face_uri), flow.folder / f"{parts.own.locale}.face")
-        facts = await asyncio.to_thread(_Work(flow.folder, parts, face).run)
+        facts = await in_thread(_Work(flow.folder, parts).run)
         blobs = {name: await flow.store.put_file(flow.folder / f"{parts.own.locale}.{suffix}") for name, (_, _, suffix) in _OUTPUTS.items()}
         return StepResult(blobs, facts), Assembly(blobs, facts)
 
@@ -109,8 +106,10 @@ async def assemble(flow: Workflow, stage: StageTracker, parts: Parts) -> Assembl
 
     inputs = {**parts.inputs, "sound": await asyncio.to_thread(parts.programme.sound.digest)}
     assembly = await flow.step(stage, "assemble", inputs, make, load)
+    face = await flow.store.fetch(digest_of(parts.spec.face_uri), flow.folder / f"{parts.own.locale}.face")
+    video, provenance = await signed(flow, stage, assembly.blobs["video"], _claim(parts, face), parts.signing_key)
     stage.add_media(float(parts.programme.duration_s))
-    return assembly
+    return Assembly({**assembly.blobs, "video": video}, {**assembly.facts, "provenance": provenance})
 
 
 @dataclass(frozen=True)
@@ -119,16 +118,13 @@ class _Work:
 
     folder: Path
     parts: Parts
-    face: Path
 
-    def run(self) -> dict[str, Any]:
+    def run(self, stop: Stop) -> dict[str, Any]:
         parts, programme, locale, rate = self.parts, self.parts.programme, self.parts.own.locale, self.parts.plan.frame_rate
         video = self.folder / f"{locale}.mp4"
-        unsigned = self.folder / f"{locale}.unsigned.mp4"
-        mixed, loudness = normalise_blocks(self._sound, WEB)
-        done = mux_program(unsigned, [piece.path for piece in parts.pieces], mixed, frame_rate=rate, language=locale, title=parts.title)
-        provenance = sign_video(unsigned, video, self._claim(), parts.signing_key)
-        unsigned.unlink()
+        mixed, loudness = normalise_blocks(lambda: stop.between(self._sound()), WEB)
+        pieces = stop.between([piece.path for piece in parts.pieces])
+        done = mux_program(video, pieces, stop.between(mixed), frame_rate=rate, language=locale, title=parts.title)
         texts = programme.timed_texts()
         cues = make_cues(texts, locale, rate, programme_end_s=programme.duration_s)
         (self.folder / f"{locale}.srt").write_text(to_srt(cues), "utf-8")
@@ -141,24 +137,23 @@ class _Work:
             "sound_s": round(float(programme.duration_s), 6),
             "loudness_lufs": _figure(loudness.result.integrated_lufs),
             "true_peak_dbtp": _figure(loudness.result.true_peak_dbtp),
-            "provenance": asdict(provenance),
         }
 
     def _sound(self) -> Iterator[np.ndarray]:
         return resample_blocks(self.parts.programme.sound.blocks(), self.parts.programme.sample_rate, PROGRAMME_RATE)
 
-    def _claim(self) -> ProvenanceClaim:
-        parts = self.parts
-        consent = parts.spec.consent
-        return ProvenanceClaim(
-            title=parts.title,
-            locale=parts.own.locale,
-            engines=tuple(_engine_use(use) for use in parts.uses),
-            script_sha256=hashlib.sha256("\n".join(text.text for text in parts.programme.timed_texts()).encode()).hexdigest(),
-            face=self.face.read_bytes(),
-            face_media_type=image_type(self.face, "present.face_uri"),
-            consent=ConsentRecord(consent.stated_by, consent.statement, parts.consent_time),
-        )
+
+def _claim(parts: Parts, face: Path) -> ProvenanceClaim:
+    consent = parts.spec.consent
+    return ProvenanceClaim(
+        title=parts.title,
+        locale=parts.own.locale,
+        engines=tuple(_engine_use(use) for use in parts.uses),
+        script_sha256=hashlib.sha256("\n".join(text.text for text in parts.programme.timed_texts()).encode()).hexdigest(),
+        face=face.read_bytes(),
+        face_media_type=image_type(face, "present.face_uri"),
+        consent=ConsentRecord(consent.stated_by, consent.statement, parts.consent_time),
+    )
 
 
 def _engine_use(use: ModelUse) -> EngineUse:

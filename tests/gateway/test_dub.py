@@ -154,7 +154,10 @@ def test_one_changed_utterance_costs_one_and_equals_a_fresh_run(made: Made) -> N
         told = (job_pb2.OUTPUT_KIND_REPORT, job_pb2.OUTPUT_KIND_UTTERANCES)  # they name their job
         return {output.kind: output.media.uri for output in job.results[0].outputs if output.kind not in told}
 
-    assert uris(made.edited) == uris(made.fresh)
+    edited, fresh = uris(made.edited), uris(made.fresh)
+    # A video is signed for each job: it says when that one's consent was stated.
+    del edited[job_pb2.OUTPUT_KIND_VIDEO], fresh[job_pb2.OUTPUT_KIND_VIDEO]
+    assert edited == fresh
     changed = {kind for kind, uri in uris(made.edited).items() if uri != uris(made.job)[kind]}
     assert job_pb2.OUTPUT_KIND_VIDEO in changed and job_pb2.OUTPUT_KIND_AUDIO in changed
 

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.jobs import JobTable
 from gateway.present.speak import SentenceReader
+from gateway.provenance import read_manifest
 from gateway.settings import GatewaySettings
 from locutor.common.v1 import audio_pb2
 from locutor.errors import AlreadyExists, InternalError, InvalidInput, NotFound, Overloaded, ServiceLost
@@ -82,8 +83,21 @@ async def test_nothing_is_made_twice(client: Client, fakes: Fakes, spec: job_pb2
     calls = fakes.tts.calls["Synthesize"], fakes.lipsync.calls["Animate"], fakes.translate.calls["Translate"]
     again = await client.ended((await client.create(spec)).id)
     assert (fakes.tts.calls["Synthesize"], fakes.lipsync.calls["Animate"], fakes.translate.calls["Translate"]) == calls
-    assert all(cached == total for cached, total in steps(again).values())
-    assert outputs(again, "pt-BR")[job_pb2.OUTPUT_KIND_VIDEO] == outputs(first, "pt-BR")[job_pb2.OUTPUT_KIND_VIDEO]
+    assert all(cached == total for name, (cached, total) in steps(again).items() if not name.endswith("mux"))
+    assert outputs(again, "pt-BR")[job_pb2.OUTPUT_KIND_COVER] == outputs(first, "pt-BR")[job_pb2.OUTPUT_KIND_COVER]
+
+
+async def test_each_jobs_video_says_when_its_own_consent_was_stated(client: Client, spec: job_pb2.PresentSpec, tmp_path: Path) -> None:
+    """What was put together for an earlier job is signed anew: that one may be another tenant's."""
+    stated = []
+    for number in range(2):
+        job = await client.ended((await client.create(spec)).id)
+        path = tmp_path / f"{number}.mp4"
+        path.write_bytes(await client.download(outputs(job, "en-US")[job_pb2.OUTPUT_KIND_VIDEO]))
+        assert steps(job)["en-US mux"] == (number, 2)
+        stated.append((read_manifest(path).assertion("locutor.consent")["stated_at"], job.create_time.ToJsonString()[:19] + "Z"))
+        await asyncio.sleep(1.1)  # the manifest counts whole seconds
+    assert all(said == created for said, created in stated) and stated[0] != stated[1]
 
 
 async def test_an_edit_speaks_only_what_changed(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:
@@ -112,7 +126,7 @@ async def test_a_sentence_without_a_sample_is_heard_all_the_same(client: Client,
         stage = next(stage for stage in job.stages if stage.name == "speak")
         assert stage.media_duration.ToNanoseconds() / 1e9 == pytest.approx(0.4 + 2 * SENTENCE_S + 0.6)
         srt = (await client.download(outputs(job, "en-US")[job_pb2.OUTPUT_KIND_SUBTITLES_SRT])).decode()
-        made.append(outputs(job, "en-US")[job_pb2.OUTPUT_KIND_VIDEO])
+        made.append(outputs(job, "en-US")[job_pb2.OUTPUT_KIND_TIMELINE])
         assert all(words in srt for words in ("First one", "Hush", "Second one"))
     assert made[0] == made[1] and fakes.tts.calls["Synthesize"] == (2 if text.startswith("First") else 1)
 
