@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from gateway.dub.fit import GAP_S, Fitted, Line, fit_lines, judged, kept_apart
+from gateway.dub.fit import GAP_S, Fitted, Line, fit_lines, judged, kept_apart, overdue, squeezed
 from gateway.dub.lines import TargetLine
 from gateway.dub.speak import SpokenLine, measure_line, speak_line
 from gateway.present.speak import Voicing
@@ -25,6 +25,8 @@ _TAIL_S = 0.25
 """Kept after the last sound, as far as nobody else speaks: voices ring out."""
 _MEASURING = 0.1
 """Share of the stage."""
+_SQUEEZES = 3
+"""Times that what does not fit before a locked line is spoken again, faster."""
 _NANOSECONDS = 1_000_000_000
 
 
@@ -65,7 +67,8 @@ async def voice_lines(
     lines: list[Line] = []
     for number, (line, text, voicing) in enumerate(texts, 1):
         lengths_s = await measure_line(flow, stage, services, text, voicing)
-        lines.append(Line(line.begin_s, line.until_s, lengths_s, len(text), line.rate, is_fixed=line.end_s is not None))
+        is_fixed, is_locked = line.end_s is not None, line.is_locked and line.start_s is not None
+        lines.append(Line(line.begin_s, line.until_s, lengths_s, len(text), line.rate, is_fixed=is_fixed, is_locked=is_locked))
         stage.advance(_MEASURING * number / len(texts))
     planned = fit_lines(lines, programme_s)
     speeches: list[SpokenLine] = []
@@ -76,14 +79,36 @@ async def voice_lines(
         stage.advance(_MEASURING + (0.999 - _MEASURING) * number / len(texts))
         judgement = judged(lines[number - 1], fitted.start_s, speech.voiced_s, fitted.rate, fitted.available_s)
         tell(DubbedLine(line, text, voicing.voice, judgement, speech))
-    starts_s = kept_apart([fitted.start_s for fitted in planned], [speech.voiced_s for speech in speeches], programme_s)
-    if starts_s and starts_s[0] < 0:
-        message = f"what is to be said in {locale} is {-starts_s[0]:.1f} s longer than the video, even spoken fast; shorten the texts"
-        raise InvalidInput.of("dub.targets", message, "SPEECH_TOO_LONG")
+    rates = [fitted.rate for fitted in planned]
+    for _ in range(_SQUEEZES):
+        # What was measured is not quite what is said, and a locked line does not wait.
+        faster = squeezed(lines, rates, [speech.voiced_s for speech in speeches], programme_s)
+        for index, rate in faster.items():
+            line, text, voicing = texts[index]
+            rates[index] = rate
+            speeches[index] = await speak_line(flow, stage, services, f"{locale}-{line.source.id}", text, voicing, rate)
+        if not faster:
+            break
+    lengths_s = [speech.voiced_s for speech in speeches]
+    starts_s = kept_apart(lines, [fitted.start_s for fitted in planned], lengths_s, programme_s)
+    late = overdue(lines, starts_s, lengths_s, programme_s)
+    if late is not None:
+        raise _too_long(texts, lines, *late, locale)
     return [
-        DubbedLine(line, text, voicing.voice, judged(fit_line, start_s, speech.voiced_s, plan.rate, plan.available_s), speech)
-        for (line, text, voicing), fit_line, plan, speech, start_s in zip(texts, lines, planned, speeches, starts_s, strict=True)
+        DubbedLine(line, text, voicing.voice, judged(fit_line, start_s, speech.voiced_s, rate, plan.available_s), speech)
+        for (line, text, voicing), fit_line, plan, speech, start_s, rate in zip(texts, lines, planned, speeches, starts_s, rates, strict=True)
     ]
+
+
+def _too_long(texts: Sequence[ToSay], lines: Sequence[Line], index: int, short_s: float, locale: str) -> InvalidInput:
+    wall = next((texts[at][0].source.id for at in range(index, len(lines)) if lines[at].is_locked), "")
+    if wall or index:
+        first = texts[index][0].source.id
+        between = f"before {wall}, which is locked," if wall else "after the last one that is locked"
+        message = f"what is to be said in {locale} from {first} on {between} is {short_s:.1f} s too long, even spoken fast; shorten it, or unlock that"
+    else:
+        message = f"what is to be said in {locale} is {short_s:.1f} s longer than the video, even spoken fast; shorten the texts"
+    return InvalidInput.of("dub.targets", message, "SPEECH_TOO_LONG")
 
 
 def placements(dubbed: Sequence[DubbedLine], programme: int) -> list[Placement]:

@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gateway.dub.fit import GAP_S, GOOD_RATE, MAX_RATE, MIN_RATE, RATES, Fit, Line, fit_lines, kept_apart, length_at, rate_for
+from gateway.dub.fit import GAP_S, GOOD_RATE, MAX_RATE, MIN_RATE, RATES, Fit, Line, fit_lines, kept_apart, length_at, overdue, rate_for, squeezed
 
 
-def line(start_s: float, end_s: float, natural_s: float, **more: bool) -> Line:
-    return Line(start_s, end_s, [natural_s / rate for rate in RATES], round(natural_s * 15), **more)
+def line(start_s: float, end_s: float, natural_s: float, rate: float | None = None, **more: bool) -> Line:
+    return Line(start_s, end_s, [natural_s / each for each in RATES], round(natural_s * 15), rate, **more)
 
 
 def test_what_fits_is_said_at_the_voices_own_rate_and_on_time() -> None:
@@ -91,6 +91,33 @@ def test_a_rate_and_its_length_agree_where_the_engine_rounds() -> None:
 
 
 def test_speech_that_turned_out_longer_pushes_the_next_and_is_pulled_in_before_the_end() -> None:
-    assert kept_apart([0.0, 2.0, 5.0], [2.5, 1.0, 1.0], 10.0) == pytest.approx([0.0, 2.5 + GAP_S, 5.0])
-    assert kept_apart([0.0, 3.0, 5.0], [2.0, 1.9, 2.0], 6.5) == pytest.approx([0.0, 4.5 - GAP_S - 1.9, 4.5])
-    assert kept_apart([0.0], [7.0], 6.0) == pytest.approx([-1.0])
+    lines = [line(0, 1, 1)] * 3
+    assert kept_apart(lines, [0.0, 2.0, 5.0], [2.5, 1.0, 1.0], 10.0) == pytest.approx([0.0, 2.5 + GAP_S, 5.0])
+    assert kept_apart(lines, [0.0, 3.0, 5.0], [2.0, 1.9, 2.0], 6.5) == pytest.approx([0.0, 4.5 - GAP_S - 1.9, 4.5])
+    assert kept_apart(lines[:1], [0.0], [7.0], 6.0) == pytest.approx([-1.0])
+    assert overdue(lines[:1], [-1.0], [7.0], 6.0) == (0, pytest.approx(1.0)) and overdue(lines[:1], [0.0], [6.0], 6.0) is None
+
+
+def test_a_locked_line_is_a_wall() -> None:
+    locked = line(2.1, 4.1, 2.0, rate=1.0, is_fixed=True, is_locked=True)
+    before, wall, after = fit_lines([line(0, 2, 3.75), locked, line(4.0, 6.0, 1.9)], 12.0)
+    assert (wall.start_s, wall.length_s, wall.rate) == (2.1, 2.0, 1.0)
+    assert before.end_s <= 2.1 - GAP_S + 1e-3 and before.rate > MAX_RATE
+    assert before.fit is Fit.LATE and before.suggestion.startswith("shorten the text to about")
+    assert after.start_s == pytest.approx(4.1 + GAP_S)
+
+
+def test_before_a_locked_line_what_is_said_moves_up_before_it_is_said_faster() -> None:
+    locked = line(6.0, 8.0, 2.0, rate=1.0, is_fixed=True, is_locked=True)
+    one, other, wall = fit_lines([line(2.0, 3.0, 1.0), line(3.0, 5.9, 4.2), locked], 12.0)
+    assert wall.start_s == 6.0 and one.end_s + GAP_S <= other.start_s + 1e-9 and other.end_s <= 6.0 - GAP_S + 1e-9
+    assert one.rate <= MAX_RATE and other.rate <= MAX_RATE
+
+
+def test_what_turned_out_longer_than_measured_does_not_move_a_locked_line() -> None:
+    lines = [line(0, 2, 1.9), line(2.1, 4.1, 2.0, rate=1.0, is_fixed=True, is_locked=True)]
+    assert squeezed(lines, [1.0, 1.0], [2.0, 2.0], 12.0) == {}
+    faster = squeezed(lines, [1.0, 1.0], [2.2, 2.0], 12.0)
+    assert set(faster) == {0} and 2.2 / faster[0] <= 2.05
+    assert kept_apart(lines, [0.0, 2.1], [2.2, 2.0], 12.0) == pytest.approx([-0.15, 2.1])
+    assert overdue(lines, [-0.15, 2.1], [2.2, 2.0], 12.0) == (0, pytest.approx(0.15))
