@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from gateway.artifacts import Blob, StepResult
@@ -20,15 +21,13 @@ VERSION = "1"
 """Raised whenever an equal claim would be signed in other words."""
 
 
-async def signed(flow: Workflow, stage: StageTracker, video: Blob, claim: ProvenanceClaim, key: SigningKey) -> tuple[Blob, dict[str, Any]]:
-    """`video` with its manifest, and what was signed, for the report."""
+async def signed(flow: Workflow, stage: StageTracker, path: Path, video: Blob, claim: ProvenanceClaim, key: SigningKey) -> tuple[Blob, dict[str, Any]]:
+    """The `video` at `path` with its manifest, and what was signed, for the report."""
 
     async def make() -> tuple[StepResult, tuple[Blob, dict[str, Any]]]:
-        unsigned, out = flow.folder / f"{claim.locale}.unsigned.mp4", flow.folder / f"{claim.locale}.signed.mp4"
-        await flow.store.fetch(video.sha256, unsigned)
+        out = flow.folder / f"{claim.locale}.signed.mp4"
         # Signing asks for no stop: it takes little longer than reading the file.
-        facts = asdict(await in_thread(lambda _: sign_video(unsigned, out, claim, key)))
-        unsigned.unlink()
+        facts = asdict(await in_thread(lambda _: sign_video(path, out, claim, key)))
         blob = await flow.store.put_file(out)
         return StepResult({"video": blob}, facts), (blob, facts)
 

@@ -13,6 +13,7 @@ from gateway.artifacts import StepResult, step_key
 from gateway.content import MAX_SUBTITLE_BYTES, image_type
 from gateway.dub.given import given_texts
 from gateway.dub.plan import make_dub_plan, time_violations
+from gateway.dub.source import MAX_VIDEO_S, check_length
 from gateway.faces import inspect_face
 from gateway.media_process import ProbedMedia, probe_media
 from gateway.present.plan import make_plan
@@ -28,7 +29,6 @@ T = TypeVar("T")
 
 MAX_REQUEST_ID = 128
 _MAX_STATEMENT_CHARACTERS = 2_000
-MAX_VIDEO_S = 4 * 3600.0
 _MOST_PERCENT = 150
 
 
@@ -87,14 +87,13 @@ async def _check_video(spec: job_pb2.DubSpec, media: ReadableMedia) -> None:
     tracks = len(found.sound_languages)
     if not found.has_video:
         raise InvalidInput.of(field, f"this file ({found.container}) has no video in it; give one that has", "NO_VIDEO")
-    if found.duration_s > MAX_VIDEO_S:
-        raise InvalidInput.of(field, f"lasts {found.duration_s / 3600:.1f} hours; the limit is {MAX_VIDEO_S / 3600:g}: cut it", "TOO_LONG")
+    check_length(found.duration_s, field)
     if spec.audio_track >= max(1, tracks):
         raise InvalidInput.of("dub.audio_track", f"found {spec.audio_track}; the video has {tracks} sound tracks, counted from 0", "OUT_OF_RANGE")
     if not tracks and not _subtitles(spec):
         message = "this video has no sound, so nobody speaks in it; give one that has, or subtitles of what is to be said"
         raise InvalidInput.of(field, message, "NO_SPEECH")
-    wrong = time_violations(spec.edits, found.duration_s or MAX_VIDEO_S)
+    wrong = await asyncio.to_thread(time_violations, spec.edits, found.duration_s or MAX_VIDEO_S)
     if wrong:
         raise InvalidInput(wrong)
 
@@ -115,7 +114,7 @@ async def _check_subtitles(uri: str, field: str, media: ReadableMedia) -> None:
     digest = await media.digest(uri, field, "subtitles")
     if (await media.store.blob(digest)).size_bytes > MAX_SUBTITLE_BYTES:
         raise InvalidInput.of(field, "this is no file of subtitles; upload SRT or WebVTT", "NOT_SUBTITLES")
-    given_texts(await media.store.read(digest), field, [])
+    await asyncio.to_thread(given_texts, await media.store.read(digest), field, [])
 
 
 async def _probed(uri: str, field: str, media: ReadableMedia) -> ProbedMedia:

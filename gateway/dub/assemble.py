@@ -98,14 +98,17 @@ async def assemble(flow: Workflow, stage: StageTracker, parts: Parts) -> Assembl
         blobs = {name: await flow.store.put_file(flow.folder / f"{parts.locale}.{suffix}") for name, (_, _, suffix) in OUTPUTS.items()}
         return StepResult(blobs, facts), Assembly(blobs, facts)
 
+    video = flow.folder / f"{parts.locale}.mp4"
+
     async def load(result: StepResult) -> Assembly:
+        await flow.store.fetch(result.blobs["video"].sha256, video)
         return Assembly(result.blobs, result.facts)
 
     assembly = await flow.step(stage, "assemble-dub", parts.inputs, make, load)
-    video, provenance = await signed(flow, stage, assembly.blobs["video"], _claim(parts), parts.signing_key)
+    signed_video, provenance = await signed(flow, stage, video, assembly.blobs["video"], _claim(parts), parts.signing_key)
     stage.add_media(parts.source.duration_s)
     stage.end(job_pb2.STATE_SUCCEEDED)
-    return Assembly({**assembly.blobs, "video": video}, {**assembly.facts, "provenance": provenance})
+    return Assembly({**assembly.blobs, "video": signed_video}, {**assembly.facts, "provenance": provenance})
 
 
 async def _make(folder: Path, parts: Parts) -> dict[str, Any]:

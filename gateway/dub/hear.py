@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -74,12 +75,16 @@ class Hearing:
         if spec.source_subtitles_uri:
             given = await read_given(self._flow, spec.source_subtitles_uri, "dub.source_subtitles_uri", self._source.duration_s, self._warnings)
             language = await self._language_of_subtitles(locale)
-            known = named_speakers(given, await self._speakers([(text.start_s, text.end_s) for text in given]))
-            words = spoken_words(given, known, spaces=bool(joiner_of(language.locale)))
-            return self._scene(language, known.diarized, words, known.names)
+            diarized = await self._speakers([(text.start_s, text.end_s) for text in given])
+            return await asyncio.to_thread(self._scene_of_subtitles, language, diarized, given)
         transcript = await self._transcript(locale)
         diarized = await self._speakers([(word.start_s, word.end_s) for word in transcript.words])
-        return self._scene(transcript.language, diarized, with_speakers(transcript.words, diarized), {})
+        # Hours of talk take seconds to cut: other calls must not wait for that.
+        return await asyncio.to_thread(lambda: self._scene(transcript.language, diarized, with_speakers(transcript.words, diarized), {}))
+
+    def _scene_of_subtitles(self, language: Language, diarized: Diarized, given: Sequence[GivenText]) -> Scene:
+        known = named_speakers(given, diarized)
+        return self._scene(language, known.diarized, spoken_words(given, known, spaces=bool(joiner_of(language.locale))), known.names)
 
     def _scene(self, language: Language, diarized: Diarized, words: Sequence[SpokenWord], named: Mapping[int, str]) -> Scene:
         speaking = sorted({word.speaker for word in words})
@@ -152,5 +157,5 @@ def names_to_expect(glossary: Sequence[translate_pb2.GlossaryTerm]) -> str:
 
 async def read_given(flow: Workflow, uri: str, field: str, programme_s: float, warnings: list[str]) -> list[GivenText]:
     """Subtitles from the store for a video of `programme_s` seconds. What is odd about them is added to `warnings`. Raises `InvalidInput`."""
-    texts = given_texts(await flow.store.read(digest_of(uri)), field, warnings)
+    texts = await asyncio.to_thread(given_texts, await flow.store.read(digest_of(uri)), field, warnings)
     return texts_within(texts, programme_s, field, warnings)

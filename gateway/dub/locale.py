@@ -141,7 +141,7 @@ class DubLocaleRun:
         if self._target.subtitles_uri:
             field, programme_s = f"{self._field}.subtitles_uri", self._parts.source.duration_s
             given = await read_given(self._parts.flow, self._target.subtitles_uri, field, programme_s, self.warnings)
-            lines, warnings = lines_from_subtitles(scene.lines, given, joiner_of(locale))
+            lines, warnings = await asyncio.to_thread(lines_from_subtitles, scene.lines, given, joiner_of(locale))
             self.warnings += warnings
         elif scene.language.locale and same_language(scene.language.locale, locale):
             lines = [TargetLine(line, line.text) for line in scene.lines]
@@ -210,6 +210,7 @@ class DubLocaleRun:
         if spans:
             named = ", ".join(spans[:_SHOWN]) + (", ..." if len(spans) > _SHOWN else "")
             self.warnings.append(f"lips could not be moved: {named}")
+        self.warnings += [doubt for piece in lips.pieces for doubt in piece.doubts][:_SHOWN]
         if lips.changed_frames:
             self._uses += [ModelUse("animate", model) for model in parts.lip_models]
         return lips

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 from gateway.artifacts import Blob
@@ -28,6 +29,7 @@ from gateway.settings import GatewaySettings
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
 from locutor.common.v1 import model_pb2
+from locutor.errors import InvalidInput
 from locutor.gateway.v1 import dub_pb2, job_pb2, media_pb2
 
 log = logging.getLogger("locutor.gateway")
@@ -53,7 +55,7 @@ class DubPipeline:
         spec, services = tracker.job.dub, self._services
         voices, pairs = await asyncio.gather(retried(services.voices), retried(partial(services.pairs, spec.translation_engine)))
         asr, tts, translators = await asyncio.gather(*(retried(partial(services.models, name)) for name in ("asr", "tts", "translate")))
-        plan = make_dub_plan(spec, voices, pairs, translators)
+        plan = await asyncio.to_thread(make_dub_plan, spec, voices, pairs, translators)
         source = await read_source(flow, tracker.stage("", "probe"), spec)
         scene = await Hearing(flow, tracker, services, source, asr).scene(plan.source_locale)
         separated = await self._separated(flow, tracker, source)
@@ -149,7 +151,9 @@ async def _track(footage: Footage, gate: asyncio.Semaphore) -> None:
     """Follow the faces in all pieces, while the locales are translated and spoken."""
     for piece in footage.pieces:
         async with gate:
-            await footage.track(await footage.file(piece))
+            # Each locale tells of a piece that cannot be used, and leaves it as it is.
+            with suppress(InvalidInput):
+                await footage.track(await footage.file(piece))
         footage.tracked(piece)
 
 

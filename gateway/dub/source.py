@@ -12,10 +12,12 @@ from gateway.artifacts import digest_of
 from gateway.media_process import Picture, Sound, probe_media, read_picture, read_sound
 from gateway.progress import StageTracker
 from gateway.workflow import Workflow
+from locutor.errors import InvalidInput
 from locutor.gateway.v1 import job_pb2
 from media.clock import PROGRAMME_RATE
 from media.probe import SHORTFALL_S
 
+MAX_VIDEO_S = 4 * 3600.0
 _FRAME_BYTES = 8
 """Two float32 samples."""
 
@@ -44,6 +46,7 @@ async def read_source(flow: Workflow, stage: StageTracker, spec: job_pb2.DubSpec
         sha256 = digest_of(spec.video_uri)
         video = await flow.store.fetch(sha256, flow.folder / "source")
         picture = await read_picture(video, field)
+        check_length(float(picture.duration_s), field)
         stage.advance(0.3)
 
         def tell(samples: int) -> None:
@@ -63,6 +66,12 @@ async def read_source(flow: Workflow, stage: StageTracker, spec: job_pb2.DubSpec
     stage.end(job_pb2.STATE_SUCCEEDED)
     is_whole = sound is not None and not picture.fault and not sound.fault
     return Source(video, sha256, picture, sound, background, unseen_s if is_whole and unseen_s > SHORTFALL_S else 0.0)
+
+
+def check_length(duration_s: float, field: str) -> None:
+    """Raises `InvalidInput` where a video is too long: what its headers say, which may be anything, and what is found in it."""
+    if duration_s > MAX_VIDEO_S:
+        raise InvalidInput.of(field, f"lasts {duration_s / 3600:.1f} hours; the limit is {MAX_VIDEO_S / 3600:g}: cut it", "TOO_LONG")
 
 
 def blocks_of(sound: Sound) -> Iterator[np.ndarray]:

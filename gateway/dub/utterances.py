@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import inf
 
 MIN_S = 1.5
@@ -57,7 +58,8 @@ class SourceUtterance:
 
 def cut(words: Sequence[SpokenWord], joiner: str = " ") -> list[SourceUtterance]:
     """The utterances that `words`, in order of time, make up. `joiner`: what stands between two words of the language."""
-    spans = [span for begin, end in _runs(words) for span in _cut_run(words, begin, end, joiner)]
+    costs = _Costs(words, joiner)
+    spans = [span for begin, end in _runs(words) for span in _cut_run(costs, begin, end)]
     return [_utterance(f"u{number:04}", words[begin:end], joiner) for number, (begin, end) in enumerate(spans, 1)]
 
 
@@ -74,17 +76,17 @@ def _runs(words: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:
             begin = index
 
 
-def _cut_run(words: Sequence[SpokenWord], begin: int, end: int, joiner: str) -> list[tuple[int, int]]:
+def _cut_run(costs: _Costs, begin: int, end: int) -> list[tuple[int, int]]:
     """The cheapest way to cut a run, by dynamic programming."""
     best: dict[int, tuple[float, int]] = {begin: (0.0, begin)}
     """For each place: the least cost of all up to it, and where its last utterance begins."""
     for stop in range(begin + 1, end + 1):
         choice, at = inf, stop - 1
         for start in range(stop - 1, begin - 1, -1):
-            cost = _cost(words, start, stop, joiner)
+            cost = costs.of(start, stop)
             if cost == inf:
                 break
-            total = best[start][0] + cost + (_cost_of_cut(words, stop) if stop < end else 0.0)
+            total = best[start][0] + cost + (costs.of_cut(stop) if stop < end else 0.0)
             if total < choice:
                 choice, at = total, start
         best[stop] = (choice, at)
@@ -97,25 +99,32 @@ def _cut_run(words: Sequence[SpokenWord], begin: int, end: int, joiner: str) -> 
     return spans[::-1]
 
 
-def _cost(words: Sequence[SpokenWord], start: int, stop: int, joiner: str) -> float:
-    """What is bad about an utterance of words [start, stop); infinite where it is too long and could be shorter."""
-    seconds = words[stop - 1].end_s - words[start].start_s
-    characters = len(_text(words, start, stop, joiner))
-    if (seconds > MAX_S or characters > MAX_CHARACTERS) and stop - start > 1:
-        return inf
-    short = _COST_OF_TOO_SHORT if seconds < MIN_S and characters < MIN_CHARACTERS else 0.0
-    inner_ends = sum(_ends(word.text, _SENTENCE_ENDS) for word in words[start : stop - 1])
-    return short + ((seconds - IDEAL_S) / IDEAL_S) ** 2 + _COST_OF_INNER_SENTENCE_END * inner_ends
+class _Costs:
+    """What choices of cuts cost. Lengths and ends of sentences are counted once, for each word is in many choices."""
 
+    def __init__(self, words: Sequence[SpokenWord], joiner: str) -> None:
+        self._words, self._joiner = words, len(joiner)
+        self._characters = [0, *accumulate(len(word.text.strip()) for word in words)]
+        self._ends = [0, *accumulate(_ends(word.text, _SENTENCE_ENDS) for word in words)]
 
-def _cost_of_cut(words: Sequence[SpokenWord], at: int) -> float:
-    before = words[at - 1]
-    if _ends(before.text, _SENTENCE_ENDS):
-        return _COST_OF_CUT
-    paused = words[at].start_s - before.end_s >= _PAUSE_S
-    if _ends(before.text, _CLAUSE_ENDS):
-        return _COST_OF_CLAUSE_CUT - (0.5 if paused else 0.0) + _COST_OF_CUT
-    return (_COST_OF_PAUSE_CUT if paused else _COST_OF_WORD_CUT) + _COST_OF_CUT
+    def of(self, start: int, stop: int) -> float:
+        """What is bad about an utterance of words [start, stop); infinite where it is too long and could be shorter."""
+        seconds = self._words[stop - 1].end_s - self._words[start].start_s
+        characters = self._characters[stop] - self._characters[start] + self._joiner * (stop - start - 1)
+        if (seconds > MAX_S or characters > MAX_CHARACTERS) and stop - start > 1:
+            return inf
+        short = _COST_OF_TOO_SHORT if seconds < MIN_S and characters < MIN_CHARACTERS else 0.0
+        inner_ends = self._ends[stop - 1] - self._ends[start]
+        return short + ((seconds - IDEAL_S) / IDEAL_S) ** 2 + _COST_OF_INNER_SENTENCE_END * inner_ends
+
+    def of_cut(self, at: int) -> float:
+        before = self._words[at - 1]
+        if _ends(before.text, _SENTENCE_ENDS):
+            return _COST_OF_CUT
+        paused = self._words[at].start_s - before.end_s >= _PAUSE_S
+        if _ends(before.text, _CLAUSE_ENDS):
+            return _COST_OF_CLAUSE_CUT - (0.5 if paused else 0.0) + _COST_OF_CUT
+        return (_COST_OF_PAUSE_CUT if paused else _COST_OF_WORD_CUT) + _COST_OF_CUT
 
 
 def _ends(text: str, marks: frozenset[str]) -> bool:

@@ -101,13 +101,16 @@ async def assemble(flow: Workflow, stage: StageTracker, parts: Parts) -> Assembl
         blobs = {name: await flow.store.put_file(flow.folder / f"{parts.own.locale}.{suffix}") for name, (_, _, suffix) in _OUTPUTS.items()}
         return StepResult(blobs, facts), Assembly(blobs, facts)
 
+    path = flow.folder / f"{parts.own.locale}.mp4"
+
     async def load(result: StepResult) -> Assembly:
+        await flow.store.fetch(result.blobs["video"].sha256, path)
         return Assembly(result.blobs, result.facts)
 
     inputs = {**parts.inputs, "sound": await asyncio.to_thread(parts.programme.sound.digest)}
     assembly = await flow.step(stage, "assemble", inputs, make, load)
     face = await flow.store.fetch(digest_of(parts.spec.face_uri), flow.folder / f"{parts.own.locale}.face")
-    video, provenance = await signed(flow, stage, assembly.blobs["video"], _claim(parts, face), parts.signing_key)
+    video, provenance = await signed(flow, stage, path, assembly.blobs["video"], _claim(parts, face), parts.signing_key)
     stage.add_media(float(parts.programme.duration_s))
     return Assembly({**assembly.blobs, "video": video}, {**assembly.facts, "provenance": provenance})
 

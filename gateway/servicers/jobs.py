@@ -112,16 +112,18 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             return known
         result = next((result for result in job.results if result.locale == locale), job_pb2.LocaleResult())
         uri = next((output.media.uri for output in result.outputs if output.kind == job_pb2.OUTPUT_KIND_UTTERANCES), "")
-        return read_utterances(await self._store.read(digest_of(uri))) if uri else []
+        return await asyncio.to_thread(read_utterances, await self._store.read(digest_of(uri))) if uri else []
 
     async def _with_locked(self, job: job_pb2.Job, edits: Iterable[dub_pb2.UtteranceEdit]) -> list[dub_pb2.UtteranceEdit]:
         """Where an utterance is locked, with its text, voice and times as they are now."""
+        said: dict[str, dict[str, dub_pb2.Utterance]] = {}
         completed = []
         for edit in edits:
             if edit.locked and edit.locale:
-                now_said = {utterance.id: utterance for utterance in await self._utterances(job, edit.locale)}
-                if edit.id in now_said:
-                    edit = locked(edit, now_said[edit.id])
+                if edit.locale not in said:
+                    said[edit.locale] = {utterance.id: utterance for utterance in await self._utterances(job, edit.locale)}
+                if edit.id in said[edit.locale]:
+                    edit = locked(edit, said[edit.locale][edit.id])
             completed.append(edit)
         return completed
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
+
+from gateway.dub import given
 from gateway.dub.cast import Heard, name_speakers
 from gateway.dub.diarize import Diarized
 from gateway.dub.given import GivenText, given_texts, lines_from_subtitles, named_speakers, spoken_words
@@ -59,3 +64,18 @@ def test_a_name_that_is_known_takes_the_voices_of_the_cast() -> None:
     cast = [CastMember(speaker="Anna", embedding=[0.0, 1.0], voices={"es": "ef_dora"})]
     (anna, other) = name_speakers([Heard((1.0, 0.0), 0.0), Heard((0.0, 1.0), 0.0)], cast, ["Anna", ""])
     assert (anna.name, dict(anna.voices), other.name) == ("Anna", {"es": "ef_dora"}, "speaker1")
+
+
+def test_thousands_of_subtitles_find_their_utterances_without_a_look_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Counter[str]()
+
+    def counted(text: GivenText, line: SourceLine) -> float:
+        looks["looks"] += 1
+        return shared(text, line)
+
+    shared = given._shared
+    monkeypatch.setattr(given, "_shared", counted)
+    lines = [SourceLine(f"u{number:04}", 2.0 * number, 2.0 * number + 1.5, "speaker1", "x") for number in range(2_000)]
+    found, _ = lines_from_subtitles(lines, [GivenText(line.start_s, line.end_s + 0.1, line.id) for line in lines], " ")
+    assert [line.text for line in found] == [line.id for line in lines]
+    assert looks["looks"] < 10 * len(lines)

@@ -378,7 +378,7 @@ async def test_a_gateway_whose_disk_is_full_stops_and_the_next_ends_its_job(
             assert job.state == SUCCEEDED
     async with running_gateway(settings, fakes, tmp_path) as client:
         again = await client.ended(job.id)
-        assert again.state == SUCCEEDED and steps(again)["en-US mux"] == (1, 1)
+        assert again.state == SUCCEEDED and steps(again)["en-US mux"] == (2, 2)
 
 
 async def test_a_living_gateway_keeps_its_jobs(settings: GatewaySettings, fakes: Fakes, portrait: bytes, tmp_path: Path) -> None:
