@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from locutor.errors import FieldViolation
 from locutor.translate.v1 import translate_pb2
 
 MOST_TERMS = 1000
+"""For one target locale."""
 LONGEST_TERM = 200
 """Code points of a term's source, and of its target."""
 
@@ -15,10 +17,16 @@ LONGEST_TERM = 200
 def glossary_violations(terms: Sequence[translate_pb2.GlossaryTerm], field: str) -> list[FieldViolation]:
     """All that is wrong with a glossary. `field`: its path in the request."""
     wrong: list[FieldViolation] = []
-    if len(terms) > MOST_TERMS:
-        wrong.append(FieldViolation(field, f"found {len(terms)} terms; give at most {MOST_TERMS}", "TOO_MANY_TERMS"))
+    counts = Counter(term.target_locale for term in terms)
+    for locale in [tag for tag in counts if tag] or [""]:
+        count = counts[locale] + (counts[""] if locale else 0)
+        if count > MOST_TERMS:
+            where = f" for {locale}" if locale else ""
+            wrong.append(FieldViolation(field, f"found {count} terms{where}; give at most {MOST_TERMS} for a target", "TOO_MANY_TERMS"))
+    if wrong:
+        return wrong
     targets: dict[tuple[str, bool, str], str] = {}
-    for index, term in enumerate(terms[:MOST_TERMS]):
+    for index, term in enumerate(terms):
         source, target, own = term.source.strip(), term.target.strip(), f"{field}[{index}]"
         if not any(character.isalnum() for character in source):
             wrong.append(FieldViolation(f"{own}.source", f"found {source[:LONGEST_TERM]!r}; give a word, as it stands in the text", "EMPTY"))

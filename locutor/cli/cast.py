@@ -30,7 +30,7 @@ def read_cast(path: Path) -> list[CastMember]:
 def check_cast(path: Path) -> None:
     """Refuse a cast file that could not be written in the end. Raises `InvalidInput`."""
     check_folder("--cast", path.parent)
-    if path.exists() and not os.access(path, os.W_OK):
+    if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
         raise InvalidInput.of("--cast", f"{path} cannot be written; check its permissions, or name another file", "NOT_WRITABLE")
 
 
@@ -51,4 +51,5 @@ def write_cast(path: Path, members: Iterable[CastMember], found: Iterable[Path])
             row["embedding"] = row["embedding"] or speaker["embedding"]
             row["voices"] = {**speaker["voices"], **row["voices"]}
     lines = ",\n ".join(json.dumps(row, ensure_ascii=False) for row in rows.values())
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'{{"format": "{_FORMAT}", "speakers": [\n {lines}\n]}}\n', "utf-8")

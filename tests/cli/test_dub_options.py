@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from locutor.cli.cast import read_cast, write_cast
+from locutor.cli.cast import check_cast, read_cast, write_cast
 from locutor.cli.dub_request import BACKGROUNDS, DubRequest, choice, parse_subtitles
 from locutor.cli.edits import read_edits
 from locutor.errors import FieldViolation, InvalidInput
@@ -119,18 +119,37 @@ def test_edit_files_that_are_none(tmp_path: Path, text: str) -> None:
 
 
 def test_a_cast_is_kept_with_who_was_heard(tmp_path: Path) -> None:
-    report = tmp_path / "talk.es.report.json"
-    heard = [{"name": "Anna", "voice": "ef_dora", "embedding": [1.0, 0.0]}, {"name": "speaker1", "voice": "em_alex", "embedding": [0.0, 1.0]}]
-    report.write_text(json.dumps({"locale": "es", "speakers": heard}), "utf-8")
+    found = tmp_path / "talk.es.cast.json"
+    heard = [
+        {"name": "Anna", "voices": {"es": "ef_dora"}, "embedding": [1.0, 0.0]},
+        {"name": "speaker1", "voices": {"es": "em_alex"}, "embedding": [0.0, 1.0]},
+        {"name": "speaker2", "voices": {"es": "em_alex"}, "embedding": []},
+    ]
+    found.write_text(json.dumps({"speakers": heard}), "utf-8")
     path = tmp_path / "cast.json"
     assert read_cast(path) == []
-    write_cast(path, [CastMember(speaker="Anna", embedding=[0.5, 0.5], voices={"pt-BR": "pf_dora"})], [report])
+    write_cast(path, [CastMember(speaker="Anna", embedding=[0.5, 0.5], voices={"pt-BR": "pf_dora"})], [found])
+    # Of whom too little was heard to know him again, nothing is kept: his name would go to another.
     anna, other = read_cast(path)
     assert (anna.speaker, list(anna.embedding), dict(anna.voices)) == ("Anna", [0.5, 0.5], {"pt-BR": "pf_dora", "es": "ef_dora"})
     assert (other.speaker, list(other.embedding), dict(other.voices)) == ("speaker1", [0.0, 1.0], {"es": "em_alex"})
     path.write_text("[]", "utf-8")
     with pytest.raises(InvalidInput):
         read_cast(path)
+
+
+def test_a_cast_file_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+    check_cast(tmp_path / "new" / "cast.json")
+    (tmp_path / "cast.json").mkdir()
+    with pytest.raises(InvalidInput) as caught:
+        check_cast(tmp_path / "cast.json")
+    assert caught.value.reason == "NOT_WRITABLE"
+
+
+def test_a_lock_holds_a_start_at_0_and_edits_say_what_they_were_made_for(tmp_path: Path) -> None:
+    *_, edit = read_edits(edit_file(tmp_path, {"locked": True, "start_s": 0.0, "heard_text": "Hi.", "heard_start_s": 0.12}))
+    assert edit.HasField("start_offset") and edit.start_offset.ToNanoseconds() == 0
+    assert (edit.heard_text, edit.heard_start_offset.ToNanoseconds()) == ("Hi.", 120_000_000)
 
 
 def test_without_consent_nothing_is_started(tmp_path: Path) -> None:

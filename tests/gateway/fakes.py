@@ -144,6 +144,11 @@ class FakeTts(Service, tts_pb2_grpc.TtsServiceServicer):
 class FakeTranslate(Service, translate_pb2_grpc.TranslateServiceServicer):
     full_name = "locutor.translate.v1.TranslateService"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.outage = ""
+        """Why everything is translated by another engine than the one that was asked for; empty: it is not."""
+
     def register(self, server: grpc.aio.Server) -> None:
         translate_pb2_grpc.add_TranslateServiceServicer_to_server(self, server)
 
@@ -158,7 +163,8 @@ class FakeTranslate(Service, translate_pb2_grpc.TranslateServiceServicer):
         self.asked.append(request)
         self._fail()
         missed = [term.source for term in request.glossary]
-        return translate_pb2.TranslateResponse(translations=[translate_pb2.Translation(text=f"Olá {text}", missed_terms=missed) for text in request.texts])
+        said = [translate_pb2.Translation(text=f"Olá {text}", missed_terms=missed, fallback_reason=self.outage) for text in request.texts]
+        return translate_pb2.TranslateResponse(translations=said, models=[model("swap"), *([model("plain")] if self.outage else [])])
 
 
 class FakeLipsync(Service, lipsync_pb2_grpc.LipsyncServiceServicer):
@@ -175,6 +181,12 @@ class FakeLipsync(Service, lipsync_pb2_grpc.LipsyncServiceServicer):
         """Of footage, by locale."""
         self.changes = True
         """Footage in which somebody speaks is changed."""
+        self.refuses_footage = False
+        self.damage, self.held_frames = "", 0
+        """What footage is said to have."""
+        self.footage: list[lipsync_pb2.Footage] = []
+        self.video = b""
+        """Of the footage whose faces were followed last."""
 
     def register(self, server: grpc.aio.Server) -> None:
         lipsync_pb2_grpc.add_LipsyncServiceServicer_to_server(self, server)
@@ -211,9 +223,13 @@ class FakeLipsync(Service, lipsync_pb2_grpc.LipsyncServiceServicer):
 
     async def TrackFaces(self, request_iterator, context):
         self.calls["TrackFaces"] += 1
-        config = None
+        config, self.video = None, b""
         async for request in request_iterator:
             config = config or request.config
+            self.video += request.video
+        self.footage.append(config)
+        if self.refuses_footage:
+            raise InvalidInput.of("video", "is not decoded in 80 s", "TOO_SLOW")
         yield lipsync_pb2.TrackFacesResponse(tracks=b"tracks")
         yield lipsync_pb2.TrackFacesResponse(summary=lipsync_pb2.TrackFacesSummary(frame_count=config.frame_count))
 
@@ -230,7 +246,9 @@ class FakeLipsync(Service, lipsync_pb2_grpc.LipsyncServiceServicer):
         await self._gate()
         count = config.footage.frame_count
         yield lipsync_pb2.AnimateVideoResponse(fragment=_grey(lipsync_pb2.AnimateConfig(video=config.footage.video, frame_count=count)))
-        summary = lipsync_pb2.AnimateVideoSummary(frame_count=count, changed_frames=count if self.changes and lines else 0)
+        changed = count if self.changes and lines else 0
+        facts = {"damage": self.damage, "held_frames": self.held_frames}
+        summary = lipsync_pb2.AnimateVideoSummary(frame_count=count, changed_frames=changed, **facts)
         yield lipsync_pb2.AnimateVideoResponse(summary=summary)
 
 
@@ -294,7 +312,8 @@ class FakeAsr(Service, asr_pb2_grpc.AsrServiceServicer, separation_pb2_grpc.Sepa
         async for _ in request_iterator:
             pass
         response = asr_pb2.DiarizeResponse(
-            speakers=[asr_pb2.Speaker(embedding=[1.0, 0.0], pitch_hertz=110), asr_pb2.Speaker(embedding=[0.0, 1.0], pitch_hertz=220)]
+            speakers=[asr_pb2.Speaker(embedding=[1.0, 0.0], pitch_hertz=110), asr_pb2.Speaker(embedding=[0.0, 1.0], pitch_hertz=220)],
+            model=model("who"),
         )
         for start, end, speaker in self.turns:
             turn = response.turns.add(speaker=speaker)

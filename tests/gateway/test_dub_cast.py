@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.dub.cast import Heard, choose_voices, name_speakers
+from gateway.dub.cast import Heard, choose_voices, name_speakers, with_named
 from locutor.gateway.v1.dub_pb2 import CastMember
 from locutor.tts.v1 import tts_pb2
 
@@ -49,3 +49,15 @@ def test_without_an_embedding_the_name_decides() -> None:
 def test_names_of_the_cast_are_not_given_twice() -> None:
     cast = (CastMember(speaker="speaker1", embedding=[0.0, 1.0], voices={"es": "es_m2"}),)
     assert voices(ANNA, BOB, cast=cast) == {"speaker2": "es_w", "speaker1": "es_m2"}
+
+
+def test_nobody_gets_the_name_of_a_cast_member_with_another_voice() -> None:
+    cast = (CastMember(speaker="speaker1", embedding=[-1.0, 0.0], voices={"es": "es_m2"}),)
+    assert [role.name for role in name_speakers([ANNA, BOB], cast)] == ["speaker2", "speaker3"]
+
+
+def test_a_speaker_whom_only_an_edit_names_has_his_cast_s_voice_however_its_locale_is_spelt() -> None:
+    cast = (CastMember(speaker="Anna", embedding=[-1.0, 0.0], voices={"ES-es": "es_m2"}),)
+    roles = with_named(name_speakers([BOB], cast), ["speaker1", "Anna", "Anna", "Zoe"], cast)
+    assert [role.name for role in roles] == ["speaker1", "Anna", "Zoe"]
+    assert choose_voices(roles, "es-ES", VOICES)["Anna"].id == "es_m2"

@@ -49,6 +49,8 @@ async def refusals(client: Client, job_id: str) -> list[LocutorError]:
         watched(),
         client.jobs.CancelJob(job_pb2.CancelJobRequest(id=job_id)),
         client.jobs.DeleteJob(job_pb2.DeleteJobRequest(id=job_id)),
+        client.jobs.ListUtterances(job_pb2.ListUtterancesRequest(id=job_id, locale="pt-BR")),
+        client.jobs.EditJob(job_pb2.EditJobRequest(id=job_id)),
     ]
     return [await client.refused(call) for call in calls]
 
