@@ -110,13 +110,13 @@ async def read_sound(
     return Sound(out, found["samples"], float(Fraction(found["heard_s"])), found["fault"])
 
 
-async def cut_picture(path: Path, folder: Path, stretches: Sequence[tuple[Fraction, Fraction]], field: str) -> list[tuple[Path, Fraction]]:
+async def cut_picture(path: Path, folder: Path, stretches: Sequence[tuple[Fraction, Fraction]], field: str) -> list[tuple[Path, Fraction] | None]:
     """Copy what shows each [start, end), seconds from the first picture, to a file in `folder`; with each, where its stretch begins on its own clock.
 
-    Raises `InvalidInput` with `field`.
+    None for one that is to be encoded, as `media.excerpt` says. Raises `InvalidInput` with `field`.
     """
     starts = await _ask(["pieces", str(path), str(folder), *(f"{start_s}:{end_s}" for start_s, end_s in stretches)], field, _READ_TIMEOUT_S)
-    return [(folder / f"{number:05}.mkv", Fraction(start_s)) for number, start_s in enumerate(starts)]
+    return [(folder / f"{number:05}.mkv", Fraction(start_s)) if start_s is not None else None for number, start_s in enumerate(starts)]
 
 
 async def copy_picture(path: Path, sound: Path, out: Path, field: str, *, language: str, title: str) -> int:

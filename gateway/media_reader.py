@@ -101,15 +101,16 @@ def _sound(path: Path, track: str, start_s: str, samples: str, out: str) -> dict
     return {**asdict(condition), "samples": written}
 
 
-def _pieces(path: Path, folder: str, *stretches: str) -> list[str]:
-    """Where each stretch begins, on its file's own clock."""
+def _pieces(path: Path, folder: str, *stretches: str) -> list[str | None]:
+    """Where each stretch begins, on its file's own clock; None for one that was not copied."""
     from media.excerpt import write_excerpt
 
     scan = scan_picture(path)
-    starts = []
+    starts: list[str | None] = []
     for number, stretch in enumerate(stretches):
         start_s, end_s = map(Fraction, stretch.split(":"))
-        starts.append(str(write_excerpt(Path(folder, f"{number:05}.mkv"), path, scan, start_s, min(end_s, scan.duration_s)).start_s))
+        excerpt = write_excerpt(Path(folder, f"{number:05}.mkv"), path, scan, start_s, min(end_s, scan.duration_s))
+        starts.append(str(excerpt.start_s) if excerpt is not None else None)
         _say({"done": number + 1})
     return starts
 

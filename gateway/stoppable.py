@@ -23,6 +23,9 @@ class Stop:
     def ask(self) -> None:
         self._asked.set()
 
+    def is_asked(self) -> bool:
+        return self._asked.is_set()
+
     def check(self) -> None:
         """Raises `Stopped` once the work is to end."""
         if self._asked.is_set():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from gateway.media_process import Picture, cut_picture
 from gateway.models import identity
 from gateway.progress import StageTracker
 from gateway.services import CHUNK_BYTES, Services
+from gateway.stoppable import in_thread
 from gateway.workflow import Workflow
 from locutor.common.v1 import model_pb2, video_pb2
-from locutor.errors import InternalError
+from locutor.errors import InternalError, InvalidInput
 from locutor.gateway.v1 import job_pb2
 from locutor.lipsync.v1 import lipsync_pb2
 from media.clock import nearest
+from media.encoded_excerpts import encode_excerpts
+from media.footage import Stretch
 
 IDEAL_S = 15.0
 SHORTEST_S = 8.0
@@ -30,6 +34,9 @@ LONGEST_S = 24.0
 MAX_RATE = 60
 MIN_PIXELS, MAX_PIXELS = 128, 3840
 _TIMEOUT_S = 300.0
+_FIELD = "dub.video_uri"
+_ROUNDING_S = 1e-4
+"""A key frame that lies this little after a piece's start is its first picture."""
 TIMEOUT_PER_SECOND_S = 60.0
 """For a second of footage on a slow machine that is busy, at the largest size."""
 
@@ -54,11 +61,18 @@ class Piece:
 
 @dataclass(frozen=True)
 class PieceFile:
-    """A piece cut out of the video with its packets copied."""
+    """A piece cut out of the video, its packets copied where they can be."""
 
     piece: Piece
     path: Path
     footage: lipsync_pb2.Footage
+
+    @property
+    def stretch(self) -> Stretch:
+        """The piece's frames in the file."""
+        start_s = Fraction(self.footage.start_offset.ToNanoseconds(), 10**9)
+        video = self.footage.video
+        return Stretch(video.width_pixels, video.height_pixels, self.piece.frame_rate, start_s, self.piece.frame_count)
 
 
 def output_rate(picture: Picture) -> Fraction:
@@ -111,8 +125,9 @@ class Footage:
         self._services = services
         self._source = source
         self._models = models
-        self._files: tuple[PieceFile, ...] = ()
-        self._tracks: dict[int, Blob] = {}
+        self._files: list[PieceFile | None] = []
+        """None: it could not be copied, and is not encoded yet."""
+        self._tracks: dict[int, Blob | InvalidInput] = {}
         self._lock = asyncio.Lock()
         self._tracking: dict[int, asyncio.Lock] = {}
         self._done = 0
@@ -120,12 +135,33 @@ class Footage:
     async def file(self, piece: Piece) -> PieceFile:
         """The piece as a file of its own."""
         async with self._lock:
+            folder = self._flow.folder / "pieces"
             if not self._files:
-                folder = self._flow.folder / "pieces"
                 folder.mkdir(exist_ok=True)
-                cut = await cut_picture(self._source.video, folder, [(one.start_s, one.end_s) for one in self.pieces], "dub.video_uri")
-                self._files = tuple(self._piece_file(one, *made) for one, made in zip(self.pieces, cut, strict=True))
-        return self._files[piece.number]
+                cut = await cut_picture(self._source.video, folder, [(one.start_s, one.end_s) for one in self.pieces], _FIELD)
+                self._files = [self._piece_file(one, *made) if made is not None else None for one, made in zip(self.pieces, cut, strict=True)]
+            if (file := self._files[piece.number]) is None:
+                await self._encode(self._run(piece), folder)
+                file = self._files[piece.number]
+                assert file is not None
+        return file
+
+    def _run(self, piece: Piece) -> Sequence[Piece]:
+        """The piece, and those after it that must be decoded from the same key frame: so that nothing is decoded twice."""
+
+        def key(one: Piece) -> int:
+            return bisect_right(self._source.picture.keys_s, float(one.start_s) + _ROUNDING_S)
+
+        return list(takewhile(lambda one: self._files[one.number] is None and key(one) == key(piece), self.pieces[piece.number :]))
+
+    async def _encode(self, run: Sequence[Piece], folder: Path) -> None:
+        picture = self._source.picture
+        frames = sum(piece.frame_count for piece in run)
+        stretch = Stretch(picture.width, picture.height, run[0].frame_rate, picture.start_s + run[0].start_s, frames)
+        outs = [(folder / f"{piece.number:05}.mp4", piece.frame_count) for piece in run]
+        await in_thread(lambda stop: encode_excerpts(self._source.video, stretch, outs, _FIELD, stop.is_asked))
+        for piece, (path, _) in zip(run, outs, strict=True):
+            self._files[piece.number] = self._piece_file(piece, path, Fraction(0))
 
     def _piece_file(self, piece: Piece, path: Path, start_s: Fraction) -> PieceFile:
         picture = self._source.picture
@@ -150,12 +186,17 @@ class Footage:
         }
 
     async def track(self, file: PieceFile) -> Blob:
-        """The tracks of the faces in a piece; followed once, whoever asks."""
+        """The tracks of the faces in a piece; followed once, whoever asks. Raises InvalidInput where the service does not take the piece."""
         number = file.piece.number
         async with self._tracking.setdefault(number, asyncio.Lock()):
             if number not in self._tracks:
-                self._tracks[number] = await self._track(file)
-        return self._tracks[number]
+                try:
+                    self._tracks[number] = await self._track(file)
+                except InvalidInput as error:
+                    self._tracks[number] = error
+        if isinstance(found := self._tracks[number], InvalidInput):
+            raise found
+        return found
 
     async def _track(self, file: PieceFile) -> Blob:
         async def make() -> tuple[StepResult, Blob]:

@@ -11,23 +11,27 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.json_format import MessageToDict
 
-from gateway.artifacts import StepResult
+from gateway.artifacts import StepResult, file_digest
 from gateway.dub.footage import TIMEOUT_PER_SECOND_S, Footage, Piece, PieceFile, file_chunks
 from gateway.dub.lines import TargetLine
 from gateway.dub.voice import DubbedLine, nanoseconds
 from gateway.progress import StageTracker
 from gateway.services import CHUNK_BYTES, Services
+from gateway.stoppable import in_thread
 from gateway.workflow import Workflow, children
 from locutor.common.v1 import audio_pb2, video_pb2
-from locutor.errors import InternalError
+from locutor.errors import InternalError, InvalidInput
 from locutor.gateway.v1 import job_pb2
 from locutor.lipsync.v1 import lipsync_pb2
+from media.encoded_excerpts import encode_excerpts
 
 _RATE = 24_000
 """Hertz of the speech that lips are moved by."""
 _AROUND_S = 1.0
 """Speech this near to a piece is told: mouths set out before a sound and rest after it."""
 _TIMEOUT_S = 300.0
+_LONGEST_HELD_S = 0.25
+"""A last picture that is shown for so much longer is no matter of rounding."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class LipsPiece:
     changed_frames: int
     unusable: tuple[str, ...]
     """Spans in which somebody speaks whose face could not be moved, for people."""
+    doubts: tuple[str, ...] = ()
+    """What else is wrong with its picture, for people."""
 
 
 @dataclass(frozen=True)
@@ -159,15 +165,16 @@ async def _animate(job: LipsJob, stage: StageTracker, piece: Piece, speech: _Spe
         if summary is None or summary.frame_count != piece.frame_count:
             given = "no summary" if summary is None else f"{summary.frame_count} frames"
             raise InternalError(f"the lipsync service was asked for {piece.frame_count} frames and gave {given}")
-        unusable = [_unusable(span, float(piece.start_s)) for span in summary.unusable]
+        unusable, doubts = [_unusable(span, float(piece.start_s)) for span in summary.unusable], _doubts(piece, summary)
         blob = await job.flow.store.put_file(path, hasher.hexdigest())
-        facts = {"changed": summary.changed_frames, "unusable": unusable}
-        return StepResult({"video": blob}, facts), LipsPiece(piece.number, path, blob.sha256, summary.changed_frames, tuple(unusable))
+        facts = {"changed": summary.changed_frames, "unusable": unusable, "doubts": doubts}
+        return StepResult({"video": blob}, facts), LipsPiece(piece.number, path, blob.sha256, summary.changed_frames, tuple(unusable), tuple(doubts))
 
     async def load(result: StepResult) -> LipsPiece:
         blob = result.blobs["video"]
         await job.flow.store.fetch(blob.sha256, path)
-        return LipsPiece(piece.number, path, blob.sha256, result.facts["changed"], tuple(result.facts["unusable"]))
+        facts = result.facts
+        return LipsPiece(piece.number, path, blob.sha256, facts["changed"], tuple(facts["unusable"]), tuple(facts["doubts"]))
 
     inputs = {
         **job.footage.inputs(piece),
@@ -177,9 +184,20 @@ async def _animate(job: LipsJob, stage: StageTracker, piece: Piece, speech: _Spe
         "lead_s": speech.lead_s,
         "lines": [hashlib.sha256(line.SerializeToString(deterministic=True)).hexdigest() for line in speech.lines],
     }
-    made = await job.flow.step(stage, "animate-video", inputs, make, load)
+    try:
+        made = await job.flow.step(stage, "animate-video", inputs, make, load)
+    except InvalidInput as error:
+        made = await _as_it_is(job, piece, path, error)
     tell(piece.frame_count)
     return made
+
+
+async def _as_it_is(job: LipsJob, piece: Piece, path: Path, error: InvalidInput) -> LipsPiece:
+    """A piece that the service does not take, encoded as those are in which it moves lips. Raises InvalidInput where nothing of it can be decoded."""
+    file = await job.footage.file(piece)
+    await in_thread(lambda stop: encode_excerpts(file.path, file.stretch, [(path, piece.frame_count)], "dub.video_uri", stop.is_asked))
+    sha256 = await asyncio.to_thread(file_digest, path)
+    return LipsPiece(piece.number, path, sha256, 0, (f"{float(piece.start_s):.2f} s to {float(piece.end_s):.2f} s: {error.message}",))
 
 
 async def _requests(job: LipsJob, file: PieceFile, speech: _Speech, tracks: bytes) -> AsyncIterator[lipsync_pb2.AnimateVideoRequest]:
@@ -199,6 +217,16 @@ async def _requests(job: LipsJob, file: PieceFile, speech: _Speech, tracks: byte
         yield lipsync_pb2.AnimateVideoRequest(audio=speech.audio[begin : begin + CHUNK_BYTES])
     for line in speech.lines:
         yield lipsync_pb2.AnimateVideoRequest(line=line)
+
+
+def _doubts(piece: Piece, summary: lipsync_pb2.AnimateVideoSummary) -> list[str]:
+    found = []
+    if summary.damage:
+        found.append(f"the picture is damaged between {float(piece.start_s):.2f} s and {float(piece.end_s):.2f} s ({summary.damage}); where it is, one is held")
+    held_s = float(summary.held_frames / piece.frame_rate)
+    if held_s > _LONGEST_HELD_S:
+        found.append(f"the picture ends {held_s:.2f} s before {float(piece.end_s):.2f} s; the last one is held")
+    return found
 
 
 def _unusable(span: lipsync_pb2.UnusableSpan, start_s: float) -> str:

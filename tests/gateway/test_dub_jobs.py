@@ -194,3 +194,40 @@ async def test_where_no_lips_moved_the_picture_is_the_sources(client: Client, fa
     job = await run(client, spec)
     uris = {output.kind: output.media.uri for output in job.results[0].outputs}
     assert json.loads(await client.download(uris[job_pb2.OUTPUT_KIND_REPORT]))["video"]["picture"] == "copied"
+
+
+async def test_a_piece_that_the_service_does_not_take_passes(client: Client, fakes: Fakes, spec: job_pb2.DubSpec) -> None:
+    spec.omit_lipsync = False
+    spec.targets.add(locale="en-US")
+    fakes.lipsync.refuses_footage = True
+    job = await run(client, spec)
+    assert job.state == job_pb2.STATE_SUCCEEDED, job
+    # It is asked once, and each locale is told.
+    assert (fakes.lipsync.calls["TrackFaces"], fakes.lipsync.calls["AnimateVideo"]) == (1, 0)
+    for result in job.results:
+        (warning,) = [warning for warning in result.warnings if "lips" in warning]
+        assert "0.00 s to 12.00 s" in warning and "80 s" in warning
+
+
+async def test_damaged_pictures_are_told(client: Client, fakes: Fakes, spec: job_pb2.DubSpec) -> None:
+    spec.omit_lipsync = False
+    fakes.lipsync.damage, fakes.lipsync.held_frames = "Invalid data found", 50
+    job = await run(client, spec)
+    warnings = [warning for warning in job.results[0].warnings if "held" in warning]
+    assert len(warnings) == 2 and "Invalid data found" in warnings[0] and "2.00 s" in warnings[1]
+
+
+async def test_footage_that_cannot_be_copied_is_encoded(client: Client, fakes: Fakes, spec: job_pb2.DubSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: object) -> list[None]:
+        return [None]
+
+    monkeypatch.setattr("gateway.dub.footage.cut_picture", nothing)
+    spec.omit_lipsync = False
+    job = await run(client, spec)
+    assert job.state == job_pb2.STATE_SUCCEEDED, job
+    # Its file begins with the piece.
+    (config,) = fakes.lipsync.footage
+    assert (config.start_offset.ToNanoseconds(), config.frame_count) == (0, RATE * SECONDS)
+    with av.open(io.BytesIO(fakes.lipsync.video)) as sent:
+        greys = [frame.to_ndarray()[:128].mean() for frame in sent.decode(video=0)]
+    assert greys == pytest.approx([30 + number % 180 for number in range(RATE * SECONDS)], abs=2)

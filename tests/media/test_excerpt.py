@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import av
 import pytest
 
 from locutor.errors import OutOfRange
+from media.encoded_excerpts import encode_excerpts
 from media.excerpt import write_excerpt
 from media.footage import FootageReader, Stretch
 from media.picture_scan import scan_picture
@@ -77,3 +79,30 @@ def test_memory_does_not_grow_with_the_stretch(tmp_path: Path) -> None:
 
     peak(1)
     assert peak(38) < 1.5 * peak(4) + 50_000
+
+
+def test_what_would_carry_too_much_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_source(tmp_path / "s.mp4", even_times(100))
+    scan = scan_picture(source)
+    only_key = replace(scan, key_times=scan.key_times[:1])
+    monkeypatch.setattr("media.excerpt.LONGEST_RUN_UP_S", 2)
+    assert write_excerpt(tmp_path / "e.mkv", source, only_key, Fraction(3), Fraction(4)) is None
+    assert write_excerpt(tmp_path / "e.mkv", source, only_key, Fraction(2), Fraction(4)) is not None
+    (tmp_path / "e.mkv").unlink()
+    monkeypatch.setattr("media.excerpt.MOST_BYTES", 1000)
+    assert write_excerpt(tmp_path / "e.mkv", source, scan, Fraction(0), Fraction(4)) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["s.mp4"]
+
+
+def test_what_is_not_copied_is_encoded_in_one_pass(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "s.mp4", even_times(100))
+    outs = [(tmp_path / "a.mp4", 20), (tmp_path / "b.mp4", 30)]
+    encode_excerpts(source, Stretch(*SIZE, Fraction(25), Fraction(1), 50), outs)
+    first = 25
+    for path, count in outs:
+        with FootageReader(path, Stretch(*SIZE, Fraction(25), Fraction(0), count)) as reader:
+            greys = [float(frame[: SIZE[1]].mean()) for frame in reader]
+            assert reader.held_frames == 0
+        assert greys == pytest.approx([grey_of(number) for number in range(first, first + count)], abs=3)
+        first += count
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4", "s.mp4"]
