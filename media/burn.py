@@ -6,7 +6,7 @@ Shaping and direction are HarfBuzz's and FriBidi's, by way of Pillow.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont, features
 from locutor.errors import Unavailable
 from media.colors import BT709, Colors
 from media.fonts import find_fonts
-from media.footage import FootageReader, Stretch
+from media.footage import Abandoned, FootageReader, Stretch
 from media.fragments import FOOTAGE_CRF, FragmentEncoder
 from media.subtitle_text import right_to_left
 from media.subtitles import Cue
@@ -58,22 +58,30 @@ class _Drawing:
     """(h / 2, w / 2) float32."""
 
 
-def burned_pieces(source: Path, stretch: Stretch, cues: Sequence[Cue], locale: str) -> Iterator[bytes]:
+def burned_pieces(source: Path, stretch: Stretch, cues: Sequence[Cue], locale: str, is_abandoned: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
     """The pictures of `stretch` of `source` with `cues` drawn in, as pieces of H.264 for `media.mux`, in constant memory.
 
     The cues' times count from the stretch's first frame. Frames come upright, with square pixels and at the stretch's
-    constant rate; their colours stay what they were. Raises as `FootageReader` and `SubtitleBurner`, at the first piece.
+    constant rate; their colours stay what they were. `is_abandoned` is asked at each frame. Raises as `FootageReader` and
+    `SubtitleBurner`, at the first piece.
     """
     rate = Fraction(stretch.frame_rate)
     length = max(1, round(_PIECE_S * rate))
-    with FootageReader(source, stretch) as reader:
+    with FootageReader(source, stretch, is_abandoned=is_abandoned) as reader:
         burner = SubtitleBurner(cues, stretch.width, stretch.height, locale, reader.colors)
-        frames = enumerate(reader)
+        frames = enumerate(_wanted(reader, is_abandoned))
         while part := list(islice(frames, 1)):
             with closing(FragmentEncoder(stretch.width, stretch.height, rate, reader.colors, FOOTAGE_CRF)) as encoder:
                 piece = [data for number, frame in chain(part, islice(frames, length - 1)) for data in encoder.add(burner.draw(frame, number / rate))]
                 piece += encoder.finish()
             yield b"".join(piece)
+
+
+def _wanted(frames: Iterable[np.ndarray], is_abandoned: Callable[[], bool]) -> Iterator[np.ndarray]:
+    for frame in frames:
+        if is_abandoned():
+            raise Abandoned
+        yield frame
 
 
 class SubtitleBurner:

@@ -133,12 +133,12 @@ async def _join(path: Path, parts: Parts, cues: Sequence[Cue]) -> tuple[str, int
         if moved:
             drawn_on, start_s = path.with_suffix(".lips.mp4"), Fraction(0)
             await in_thread(lambda stop: _mux(drawn_on, parts, _lips(parts), stop))
-        frames = await in_thread(lambda stop: _mux(path, parts, _encoded(source, drawn_on, start_s, cues, locale), stop))
+        frames = await in_thread(lambda stop: _mux(path, parts, _encoded(source, drawn_on, start_s, cues, locale, stop), stop))
         return "lips moved, subtitles drawn in" if moved else "subtitles drawn in", frames
     if moved:
         return "lips moved", await in_thread(lambda stop: _mux(path, parts, _lips(parts), stop))
     if picture.copy_obstacle:
-        return "encoded", await in_thread(lambda stop: _mux(path, parts, _encoded(source, source.video, picture.start_s, (), locale), stop))
+        return "encoded", await in_thread(lambda stop: _mux(path, parts, _encoded(source, source.video, picture.start_s, (), locale, stop), stop))
     return "copied", await copy_picture(source.video, parts.mixed.path, path, _FIELD, language=locale, title=parts.title)
 
 
@@ -154,11 +154,11 @@ def _lips(parts: Parts) -> list[Path]:
     return [piece.path for piece in parts.lips.pieces]
 
 
-def _encoded(source: Source, video: Path, start_s: Fraction, cues: Sequence[Cue], locale: str) -> Iterator[bytes]:
+def _encoded(source: Source, video: Path, start_s: Fraction, cues: Sequence[Cue], locale: str, stop: Stop) -> Iterator[bytes]:
     """The whole picture encoded anew, with `cues` drawn in. `start_s`: of its first frame, on the clock of `video`."""
     picture, rate = source.picture, output_rate(source.picture)
     stretch = Stretch(picture.width, picture.height, rate, start_s, max(1, nearest(picture.duration_s * rate)))
-    return burned_pieces(video, stretch, cues, locale)
+    return burned_pieces(video, stretch, cues, locale, stop.is_asked)
 
 
 def _claim(parts: Parts) -> ProvenanceClaim:

@@ -12,7 +12,7 @@ from locutor.errors import Unavailable
 from media.burn import SubtitleBurner, burned_pieces
 from media.colors import BT709, Colors
 from media.fonts import FontFile, FontSet, find_fonts
-from media.footage import Stretch
+from media.footage import Abandoned, Stretch
 from media.fragments import FragmentEncoder
 from media.mux import mux_program
 from media.picture_scan import scan_picture
@@ -173,3 +173,11 @@ def test_the_encoder_is_let_go_where_drawing_fails(tmp_path: Path, monkeypatch: 
     with pytest.raises(ZeroDivisionError):
         next(burned_pieces(source, Stretch(128, 96, Fraction(25), Fraction(0), 5), (), "en"))
     assert len(closed) == 1
+
+
+def test_nobody_is_drawn_for_who_has_left(tmp_path: Path) -> None:
+    """A piece is ten seconds: whoever cancels is not to wait for the rest of it."""
+    asked = iter([False] * 3)
+    source = write_source(tmp_path / "source.mp4", even_times(50), size=(128, 96))
+    with pytest.raises(Abandoned):
+        next(burned_pieces(source, Stretch(128, 96, Fraction(25), Fraction(0), 50), (), "en", lambda: next(asked, True)))
