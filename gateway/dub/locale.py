@@ -205,7 +205,7 @@ class DubLocaleRun:
             return None
         job = LipsJob(parts.flow, parts.services, parts.footage, self._own.locale, self._spec.performance, parts.gate)
         # Where the original voice is heard, its own lips go with it.
-        lips = await move_lips(job, stage, dubbed, [] if keeps_voices(parts.source, self._spec) else silent)
+        lips = await move_lips(job, stage, dubbed, [] if keeps_voices(parts.source, self._spec, parts.separated) else silent)
         spans = [span for piece in lips.pieces for span in piece.unusable]
         if spans:
             named = ", ".join(spans[:_SHOWN]) + (", ..." if len(spans) > _SHOWN else "")

@@ -25,7 +25,7 @@ from media.dub_mix import DubMix, SoundReader, mix_dub
 from media.loudness import BROADCAST, WEB
 from media.speech_level import SpeechSpan
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever equal lines would be mixed to other sound that is kept."""
 _TARGETS = {dub_pb2.LOUDNESS_TARGET_WEB: WEB, dub_pb2.LOUDNESS_TARGET_BROADCAST: BROADCAST}
 _SAMPLE_BYTES = 2
@@ -37,13 +37,13 @@ class Mixed:
     """WAV, 16 bits, stereo, 48 kHz, as long as the picture."""
     blob: Blob
     facts: dict[str, Any]
-    """Levels, for the report."""
+    """What is kept of the original sound, and levels, for the report."""
 
 
 async def mix(
     flow: Workflow, stage: StageTracker, source: Source, spec: job_pb2.DubSpec, locale: str, dubbed: Sequence[DubbedLine], separated: Separated | None
 ) -> Mixed:
-    """`separated`: what a separation engine has left of the original sound; None: it was not asked for."""
+    """`separated`: what a separation engine has left of the original sound; None: none was to."""
     path = flow.folder / f"{locale}.wav"
     background = _background(source, spec, separated)
     length = source.picture.samples
@@ -52,14 +52,17 @@ async def mix(
         length=length,
         placements=placements(dubbed, length),
         background=background,
-        ducked=keeps_voices(source, spec),
+        ducked=keeps_voices(source, spec, separated),
         source=partial(blocks_of, source.sound) if source.sound is not None else None,
         source_spans=spans,
         target=_TARGETS.get(spec.loudness),
     )
 
+    kept = "none" if background is None else "separated" if separated is not None else "ducked" if parts.ducked else "given"
+
     async def make() -> tuple[StepResult, Mixed]:
-        facts = await in_thread(lambda stop: _write(path, _stopping(parts, stop), stop, lambda share: stage.advance(0.999 * share)))
+        levels = await in_thread(lambda stop: _write(path, _stopping(parts, stop), stop, lambda share: stage.advance(0.999 * share)))
+        facts = {"background": kept, **levels}
         blob = await flow.store.put_file(path)
         return StepResult({"sound": blob}, facts), Mixed(path, blob, facts)
 
@@ -73,7 +76,7 @@ async def mix(
         "video": source.sha256,
         "track": spec.audio_track,
         "music_and_effects": spec.music_and_effects_uri,
-        "background": "none" if background is None else "separated" if separated is not None else "ducked" if parts.ducked else "given",
+        "background": kept,
         "separated": separated.sha256 if separated is not None else "",
         "target": asdict(parts.target) if parts.target is not None else None,
         "spans": [[span.start, span.end, span.speaker] for span in spans],
@@ -85,9 +88,9 @@ async def mix(
     return mixed
 
 
-def keeps_voices(source: Source, spec: job_pb2.DubSpec) -> bool:
+def keeps_voices(source: Source, spec: job_pb2.DubSpec, separated: Separated | None) -> bool:
     """Whether the original voices are in what is kept of the original sound: they are heard where nothing is said over them."""
-    taken_out = spec.background_sound in (dub_pb2.BACKGROUND_SOUND_SEPARATED, dub_pb2.BACKGROUND_SOUND_NONE)
+    taken_out = separated is not None or spec.background_sound == dub_pb2.BACKGROUND_SOUND_NONE
     return not taken_out and source.sound is not None and source.music_and_effects is None
 
 

@@ -103,10 +103,15 @@ class DubPipeline:
         return Footage(flow, stage, services, source, pieces, models), [default_model(models, "lipsync")], []
 
     async def _separated(self, flow: Workflow, tracker: JobTracker, source: Source) -> Separated | None:
-        spec = tracker.job.dub
-        if spec.background_sound != dub_pb2.BACKGROUND_SOUND_SEPARATED or source.sound is None or source.music_and_effects is not None:
+        """The original sound without its speech, where that is asked for, or where nothing is and an engine is installed."""
+        spec, asked = tracker.job.dub, tracker.job.dub.background_sound
+        may_be = asked in (dub_pb2.BACKGROUND_SOUND_UNSPECIFIED, dub_pb2.BACKGROUND_SOUND_SEPARATED)
+        if not may_be or source.sound is None or source.music_and_effects is not None:
             return None
-        model = default_model(await retried(self._services.separation_models), "separation")
+        models = await retried(self._services.separation_models)
+        if asked == dub_pb2.BACKGROUND_SOUND_UNSPECIFIED and not any(model.installed for model in models):
+            return None
+        model = default_model(models, "separation")
         return await separate(flow, tracker.stage("", "probe"), self._services, source, model, spec.audio_track)
 
     async def _put_unfinished(self, parts: DubParts, own: DubLocale, omitted: Sequence[str]) -> None:

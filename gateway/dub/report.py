@@ -14,7 +14,7 @@ from gateway.dub.source import Source
 from gateway.dub.voice import DubbedLine
 from gateway.models import ModelUse
 from gateway.report import engine_entry, job_warnings, stage_entry
-from locutor.gateway.v1 import dub_pb2, job_pb2
+from locutor.gateway.v1 import job_pb2
 
 
 def make_dub_report(
@@ -54,7 +54,7 @@ def make_dub_report(
         ],
         "fit": fit_summary(dubbed),
         "misfits": [_misfit(one) for one in dubbed if one.fitted.fit is not Fit.GOOD],
-        "sound": {"background": _name(dub_pb2.BackgroundSound, spec.background_sound) or "ducked", **facts["sound"]},
+        "sound": facts["sound"],
         "video": facts["video"],
         "lips": None if lips is None else {"changed_frames": lips.changed_frames, "unusable": [span for piece in lips.pieces for span in piece.unusable]},
         "engines": [engine_entry(use) for use in uses],
@@ -89,7 +89,3 @@ def _misfit(one: DubbedLine) -> dict[str, Any]:
         "suggestion": fitted.suggestion,
         "text": one.text,
     }
-
-
-def _name(kind: Any, value: int) -> str:
-    return "" if not value else kind.Name(value).rpartition("_")[2].lower()

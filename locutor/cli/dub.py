@@ -48,8 +48,13 @@ def dub(
         Path | None, typer.Option("--music-and-effects", metavar="FILE", help="The sound without the speech, as long as the video.")
     ] = None,
     background: Annotated[
-        str, typer.Option("--background", help="What is kept of the original sound: ducked (lowered under speech), separated (speech taken out), none.")
-    ] = "ducked",
+        str,
+        typer.Option(
+            "--background",
+            help="What is kept of the original sound: ducked (lowered under speech), separated (speech taken out), none; "
+            "auto: separated where an engine for it is installed, else ducked.",
+        ),
+    ] = "auto",
     loudness: Annotated[str, typer.Option("--loudness", help="source, web (-16 LUFS) or broadcast (-23 LUFS).")] = "source",
     burn_in: Annotated[bool, typer.Option("--burn-in", help="Draw the subtitles into the picture.")] = False,
     audio_track: Annotated[int, typer.Option("--audio-track", min=0, max=2**32 - 1, help="Which of the video's sound tracks speaks, counted from 0.")] = 0,

@@ -18,6 +18,7 @@ from locutor.translate.v1.translate_pb2 import GlossaryTerm
 T = TypeVar("T")
 
 BACKGROUNDS = {
+    "auto": dub_pb2.BACKGROUND_SOUND_UNSPECIFIED,
     "ducked": dub_pb2.BACKGROUND_SOUND_DUCKED,
     "separated": dub_pb2.BACKGROUND_SOUND_SEPARATED,
     "none": dub_pb2.BACKGROUND_SOUND_NONE,

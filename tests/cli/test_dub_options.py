@@ -77,7 +77,7 @@ def test_words_for_choices() -> None:
     assert choice("--background", "none", BACKGROUNDS) == BACKGROUND_SOUND_NONE
     with pytest.raises(InvalidInput) as caught:
         choice("--background", "loud", BACKGROUNDS)
-    assert "ducked, separated, none" in caught.value.message
+    assert "auto, ducked, separated, none" in caught.value.message
 
 
 def edit_file(tmp_path: Path, change: dict, *, as_made: bool = True) -> Path:

@@ -277,6 +277,8 @@ class FakeAsr(Service, asr_pb2_grpc.AsrServiceServicer, separation_pb2_grpc.Sepa
         """What is heard in every sound: text, start and end in seconds."""
         self.turns: list[tuple[float, float, int]] = [(0.0, 4.0, 0), (4.0, 12.0, 1)]
         self.heard_bytes = 0
+        self.separates = False
+        """A separation engine is installed: it leaves nothing of any sound."""
 
     def register(self, server: grpc.aio.Server) -> None:
         asr_pb2_grpc.add_AsrServiceServicer_to_server(self, server)
@@ -286,7 +288,12 @@ class FakeAsr(Service, asr_pb2_grpc.AsrServiceServicer, separation_pb2_grpc.Sepa
         return asr_pb2.ListModelsResponse(models=[model("ear")])
 
     async def ListSeparationModels(self, request, context):
-        return separation_pb2.ListSeparationModelsResponse()
+        return separation_pb2.ListSeparationModelsResponse(models=[model("splitter")] if self.separates else [])
+
+    async def Separate(self, request_iterator, context):
+        self.calls["Separate"] += 1
+        async for request in request_iterator:
+            yield separation_pb2.SeparateResponse(background=bytes(len(request.audio)))
 
     async def Recognize(self, request_iterator, context):
         self.calls["Recognize"] += 1

@@ -27,7 +27,7 @@ class _BackgroundSound:
 class _BackgroundSoundEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BackgroundSound.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     BACKGROUND_SOUND_UNSPECIFIED: _BackgroundSound.ValueType  # 0
-    """DUCKED."""
+    """SEPARATED where a separation engine is installed, else DUCKED; the report says which."""
     BACKGROUND_SOUND_DUCKED: _BackgroundSound.ValueType  # 1
     """The original sound, gently lowered while somebody speaks."""
     BACKGROUND_SOUND_SEPARATED: _BackgroundSound.ValueType  # 2
@@ -38,7 +38,7 @@ class _BackgroundSoundEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Backg
 class BackgroundSound(_BackgroundSound, metaclass=_BackgroundSoundEnumTypeWrapper): ...
 
 BACKGROUND_SOUND_UNSPECIFIED: BackgroundSound.ValueType  # 0
-"""DUCKED."""
+"""SEPARATED where a separation engine is installed, else DUCKED; the report says which."""
 BACKGROUND_SOUND_DUCKED: BackgroundSound.ValueType  # 1
 """The original sound, gently lowered while somebody speaks."""
 BACKGROUND_SOUND_SEPARATED: BackgroundSound.ValueType  # 2
