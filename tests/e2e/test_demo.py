@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import grpc.aio
 import jiwer
 import pytest
-from google.protobuf.json_format import Parse
 from PIL import Image
 from skimage import data
 
-from locutor.address import CHANNEL_OPTIONS, Address
-from locutor.asr.v1 import asr_pb2, asr_pb2_grpc
-from locutor.common.v1 import audio_pb2, timeline_pb2
-from services.asr.servicer import AsrServicer
-from services.lipsync.engine import PhonemeSpan
 from services.lipsync.landmarks import FaceLandmarker
 from services.lipsync.quality import LipsyncQuality, measure
-from services.serving import GrpcServer, ServingSettings
-from services.tts.normalize.reader import reader_of
 from services.weights import ModelStore
 from tests.cli.command import CONSENT, run
+from tests.e2e.finished import phonemes_of, read_timeline, transcribed, words
 
 ROOT = Path(__file__).parents[2]
 LOCALES = ("en-US", "es", "pt-BR")
@@ -42,15 +32,6 @@ class Demo:
 
     def path(self, locale: str, suffix: str) -> Path:
         return self.folder / f"hello.{locale}.{suffix}"
-
-    def timeline(self, locale: str) -> timeline_pb2.Timeline:
-        return Parse(self.path(locale, "timeline.json").read_text(), timeline_pb2.Timeline())
-
-    def phonemes(self, locale: str) -> list[PhonemeSpan]:
-        def seconds(offset) -> float:
-            return offset.ToNanoseconds() / 1e9
-
-        return [PhonemeSpan(p.symbol, seconds(p.start_offset), seconds(p.end_offset), p.stressed) for p in self.timeline(locale).phonemes]
 
 
 @pytest.fixture(scope="module")
@@ -71,38 +52,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 def quality(demo: Demo) -> dict[str, LipsyncQuality]:
     """MediaPipe's look at every frame of English and Spanish."""
     with FaceLandmarker(ModelStore().ensure("mediapipe-face-landmarker") / "face_landmarker_v2.task") as landmarker:
-        return {locale: measure(demo.path(locale, "mp4"), demo.phonemes(locale), landmarker) for locale in ("en-US", "es")}
-
-
-def words(text: str, locale: str) -> str:
-    """Letters alone, numbers written out: "12" and "twelve" are the same word."""
-    return " ".join(re.findall(r"\w+", reader_of(locale).read(text).spoken.lower()))
-
-
-async def transcribed(locale: str, video: Path) -> str:
-    """What the asr service hears in a video file."""
-    settings = ServingSettings()
-    server = GrpcServer([AsrServicer(settings, ModelStore())], settings)
-    await server.start()
-    try:
-        async with grpc.aio.insecure_channel(Address.parse(server.address).target, options=CHANNEL_OPTIONS) as channel:
-
-            async def requests() -> AsyncIterator[asr_pb2.RecognizeRequest]:
-                form = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_FILE)
-                yield asr_pb2.RecognizeRequest(config=asr_pb2.RecognizeConfig(format=form, locale=locale))
-                with video.open("rb") as file:
-                    while chunk := file.read(256 * 1024):
-                        yield asr_pb2.RecognizeRequest(audio=chunk)
-
-            call = asr_pb2_grpc.AsrServiceStub(channel).Recognize(requests())
-            return " ".join([answer.segment.text async for answer in call if answer.WhichOneof("payload") == "segment"])
-    finally:
-        await server.stop(0)
+        phonemes = {locale: phonemes_of(read_timeline(demo.path(locale, "timeline.json"))) for locale in ("en-US", "es")}
+        return {locale: measure(demo.path(locale, "mp4"), spans, landmarker) for locale, spans in phonemes.items()}
 
 
 @pytest.mark.parametrize("locale", LOCALES)
 async def test_the_speech_is_the_script(demo: Demo, locale: str) -> None:
-    script = " ".join(word.text for word in demo.timeline(locale).words)
+    script = " ".join(word.text for word in read_timeline(demo.path(locale, "timeline.json")).words)
     heard = await transcribed(locale, demo.path(locale, "mp4"))
     assert jiwer.wer(words(script, locale), words(heard, locale)) <= WORD_ERROR_RATE[locale], heard
 
