@@ -24,6 +24,7 @@ import numpy as np
 
 from locutor.errors import InvalidInput
 from media.colors import Colors
+from media.containers import CONTAINERS
 
 _DECODER = Path(__file__).with_name("footage_decoder.py")
 _PIPE_BYTES = 1 << 20
@@ -66,7 +67,7 @@ class FootageReader:
         self._field, self._stretch, self._is_abandoned = field, stretch, is_abandoned
         self._patience_s = self._left_s = _PATIENCE_S + _PATIENCE_PER_SECOND_S * float(stretch.frame_count / stretch.frame_rate)
         numbers = (stretch.width, stretch.height, stretch.frame_rate, stretch.start_s, stretch.frame_count)
-        command = [sys.executable, "-I", str(_DECODER), str(path), *(str(number) for number in numbers)]
+        command = [sys.executable, "-I", str(_DECODER), CONTAINERS, str(path), *(str(number) for number in numbers)]
         self._decoder = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
         self.held_from: int | None = None
         """Once all frames are read: the first for which the file had ended, so that its last picture is held."""

@@ -1,9 +1,10 @@
 """Decodes the pictures of one video file of an unknown sender: a program of its own, so that a hostile file can waste or break only this process.
 
-    python -I footage_decoder.py FILE WIDTH HEIGHT RATE START COUNT
+    python -I footage_decoder.py CONTAINERS FILE WIDTH HEIGHT RATE START COUNT
 
-RATE and START (seconds on the file's own clock) are fractions. Standard output is a line of JSON with the colours, then COUNT pictures as I420:
-WIDTH * HEIGHT * 3 / 2 bytes each. The last line of standard error says in JSON how it ended. It knows PyAV, NumPy and nothing of Locutor.
+CONTAINERS are those that may be opened, by FFmpeg's names, with commas. RATE and START (seconds on the file's own clock) are
+fractions. Standard output is a line of JSON with the colours, then COUNT pictures as I420: WIDTH * HEIGHT * 3 / 2 bytes each. The
+last line of standard error says in JSON how it ended. It knows PyAV, NumPy and nothing of Locutor.
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-# Files alone, and no playlists or manifests: those would make FFmpeg open what they name.
-FORMATS = "avi,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpeg,mpegts,mxf,ogg,asf,ivf"
 MAX_PIXELS = 36 << 20
 """8192 x 4608: what is larger is refused before it is decoded."""
 ASPECT_TOLERANCE = 0.02
@@ -58,9 +57,10 @@ class Refused(Exception):
 
 
 def main() -> None:
-    path, order = sys.argv[1], Order(int(sys.argv[2]), int(sys.argv[3]), Fraction(sys.argv[4]), Fraction(sys.argv[5]), int(sys.argv[6]))
+    containers, path, width, height, rate, start, count = sys.argv[1:]
+    order = Order(int(width), int(height), Fraction(rate), Fraction(start), int(count))
     _limit(_CPU_SECONDS + _CPU_PER_SECOND * ceil(order.count / order.rate))
-    pictures = _Pictures(path)
+    pictures = _Pictures(path, containers)
     writer = _Writer(order, pictures)
     try:
         for time, end, frame in pictures.since(order.start):
@@ -79,8 +79,8 @@ def main() -> None:
 class _Pictures:
     """The pictures of a file's first video track with their times."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, containers: str) -> None:
+        self._path, self._containers = path, containers
         self.damage = ""
         """What FFmpeg said of the first part that could not be decoded."""
         self.pixel_aspect = Fraction(1)
@@ -100,7 +100,7 @@ class _Pictures:
         yield from found
 
     def _decoded(self, start: Fraction | None) -> Iterator[tuple[Fraction, Fraction, av.VideoFrame]]:
-        with av.open(self._path, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}, metadata_errors="ignore") as container:
+        with av.open(self._path, options={"format_whitelist": self._containers, "protocol_whitelist": "file"}, metadata_errors="ignore") as container:
             if not container.streams.video:
                 raise Refused("no_video_track", found=container.format.name)
             stream = container.streams.video[0]

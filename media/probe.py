@@ -14,9 +14,7 @@ from av.stream import Disposition
 from av.video.reformatter import ColorTrc
 
 from locutor.errors import InvalidInput
-
-# Files alone, and no playlists or manifests: those would make FFmpeg open what they name.
-CONTAINERS = "aac,avi,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,wav"
+from media.containers import CONTAINERS
 
 UNKNOWN_CODEC = "unknown"
 """Of a track that nothing here can decode."""

@@ -1,7 +1,8 @@
 """Decodes the sound of one media file of an unknown sender: a program of its own, so that a hostile file can waste or break only this process.
 
-    python -I media_decoder.py FILE SAMPLE_RATE LONGEST_SECONDS
+    python -I media_decoder.py CONTAINERS FILE SAMPLE_RATE LONGEST_SECONDS
 
+CONTAINERS are those that may be opened, by FFmpeg's names, with commas.
 Standard output is the sound, mono float32 in the machine's byte order, as it is decoded; the last line of standard error
 says in JSON how it ended. It knows PyAV, NumPy and nothing of Locutor.
 """
@@ -17,20 +18,17 @@ from typing import Any
 import av
 import numpy as np
 
-# Files alone, and no playlists or manifests: those would make FFmpeg open what they name.
-FORMATS = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,mxf,ogg,rm,tta,voc,w64,wav,wv"
-
 _MEMORY_BYTES = 3 << 30
 _CPU_SECONDS = 3600
 """An hour of work decodes days of sound: enough for every honest file."""
 
 
 def main() -> None:
-    path, rate, longest_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    containers, path, rate, longest_s = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
     _limit()
     written = 0
     try:
-        with av.open(path, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}, metadata_errors="ignore") as container:
+        with av.open(path, options={"format_whitelist": containers, "protocol_whitelist": "file"}, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 return _end(error="no_audio_track", found=container.format.name)
             track = container.streams.audio[0]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from locutor.errors import InvalidInput
+from media.containers import CONTAINERS
 from services.asr.engine import SAMPLE_RATE
 
 LONGEST_S = 6 * 3600
@@ -28,7 +29,7 @@ def sound_of(path: Path) -> Generator[np.ndarray, None, None]:
     """
     if path.stat().st_size == 0:
         raise InvalidInput.of("audio", "the file is empty (0 bytes); send its bytes after the config", "EMPTY_AUDIO")
-    command = [sys.executable, "-I", str(_DECODER), str(path), str(SAMPLE_RATE), str(LONGEST_S)]
+    command = [sys.executable, "-I", str(_DECODER), CONTAINERS, str(path), str(SAMPLE_RATE), str(LONGEST_S)]
     heard = 0
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as decoder:
         assert decoder.stdout is not None and decoder.stderr is not None

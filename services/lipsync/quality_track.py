@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 from locutor.errors import InvalidInput
+from media.probe import open_media
 from services.lipsync.landmarks import FaceLandmarker, FaceLandmarks
 
 STILL_POINTS = (6, 168, 197, 195, 8, 9, 151, 10, 33, 133, 362, 263)
@@ -52,14 +53,14 @@ def largest_face(rgb: np.ndarray, landmarker: FaceLandmarker) -> FaceLandmarks |
 def frames_of(video: Path, field_name: str = "video") -> Iterator[tuple[float, np.ndarray]]:
     """The middle of each frame's time in seconds, and the frame, (height, width, 3) uint8 RGB. Raises `InvalidInput` (field `field_name`)."""
     try:
-        with av.open(str(video)) as container:
+        with open_media(video, field_name) as container:
             if not container.streams.video:
                 raise InvalidInput.of(field_name, "has no picture; give a video of a speaking face", "NO_VIDEO")
             stream = container.streams.video[0]
             half = 0.5 / float(stream.average_rate) if stream.average_rate else 0.0
             for frame in container.decode(stream):
                 yield (frame.time or 0.0) + half, frame.to_ndarray(format="rgb24")
-    except (av.error.FFmpegError, OSError) as error:
+    except av.error.FFmpegError as error:
         raise InvalidInput.of(field_name, f"{video.name} cannot be read ({error.strerror}); give a video file", "UNREADABLE") from error
 
 
@@ -69,7 +70,7 @@ def sound_of(video: Path, sample_rate: int) -> np.ndarray:
     Raises `InvalidInput` (field "video") where there is none.
     """
     try:
-        with av.open(str(video)) as container:
+        with open_media(video, "video") as container:
             if not container.streams.audio:
                 raise InvalidInput.of("video", "has no sound to tell from what is said in it; give its timeline", "NO_SOUND")
             resampler = av.AudioResampler("flt", "mono", sample_rate)
@@ -78,7 +79,7 @@ def sound_of(video: Path, sample_rate: int) -> np.ndarray:
                 start_s = (frame.time or 0.0) if start_s is None else start_s
                 parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
             parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
-    except (av.error.FFmpegError, OSError) as error:
+    except av.error.FFmpegError as error:
         raise InvalidInput.of("video", f"{video.name} cannot be read ({error.strerror}); give a video file", "UNREADABLE") from error
     audio = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     lead = round((start_s or 0.0) * sample_rate)

@@ -15,9 +15,10 @@ from services.lipsync.engine import Background, PhonemeSpan, Piece, Speech, Vide
 from services.lipsync.engines.warp import WarpEngine
 from services.lipsync.landmarks import FaceLandmarker
 from services.lipsync.quality import LipsyncQuality, assess, count_blinks, measure, silences
-from services.lipsync.quality_track import MouthTrack, track_mouth
+from services.lipsync.quality_track import MouthTrack, frames_of, sound_of, track_mouth
 from services.weights import ModelStore
 from tests.lipsync.conftest import TESTDATA
+from tests.media.sources import Sound, even_times, noise, write_source
 
 RATE, SAMPLE_RATE = 25, 16_000
 # Two utterances with a second of silence before, between and after.
@@ -194,4 +195,15 @@ def test_what_is_no_video(landmarker: FaceLandmarker, tmp_path: Path) -> None:
     path.write_text("not a video")
     with pytest.raises(InvalidInput) as caught:
         measure(path, [], landmarker)
-    assert caught.value.reason == "UNREADABLE"
+    assert caught.value.reason == "NOT_MEDIA"
+
+
+def test_a_playlist_opens_nothing_else(tmp_path: Path) -> None:
+    """It may name any file of the machine."""
+    write_source(tmp_path / "v.mp4", even_times(5), [Sound(noise(1))])
+    playlist = tmp_path / "list.m3u8"
+    playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nv.mp4\n#EXT-X-ENDLIST\n")
+    for read in (lambda: next(frames_of(playlist)), lambda: sound_of(playlist, 16_000)):
+        with pytest.raises(InvalidInput) as caught:
+            read()
+        assert caught.value.reason == "NOT_MEDIA"

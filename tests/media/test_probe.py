@@ -10,7 +10,9 @@ from PIL import Image
 from locutor.errors import InvalidInput, OutOfRange
 from media.copy_mux import copy_mux, copy_obstacle
 from media.cover import write_cover
+from media.footage import FootageReader, Stretch
 from media.mux import mux_program
+from media.picture_scan import scan_picture
 from media.probe import probe
 from media.soundtrack import Soundtrack
 from tests.media.pieces import SIZE, encode_piece, grey_of
@@ -85,3 +87,13 @@ def test_formats_are_named_not_decoders(tmp_path: Path) -> None:
     path = write_source(tmp_path / "v.mp4", even_times(5), [Sound(noise(1))], codec="libsvtav1")
     assert (probe(path).video[0].codec, copy_obstacle(path)) == ("av1", "")
     assert copy_mux(tmp_path / "out.mp4", path, noise(1)).pictures == 5
+
+
+@pytest.mark.parametrize("suffix", ["flv", "mxf", "asf"])
+def test_what_one_reader_takes_all_take(tmp_path: Path, suffix: str) -> None:
+    """The gateway refused containers that the services decode."""
+    codec = "mpeg2video" if suffix == "mxf" else "libx264"
+    path = write_source(tmp_path / f"v.{suffix}", even_times(10), codec=codec, time_base=Fraction(1, 25))
+    assert len(probe(path).video) == 1
+    with FootageReader(path, Stretch(*SIZE, Fraction(25), scan_picture(path).start_s, 5)) as reader:
+        assert len(list(reader)) == 5
