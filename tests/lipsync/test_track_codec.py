@@ -20,8 +20,8 @@ from services.lipsync.tracking.codec import from_bytes, to_bytes
 
 def made() -> FaceTracks:
     rng = np.random.default_rng(0)
-    walk = np.cumsum(rng.normal(0, 1.5, (30, 478, 3)), axis=0) + rng.uniform(-50, 900, (1, 478, 3))
-    walk[:, [473, 291, 152]] = walk[:, [468, 61, 10]] + [[60, 0, 0], [50, 0, 0], [0, 120, 0]]
+    walk = np.cumsum(rng.normal(0, 1.5, (30, 478, 3)), axis=0) + rng.uniform(300, 500, (1, 478, 3))
+    walk[:, [473, 291, 152, 234, 454]] = walk[:, [468, 61, 10, 10, 10]] + [[60, 0, 0], [50, 0, 0], [0, 120, 0], [-60, 60, 0], [60, 60, 0]]
     view = MouthView(MouthKind.TEETH, 12, rng.integers(0, 255, (20, 30, 3), np.uint8), 100, 80, 60, 40)
     faces = (
         FaceTrack(0, 10, walk.astype(np.float32), rng.integers(0, 5, 30).astype(np.uint8), (view,)),
@@ -87,12 +87,12 @@ def test_a_person_is_one_of_the_faces(person: int) -> None:
     refusal(one_face(packed, person))
 
 
-@pytest.mark.parametrize("scale", [(0, 0, 0), (0, 1, 0), (1, 0, 0)])
-def test_a_face_that_can_be_moved_has_an_extent(scale: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("scale", [(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 9, 1), (0.01, 0.01, 0.01)])
+def test_a_face_that_can_be_moved_has_an_extent(scale: tuple[float, float, float]) -> None:
     face = made().faces[0]
     flat = replace(face, points=face.points * np.array(scale, np.float32), usability=np.zeros(30, np.uint8), views=())
     tracks = replace(made(), faces=(flat,))
-    assert "extent" in str(refusal(to_bytes(replace(tracks, faces=(replace(flat, person=0),)))))
+    assert "no face's" in str(refusal(to_bytes(replace(tracks, faces=(replace(flat, person=0),)))))
     unused = replace(flat, usability=np.full(30, Usability.NO_FACE, np.uint8))
     assert len(from_bytes(to_bytes(replace(tracks, faces=(unused,)))).faces) == 1
 

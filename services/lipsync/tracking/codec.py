@@ -15,8 +15,8 @@ import numpy as np
 
 from locutor.errors import InvalidInput
 from services.lipsync.footage import MOST_FACE_FRAMES, MOST_FACES, FaceTrack, FaceTracks, MouthKind, MouthView, Usability
-from services.lipsync.landmarks import CHIN, FOREHEAD_TOP, LEFT_IRIS, OUTER_LIP_UPPER, RIGHT_IRIS
 from services.lipsync.tracking.networks import POINTS
+from services.lipsync.tracking.usability import are_faces
 
 _MAGIC = b"LFT2"
 """Locutor's face tracks; the digit is the version."""
@@ -33,10 +33,8 @@ _STEPS = 16
 _MOST_FRAMES = 20_000
 _FARTHEST = 8
 """How far from the picture's corner a point may lie, over its longer side."""
-_LEAST_EXTENT = 1.0
-"""Pixels that a face that is usable is high, and its eyes are apart: the tracker finds none that is smaller than twenty times that."""
-_LEAST_SINE = 0.2
-"""Of the angle between the line through the eyes and the one from brow to chin; in a face it is 0.9 to 1."""
+_ROUNDING_SLACK = 1.2
+"""For what makes a face: points are rounded here."""
 _MOST_VIEW_PIXELS = 64 << 20
 """Of all views together."""
 _FIELD = "tracks"
@@ -93,8 +91,8 @@ def from_bytes(data: bytes) -> FaceTracks:
         points, usability = _motion(count, reader.take(size))
         if np.abs(points).max() > _FARTHEST * max(head.width, head.height):
             raise _refusal("have a face that is far from the picture")
-        if not _is_upright(points[usability == Usability.USABLE]):
-            raise _refusal("have a face without extent")
+        if not are_faces(points[usability == Usability.USABLE], _ROUNDING_SLACK).all():
+            raise _refusal("have points that are no face's")
         if view_count > len(MouthKind):
             raise _refusal("have a face with too many views")
         views = tuple(_view(reader, range(first, first + count), (head.width, head.height), pixels_left) for _ in range(view_count))
@@ -117,16 +115,6 @@ def _head(reader: _Reader) -> Head:
     if not (width and height and numerator and denominator and 0 < frames <= _MOST_FRAMES and shots <= frames and faces <= MOST_FACES):
         raise _refusal("have a header that cannot be")
     return Head(width, height, Fraction(numerator, denominator), frames, shots, faces)
-
-
-def _is_upright(points: np.ndarray) -> bool:
-    """Whether every one of (frames, 478, 3) can be the points of a face: its eyes apart, its chin below its brow, its mouth wide."""
-    across, down = points[:, RIGHT_IRIS[0]] - points[:, LEFT_IRIS[0]], points[:, CHIN] - points[:, FOREHEAD_TOP]
-    lips = points[:, OUTER_LIP_UPPER[-1]] - points[:, OUTER_LIP_UPPER[0]]
-    lengths = [np.linalg.norm(line, axis=1) for line in (across, down, lips)]
-    if any((length < _LEAST_EXTENT).any() for length in lengths):
-        return False
-    return bool((np.linalg.norm(np.cross(across, down), axis=1) >= _LEAST_SINE * lengths[0] * lengths[1]).all())
 
 
 def _motion(count: int, packed: bytes) -> tuple[np.ndarray, np.ndarray]:
