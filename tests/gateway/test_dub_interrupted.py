@@ -25,8 +25,10 @@ async def spec_of(client: Client) -> job_pb2.DubSpec:
 
 
 async def at_work(client: Client, job: job_pb2.Job, stage: str) -> None:
+    """Wait until a stage is at work, and nothing before it is any more."""
     async for response in client.jobs.WatchJob(job_pb2.WatchJobRequest(id=job.id)):
-        if any(each.name == stage and each.state == job_pb2.STATE_RUNNING for each in response.job.stages):
+        states = {each.name: each.state for each in response.job.stages}
+        if states[stage] == job_pb2.STATE_RUNNING and (stage != "animate" or states["track"] == job_pb2.STATE_SUCCEEDED):
             return
 
 
