@@ -14,6 +14,8 @@ import argparse
 import os
 from pathlib import Path
 
+from locutor.errors import LocutorError
+
 ESTIMATOR = Path(__file__).parents[1] / "services" / "articulation" / "viseme_estimator.onnx"
 UTTERANCES = 266
 EPOCHS = 11
@@ -30,7 +32,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="default: %(default)s")
     parser.add_argument("--speech", type=Path, help="folder with recordings and ljspeech.txt: a line each, id|transcript")
     arguments = parser.parse_args()
-    {"speak": _speak, "prepare": _prepare, "train": _train, "evaluate": _evaluate}[arguments.step](arguments)
+    try:
+        {"speak": _speak, "prepare": _prepare, "train": _train, "evaluate": _evaluate}[arguments.step](arguments)
+    except LocutorError as error:
+        raise SystemExit(str(error)) from error
 
 
 def _speak(arguments: argparse.Namespace) -> None:
@@ -44,11 +49,11 @@ def _speak(arguments: argparse.Namespace) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
-    from training.corpus import utterances
+    from training.corpus import items, utterances
     from training.example import save
     from training.examples import examples
 
-    learned = [spoken for spoken in utterances(arguments.work / "corpus", arguments.utterances) if not spoken.item.held_out]
+    learned = utterances(arguments.work / "corpus", [item for item in items(arguments.utterances) if not item.held_out])
     validation = learned[_VALIDATION_EVERY // 2 :: _VALIDATION_EVERY]
     save(arguments.work / "train.npz", list(examples([spoken for spoken in learned if spoken not in validation], SEED)))
     save(arguments.work / "validation.npz", list(examples(validation, SEED + 1)))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from locutor.errors import InvalidInput
 from services.tts.engine import SpeechRequest, Voice
 from services.tts.engines.kokoro.catalog import VOICES
 from services.tts.engines.kokoro.engine import KokoroEngine
@@ -80,13 +81,13 @@ def speak(folder: Path, wanted: Iterable[Item], engine: KokoroEngine) -> Iterato
         yield path
 
 
-def utterances(folder: Path, count: int) -> Iterator[Utterance]:
-    """Those of the first `count` items that `folder` has."""
-    for item in items(count):
-        path = _path(folder, item)
-        if path.exists():
-            with np.load(path) as stored:
-                yield Utterance(item, stored["audio"].astype(np.float32) / 32767, tuple(stored["symbols"].tolist()), stored["bounds_s"])
+def utterances(folder: Path, wanted: Sequence[Item]) -> list[Utterance]:
+    """Raises `InvalidInput` where `folder` does not have all: figures of a part of the corpus look like those of the whole."""
+    missing = [item for item in wanted if not _path(folder, item).exists()]
+    if missing:
+        message = f"lacks {len(missing)} of {len(wanted)} utterances, such as {_path(folder, missing[0]).name}; run `python -m training speak`"
+        raise InvalidInput.of("corpus", message, "INCOMPLETE")
+    return [_read(_path(folder, item), item) for item in wanted]
 
 
 def _item(index: int, locale: str, number: int) -> Item:
@@ -102,6 +103,11 @@ def _item(index: int, locale: str, number: int) -> Item:
 def _path(folder: Path, item: Item) -> Path:
     key = zlib.crc32(f"{item.text} {item.voice.id} {item.rate}".encode())
     return folder / f"{item.index:05d}-{item.voice.id}-{key:08x}.npz"
+
+
+def _read(path: Path, item: Item) -> Utterance:
+    with np.load(path) as stored:
+        return Utterance(item, stored["audio"].astype(np.float32) / 32767, tuple(stored["symbols"].tolist()), stored["bounds_s"])
 
 
 def _write(path: Path, item: Item, engine: KokoroEngine) -> None:

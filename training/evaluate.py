@@ -12,7 +12,7 @@ from services.articulation.estimator import VisemeEstimator
 from services.articulation.log_mel import SAMPLE_RATE
 from services.articulation.speech import PhonemeSpan
 from training.augment import Take, augmented
-from training.corpus import HELD_OUT_LOCALE, Utterance, utterances
+from training.corpus import HELD_OUT_LOCALE, Utterance, items, utterances
 from training.examples import take_of
 from training.measure import Score, score
 
@@ -25,7 +25,7 @@ _HEADING = """| speech | seconds | frames right (15 shapes) | closures | found |
 def evaluate(corpus: Path, count: int, speech: Path | None) -> None:
     """Prints the table, then the estimator's cost. `speech` holds recordings with ljspeech.txt."""
     estimator = VisemeEstimator()
-    held_out = [spoken for spoken in utterances(corpus, count) if spoken.item.held_out]
+    held_out = utterances(corpus, [item for item in items(count) if item.held_out])
     language = [spoken for spoken in held_out if spoken.item.voice.locale == HELD_OUT_LOCALE]
     voices = [spoken for spoken in held_out if spoken not in language]
     print(_HEADING)
