@@ -64,7 +64,6 @@ class Parts:
     spec: job_pb2.DubSpec
     source: Source
     locale: str
-    title: str
     dubbed: Sequence[DubbedLine]
     mixed: Mixed
     lips: LipsPieces | None
@@ -85,7 +84,6 @@ class Parts:
             "lips": [piece.sha256 for piece in self.lips.pieces] if self.lips is not None else None,
             "burn_in": self.burn_in,
             "locale": self.locale,
-            "title": self.title,
             "words": [[text.text, [[w.begin, w.end, str(w.start_s), str(w.end_s)] for w in text.words]] for text in timed_texts(self.dubbed)],
         }
 
@@ -118,7 +116,7 @@ async def _make(folder: Path, parts: Parts) -> dict[str, Any]:
     kind, frames = await _join(video, parts, cues)
     (folder / f"{locale}.srt").write_text(to_srt(cues), "utf-8")
     (folder / f"{locale}.vtt").write_text(to_vtt(cues), "utf-8")
-    (folder / f"{locale}.ttml").write_text(to_ttml(cues, locale, parts.title), "utf-8")
+    (folder / f"{locale}.ttml").write_text(to_ttml(cues, locale), "utf-8")
     (folder / f"{locale}.timeline.json").write_text(MessageToJson(programme_timeline(parts.dubbed), indent=None, ensure_ascii=False), "utf-8")
     await write_still(video, folder / f"{locale}.jpg", _FIELD)
     return {"picture": kind, "frames": frames, "duration_s": round(float(picture.duration_s), 6)}
@@ -139,14 +137,14 @@ async def _join(path: Path, parts: Parts, cues: Sequence[Cue]) -> tuple[str, int
         return "lips moved", await in_thread(lambda stop: _mux(path, parts, _lips(parts), stop))
     if picture.copy_obstacle:
         return "encoded", await in_thread(lambda stop: _mux(path, parts, _encoded(source, source.video, picture.start_s, (), locale, stop), stop))
-    return "copied", await copy_picture(source.video, parts.mixed.path, path, _FIELD, language=locale, title=parts.title)
+    return "copied", await copy_picture(source.video, parts.mixed.path, path, _FIELD, language=locale, title="")
 
 
 def _mux(path: Path, parts: Parts, pieces: Iterable[Path | bytes], stop: Stop) -> int:
     """The number of frames."""
     sound = stop.between(wav_blocks(parts.mixed.path))
     rate = output_rate(parts.source.picture)
-    return mux_program(path, stop.between(pieces), sound, frame_rate=rate, language=parts.locale, title=parts.title).frames
+    return mux_program(path, stop.between(pieces), sound, frame_rate=rate, language=parts.locale).frames
 
 
 def _lips(parts: Parts) -> list[Path]:
@@ -164,7 +162,7 @@ def _encoded(source: Source, video: Path, start_s: Fraction, cues: Sequence[Cue]
 def _claim(parts: Parts) -> ProvenanceClaim:
     consent = parts.spec.consent
     return ProvenanceClaim(
-        title=parts.title,
+        title="",
         locale=parts.locale,
         engines=tuple(_engine_use(use) for use in parts.uses),
         script_sha256=hashlib.sha256("\n".join(one.text for one in parts.dubbed).encode()).hexdigest(),

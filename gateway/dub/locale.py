@@ -122,7 +122,7 @@ class DubLocaleRun:
         assembly = await assemble(
             parts.flow,
             self._stages["mux"],
-            Parts(self._spec, parts.source, own.locale, "", dubbed, mixed, lips, own.burn_in, self._uses, consent_time, parts.signing_key),
+            Parts(self._spec, parts.source, own.locale, dubbed, mixed, lips, own.burn_in, self._uses, consent_time, parts.signing_key),
         )
         utterances = messages(dubbed, silent)
         return DubWork(

@@ -233,6 +233,9 @@ async def test_a_slow_endpoint_is_given_up(stub: translate_pb2_grpc.TranslateSer
     endpoint.replies = [lambda asked: Reply(delay_s=60)]
     response = await stub.Translate(request())
     assert all("did not answer within 1 s" in t.fallback_reason for t in response.translations)
+    # Nor does the next request wait for it.
+    again = await stub.Translate(request())
+    assert all("did not answer within 1 s" in t.fallback_reason for t in again.translations) and len(endpoint.asked) == 2
 
 
 async def test_without_a_plain_model_the_call_fails(stub: translate_pb2_grpc.TranslateServiceStub, endpoint: Endpoint) -> None:

@@ -33,6 +33,8 @@ TIMEOUT_VARIABLE = "LOCUTOR_TRANSLATE_OPENAI_TIMEOUT_S"
 _ATTEMPTS = 4
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 20.0
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_REST_S = 60.0
+"""An endpoint that was lost at every attempt is left alone for so long: a long document would wait for it at every passage."""
 _LARGEST_ANSWER = 4 * 1024**2
 
 
@@ -81,14 +83,24 @@ class ChatEndpoint:
         self._settings = settings
         headers = {"authorization": f"Bearer {settings.key}"} if settings.key else {}
         self._client = httpx2.Client(headers=headers, timeout=settings.timeout_s, follow_redirects=False)
+        self._rests_until = 0.0
+        self._lost = ""
+        """Why it rests."""
 
     def complete(self, messages: Sequence[dict[str, str]]) -> str:
         """What the model says to the messages; it is asked for a JSON object.
 
         Raises `EndpointFailed` where no answer came after several attempts, or was refused, and `UnusableAnswer` for one that is cut off or none.
         """
+        if time.monotonic() < self._rests_until:
+            raise EndpointFailed(self._lost)
         retrying = tenacity.Retrying(stop=tenacity.stop_after_attempt(_ATTEMPTS), retry=tenacity.retry_if_exception(_may_help), wait=_wait, reraise=True)
-        answer: dict[str, Any] = retrying(self._post, {"model": self._settings.model, "messages": list(messages), "response_format": {"type": "json_object"}})
+        body = {"model": self._settings.model, "messages": list(messages), "response_format": {"type": "json_object"}}
+        try:
+            answer: dict[str, Any] = retrying(self._post, body)
+        except _Lost as error:
+            self._lost, self._rests_until = error.message, time.monotonic() + _REST_S
+            raise
         try:
             choice = answer["choices"][0]
             content = choice["message"]["content"]
