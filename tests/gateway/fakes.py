@@ -42,6 +42,8 @@ class Service:
         """Raised by the next calls, one each, after their first answer."""
         self.hold: asyncio.Event | None = None
         """Calls wait for it."""
+        self.held = 0
+        """Calls that began to wait."""
         self.cancelled = 0
 
     async def load(self) -> None: ...
@@ -50,6 +52,7 @@ class Service:
 
     async def _gate(self) -> None:
         if self.hold is not None:
+            self.held += 1
             try:
                 await self.hold.wait()
             except asyncio.CancelledError:
