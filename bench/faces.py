@@ -96,9 +96,9 @@ def _speech(engine: KokoroEngine) -> Speech:
     parts, phonemes = [pause], []
     for sentence in SENTENCES:
         for spoken in engine.plan(SpeechRequest(sentence, LOCALE)).sentences():
-            start_s = sum(map(len, parts)) / _RATE
+            later_s = sum(map(len, parts)) / _RATE - spoken.start_s
             own = spoken.timeline.phonemes
-            phonemes += [PhonemeSpan(p.symbol, *(start_s + t - spoken.start_s for t in (p.start_s, p.end_s)), p.stressed) for p in own if p.symbol]
+            phonemes += [PhonemeSpan(p.symbol, later_s + p.start_s, later_s + p.end_s, p.stressed) for p in own if p.symbol]
             parts.append(soxr.resample(spoken.audio, engine.sample_rate, _RATE))
         parts.append(pause)
     audio = np.concatenate(parts)

@@ -12,7 +12,7 @@ import soxr
 
 from bench.figure import Figure
 from bench.material import LOCALE, PARAGRAPHS, THREADS, keep, speak, spoken
-from services.asr.engine import SAMPLE_RATE, RecognitionOptions, Segment
+from services.asr.engine import SAMPLE_RATE, LanguageDetection, RecognitionOptions, Segment
 from services.asr.engines.faster_whisper import FasterWhisperEngine
 from services.tts.engine import SpeechRequest
 from services.tts.engines.kokoro.engine import KokoroEngine
@@ -53,7 +53,7 @@ def asr(work: Path) -> Iterator[Figure]:
 
 def _recognise(engine: FasterWhisperEngine, audio: np.ndarray) -> str:
     stream = engine.open(RecognitionOptions(locale=LOCALE))
-    events = []
+    events: list[LanguageDetection | Segment] = []
     for begin in range(0, len(audio), 10 * SAMPLE_RATE):
         events += stream.accept(audio[begin : begin + 10 * SAMPLE_RATE], caught_up=False)
     events += stream.finish()

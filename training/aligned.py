@@ -73,7 +73,11 @@ class Transcript:
         # A frame that meets several has their mean time.
         times, where = np.unique(mine, return_inverse=True)
         mean = np.bincount(where, theirs) / np.bincount(where)
-        return [PhonemeSpan(s.symbol, *(float(np.interp(time, times, mean)) for time in (s.start_s, s.end_s)), s.stressed) for s in self.phonemes]
+
+        def heard(time_s: float) -> float:
+            return float(np.interp(time_s, times, mean))
+
+        return [PhonemeSpan(s.symbol, heard(s.start_s), heard(s.end_s), s.stressed) for s in self.phonemes]
 
 
 def _matched(written: Sequence[WordSpan], heard: Sequence[RecognizedWord]) -> list[tuple[WordSpan, RecognizedWord]]:

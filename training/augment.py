@@ -124,7 +124,7 @@ def _babble(samples: int, others: Sequence[np.ndarray], rng: Generator) -> np.nd
     """Three to six people talking at once."""
     result = np.zeros(samples)
     for _ in range(rng.integers(3, 7)):
-        voice = others[rng.integers(len(others))]
+        voice = others[int(rng.integers(len(others)))]
         result += np.roll(np.resize(voice, samples), rng.integers(samples)) / (np.std(voice) + 1e-6)
     return result
 
@@ -155,6 +155,7 @@ def _round_trip(audio: np.ndarray, container: str, codec: str, rate: int, bit_ra
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, bit_rate=bit_rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame.from_ndarray(np.round(audio[None] * 32767).astype(np.int16), format="s16", layout="mono")
         frame.sample_rate = rate
         resampler = av.AudioResampler(stream.codec_context.format.name, "mono", rate, stream.codec_context.frame_size or 1152)
@@ -163,7 +164,7 @@ def _round_trip(audio: np.ndarray, container: str, codec: str, rate: int, bit_ra
         output.mux(stream.encode(None))
     buffer.seek(0)
     back = av.AudioResampler("flt", "mono", rate)
-    with av.open(buffer) as source:
+    with av.open(buffer, "r") as source:
         parts = [piece.to_ndarray().ravel() for frame in source.decode(audio=0) for piece in back.resample(frame)]
     return np.concatenate(parts)
 

@@ -74,7 +74,7 @@ def _batches(examples: Sequence[Example], rng: np.random.Generator) -> Iterator[
 def _crop(examples: Sequence[Example], index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     features, labels = examples[index].features, examples[index].labels
     while len(labels) < _CROP:
-        following = examples[rng.integers(len(examples))]
+        following = examples[int(rng.integers(len(examples)))]
         features, labels = np.concatenate([features, following.features]), np.concatenate([labels, following.labels])
     begin = rng.integers(len(labels) - _CROP + 1)
     return features[begin : begin + _CROP], labels[begin : begin + _CROP]
