@@ -119,12 +119,12 @@ async def cut_picture(path: Path, folder: Path, stretches: Sequence[tuple[Fracti
     return [(folder / f"{number:05}.mkv", Fraction(start_s)) if start_s is not None else None for number, start_s in enumerate(starts)]
 
 
-async def copy_picture(path: Path, sound: Path, out: Path, field: str, *, language: str, title: str) -> int:
+async def copy_picture(path: Path, sound: Path, out: Path, field: str, *, language: str) -> int:
     """Write the MP4 `out` with the pictures of `path` and `sound`, a WAV as long as they are; the number of pictures.
 
     Raises `InvalidInput` with `field`.
     """
-    pictures: int = await _ask(["copy", str(path), str(sound), str(out), language, title], field, _READ_TIMEOUT_S)
+    pictures: int = await _ask(["copy", str(path), str(sound), str(out), language], field, _READ_TIMEOUT_S)
     return pictures
 
 

@@ -4,7 +4,7 @@
     python -I -m gateway.media_reader picture FILE
     python -I -m gateway.media_reader sound FILE TRACK START_S SAMPLES OUT
     python -I -m gateway.media_reader pieces FILE FOLDER START_S:END_S ...
-    python -I -m gateway.media_reader copy FILE SOUND OUT LANGUAGE TITLE
+    python -I -m gateway.media_reader copy FILE SOUND OUT LANGUAGE
     python -I -m gateway.media_reader cover FILE OUT
 
 `probe` reads headers, `picture` all packets of the video track and its first picture, `sound` writes a sound track to OUT as
@@ -115,12 +115,12 @@ def _pieces(path: Path, folder: str, *stretches: str) -> list[str | None]:
     return starts
 
 
-def _copy(path: Path, sound: str, out: str, language: str, title: str) -> int:
+def _copy(path: Path, sound: str, out: str, language: str) -> int:
     """How many pictures were copied."""
     from media.copy_mux import copy_mux
     from media.soundtrack import Soundtrack
 
-    return copy_mux(Path(out), path, Soundtrack(Path(sound)).blocks(), language=language, title=title).pictures
+    return copy_mux(Path(out), path, Soundtrack(Path(sound)).blocks(), language=language).pictures
 
 
 def _cover(path: Path, out: str) -> None:

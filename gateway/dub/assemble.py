@@ -137,7 +137,7 @@ async def _join(path: Path, parts: Parts, cues: Sequence[Cue]) -> tuple[str, int
         return "lips moved", await in_thread(lambda stop: _mux(path, parts, _lips(parts), stop))
     if picture.copy_obstacle:
         return "encoded", await in_thread(lambda stop: _mux(path, parts, _encoded(source, source.video, picture.start_s, (), locale, stop), stop))
-    return "copied", await copy_picture(source.video, parts.mixed.path, path, _FIELD, language=locale, title="")
+    return "copied", await copy_picture(source.video, parts.mixed.path, path, _FIELD, language=locale)
 
 
 def _mux(path: Path, parts: Parts, pieces: Iterable[Path | bytes], stop: Stop) -> int:

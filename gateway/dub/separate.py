@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from gateway.media_process import Sound
 from gateway.models import identity
 from gateway.progress import StageTracker
 from gateway.services import Services
+from gateway.stoppable import Stop, in_thread
 from gateway.workflow import Workflow
 from locutor.asr.v1 import separation_pb2
 from locutor.common.v1 import audio_pb2, model_pb2
@@ -64,19 +66,19 @@ async def separate(flow: Workflow, stage: StageTracker, services: Services, sour
         if size != sound.samples * _SAMPLE_BYTES:
             raise InternalError(f"the separation service was sent {sound.samples} samples and gave {size // _SAMPLE_BYTES}")
         blob = await flow.store.put_file(raw)
-        return StepResult({"background": blob}), await asyncio.to_thread(_as_sound, raw, path, sound, blob.sha256, model)
+        return StepResult({"background": blob}), await in_thread(lambda stop: _as_sound(raw, path, sound, blob.sha256, model, stop))
 
     async def load(result: StepResult) -> Separated:
         blob = result.blobs["background"]
         raw = await flow.store.fetch(blob.sha256, flow.folder / "separated.s16")
-        return await asyncio.to_thread(_as_sound, raw, path, sound, blob.sha256, model)
+        return await in_thread(lambda stop: _as_sound(raw, path, sound, blob.sha256, model, stop))
 
     return await flow.step(stage, "separate", {"video": source.sha256, "track": track, "model": identity(model)}, make, load)
 
 
-def _as_sound(raw: Path, path: Path, original: Sound, sha256: str, model: model_pb2.Model) -> Separated:
+def _as_sound(raw: Path, path: Path, original: Sound, sha256: str, model: model_pb2.Model, stop: Stop) -> Separated:
     with raw.open("rb") as source, path.open("wb") as target:
-        while data := source.read(PROGRAMME_RATE * _SAMPLE_BYTES):
+        for data in stop.between(iter(partial(source.read, PROGRAMME_RATE * _SAMPLE_BYTES), b"")):
             target.write((np.frombuffer(data, np.dtype("<i2")).astype("<f4") / np.float32(32768)).tobytes())
     raw.unlink()
     return Separated(Sound(path, original.samples, original.heard_s, ""), sha256, model)

@@ -87,7 +87,7 @@ async def test_the_picture_is_cut_and_copied_by_the_reader(film: Path, tmp_path:
     assert [len(scan_picture(one[0]).times) for one in cut if one is not None] == [25, 25]
     sound = write_source(tmp_path / "sound.wav", [], [Sound(noise(2, seed=5), codec="pcm_s16le")])
     out = tmp_path / "out.mp4"
-    assert await copy_picture(film, sound, out, FIELD, language="es", title="Hola") == 50
+    assert await copy_picture(film, sound, out, FIELD, language="es") == 50
     with av.open(str(film)) as before, av.open(str(out)) as after:
         packets = [[bytes(packet) for packet in container.demux(video=0) if packet.size] for container in (before, after)]
         assert packets[0] == packets[1]
@@ -100,6 +100,6 @@ async def test_the_picture_is_cut_and_copied_by_the_reader(film: Path, tmp_path:
 async def test_what_cannot_be_copied_is_refused_with_the_field(film: Path, tmp_path: Path) -> None:
     picture = write_source(tmp_path / "film.mkv", even_times(10), codec="ffv1")
     with pytest.raises(InvalidInput, match="encoded anew") as caught:
-        await copy_picture(picture, film, tmp_path / "out.mp4", FIELD, language="", title="")
+        await copy_picture(picture, film, tmp_path / "out.mp4", FIELD, language="")
     assert (caught.value.reason, caught.value.violations[0].field) == ("CANNOT_COPY", FIELD)
     assert "ffv1" in (await read_picture(picture, FIELD)).copy_obstacle
