@@ -27,8 +27,9 @@ _CLOSED_MOST = 0.04
 _FRONTAL_DEGREES = 20.0
 """A head turned by this shows its mouth a third less well than one that looks at the camera."""
 _CHEEKS = (50, 280, 205, 425)
-_STRETCH, _STRETCHES = 24, 4
-"""Of so many frames the best one is weighed, and so many of these are kept: what hides a mouth is known only once all of a track is seen."""
+_STRETCH, _MOST_STRETCHES = 8, 32
+"""Frames of which the best one is kept, and so many of these; of a longer track the stretches are longer. What hides a mouth is known only once all of
+the track is seen."""
 
 
 class MouthViewPicker:
@@ -37,6 +38,7 @@ class MouthViewPicker:
     def __init__(self) -> None:
         self._best: dict[MouthKind, dict[int, tuple[float, MouthView]]] = {kind: {} for kind in MouthKind}
         """By stretch of the footage: how good the best view in it is, and that view."""
+        self._stretch = _STRETCH
 
     def see(self, frame: np.ndarray, number: int, points: np.ndarray) -> None:
         """Weigh a frame of the footage: `frame` as I420, (height * 3 / 2, width) uint8; `points`, (478, 3) pixels, of a face that is seen in it."""
@@ -60,13 +62,23 @@ class MouthViewPicker:
         return tuple(max(views, key=lambda view: view[0])[1] for views in shown if views)
 
     def _keep(self, kind: MouthKind, score: float, frame: np.ndarray, number: int, box: tuple[int, int, int, int]) -> None:
-        best, stretch = self._best[kind], number // _STRETCH
-        rivals = [best[stretch]] if stretch in best else list(best.values()) if len(best) == _STRETCHES else []
-        if score <= min((value for value, _ in rivals), default=1e-6):
+        best, stretch = self._best[kind], number // self._stretch
+        if score <= (best[stretch][0] if stretch in best else 1e-6):
             return
         best[stretch] = score, _view(kind, frame, number, box)
-        if len(best) > _STRETCHES:
-            del best[min(best, key=lambda place: best[place][0])]
+        if len(best) > _MOST_STRETCHES:
+            self._join()
+
+    def _join(self) -> None:
+        """Make one stretch of two."""
+        self._stretch *= 2
+        for kind, views in self._best.items():
+            joined: dict[int, tuple[float, MouthView]] = {}
+            for score, view in views.values():
+                stretch = view.frame // self._stretch
+                if stretch not in joined or score > joined[stretch][0]:
+                    joined[stretch] = score, view
+            self._best[kind] = joined
 
 
 def _box(points: np.ndarray, unit: float, width: int, height: int) -> tuple[int, int, int, int] | None:

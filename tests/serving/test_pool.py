@@ -28,6 +28,28 @@ async def test_what_is_over_the_queue_is_refused_at_once() -> None:
     await pool.close()
 
 
+async def test_work_that_waits_is_told_that_nobody_waits_for_it() -> None:
+    pool = EnginePool("t")
+    abandoned = threading.Event()
+
+    def slow() -> Iterator[bool]:
+        yield False
+        yield abandoned.wait(60)
+
+    async def consume() -> None:
+        async with contextlib.aclosing(pool.stream(slow, on_cancel=abandoned.set)) as items:
+            async for _ in items:
+                pass
+
+    task = asyncio.create_task(consume())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(asyncio.shield(task), 30)
+    assert abandoned.is_set()
+    await pool.close()
+
+
 async def test_a_cancelled_stream_stops_at_the_next_item_and_is_closed() -> None:
     pool = EnginePool("t")
     made: list[int] = []
