@@ -5,9 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from services.lipsync.engines.warp.color import halved, i420_planes
+from services.lipsync.engines.warp.color import i420_planes
 from services.lipsync.engines.warp.eyes import is_shutting, paint_eye
 from services.lipsync.engines.warp.lattice import Rect, eased, resampled, sampled
+from services.lipsync.engines.warp.laying import LIMITED_RANGE, lay
 from services.lipsync.engines.warp.mouth import curve_at, region_of
 from services.lipsync.engines.warp.portrait import WarpPortrait, enlarged_positions
 
@@ -42,7 +43,7 @@ def render(portrait: WarpPortrait, mouth: dict[str, float], head: dict[str, floa
         corners = np.array([[reach.x0, reach.y0], [reach.x1, reach.y1]], np.float32)
         rect = Rect.around(corners - lattice.sample(shift, corners[None])[0], 2, lattice.rect)
         if rect.width and rect.height:
-            _lay(frame, rect, *paint_eye(eye, lattice.to_pixels(at_rest, rect), blink, head["gaze_x"], head["gaze_y"]))
+            lay(frame, rect, *paint_eye(eye, lattice.to_pixels(at_rest, rect), blink, head["gaze_x"], head["gaze_y"]), LIMITED_RANGE)
     return frame
 
 
@@ -146,16 +147,4 @@ def _draw_mouth(
     left, right = float(min(upper_edge[0, 0], lower_edge[0, 0])), float(max(upper_edge[-1, 0], lower_edge[-1, 0]))
     top, bottom = float(upper_edge[:, 1].min()) - _MOUTH_MARGIN, float(lower_edge[:, 1].max()) + _MOUTH_MARGIN
     share = eased((s - left + 0.06) / 0.06) * eased((right + 0.06 - s) / 0.06) * eased((t - top) / 0.06) * eased((bottom - t) / 0.06)
-    _lay(frame, rect, 1.0 - share[..., None], picture * share[..., None])
-
-
-def _lay(frame: np.ndarray, rect: Rect, keep: np.ndarray, over: np.ndarray) -> None:
-    """Dim the frame in `rect` to the share `keep`, (rows, columns, 1), and add `over`, (rows, columns, 3) YCC."""
-    luma, blue, red = i420_planes(frame)
-    patch = luma[rect.rows, rect.columns]
-    patch[:] = np.clip((patch.astype(np.float32) - 16.0) * keep[..., 0] + over[..., 0] + 16.5, 16, 235).astype(np.uint8)
-    small = rect.halved()
-    layers = halved(np.concatenate([keep, over[..., 1:]], -1).astype(np.float32))
-    for plane, layer in ((blue, layers[..., 1]), (red, layers[..., 2])):
-        patch = plane[small.rows, small.columns]
-        patch[:] = np.clip((patch.astype(np.float32) - 128.0) * layers[..., 0] + layer + 128.5, 16, 240).astype(np.uint8)
+    lay(frame, rect, 1.0 - share[..., None], picture * share[..., None], LIMITED_RANGE)

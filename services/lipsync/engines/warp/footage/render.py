@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from services.lipsync.engines.warp.color import halved, i420_planes
+from services.lipsync.engines.warp.color import i420_planes
 from services.lipsync.engines.warp.footage.actor import Actor
 from services.lipsync.engines.warp.footage.flow import Flow, flow_of
 from services.lipsync.engines.warp.lattice import Rect, eased, sampled
+from services.lipsync.engines.warp.laying import FULL_RANGE, lay
 from services.lipsync.engines.warp.mouth import curve_at
 
 _UPPER_SOFTNESS, _LOWER_SOFTNESS = 0.010, 0.015
@@ -99,7 +100,7 @@ def _draw_mouth(actor: Actor, at: int, flow: Flow, frame: np.ndarray, result: np
         rows, columns = (np.flatnonzero((opening > 0).any(axis)) for axis in (1, 0))
         hole = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         picture[hole] += (opening / total)[hole][..., None] * _inside(actor, at, flow, box, hole, gain, frame)
-    _lay(result, box.rect, 1.0 - box.share[..., None], picture * box.share[..., None])
+    lay(result, box.rect, 1.0 - box.share[..., None], picture * box.share[..., None], FULL_RANGE)
 
 
 def _lips(actor: Actor, at: int, flow: Flow, box: _Box, gain: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,17 +152,3 @@ def _ycc(frame: np.ndarray, at: np.ndarray) -> np.ndarray:
     luma, blue, red = i420_planes(frame)
     half = _half(at)
     return np.stack([sampled(luma, at, cv2.INTER_CUBIC) - np.float32(16), *(sampled(plane, half) - np.float32(128) for plane in (blue, red))], -1)
-
-
-def _lay(frame: np.ndarray, rect: Rect, keep: np.ndarray, over: np.ndarray) -> None:
-    """Dim the frame in `rect` to the share `keep`, (rows, columns, 1), and add `over`, (rows, columns, 3) YCC. What is kept whole stays as it is."""
-    luma, blue, red = i420_planes(frame)
-    patch = luma[rect.rows, rect.columns]
-    laid = np.clip((patch.astype(np.float32) - 16.0) * keep[..., 0] + over[..., 0] + 16.5, 0, 255).astype(np.uint8)
-    np.copyto(patch, laid, where=keep[..., 0] < 1)
-    small = rect.halved()
-    layers = halved(np.concatenate([keep, over[..., 1:]], -1).astype(np.float32))
-    for plane, layer in ((blue, layers[..., 1]), (red, layers[..., 2])):
-        patch = plane[small.rows, small.columns]
-        laid = np.clip((patch.astype(np.float32) - 128.0) * layers[..., 0] + layer + 128.5, 0, 255).astype(np.uint8)
-        np.copyto(patch, laid, where=layers[..., 0] < 1)
