@@ -21,28 +21,42 @@ def resample(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     return _to_length(converted, length)
 
 
+class Resampler:
+    """Converts a stream as it comes, in constant memory: `accept` each part, then `finish`. What they return is, joined, what `resample` makes of the whole."""
+
+    def __init__(self, from_rate: int, to_rate: int, channels: int | None = None) -> None:
+        """`channels`: of (n, channels); None: the parts are (n,)."""
+        self._from, self._to = from_rate, to_rate
+        self._nothing = np.zeros((0,) if channels is None else (0, channels), np.float32)
+        self._stream = None if from_rate == to_rate else soxr.ResampleStream(from_rate, to_rate, channels or 1, dtype="float32", quality="HQ")
+        self._taken = self._given = 0
+
+    def accept(self, part: np.ndarray) -> np.ndarray:
+        """What is complete by now."""
+        part = np.ascontiguousarray(part, np.float32)
+        if self._stream is None:
+            return part
+        self._taken += len(part)
+        converted = self._stream.resample_chunk(part)
+        self._given += len(converted)
+        return converted
+
+    def finish(self) -> np.ndarray:
+        """What was held back."""
+        if self._stream is None or not self._taken:
+            return self._nothing
+        rest = self._stream.resample_chunk(self._nothing, last=True)
+        return _to_length(rest, rescale_samples(self._taken, self._from, self._to) - self._given)
+
+
 def resample_blocks(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
     """What `resample` makes of the blocks put together, in constant memory."""
-    if from_rate == to_rate:
-        yield from (np.asarray(block, np.float32) for block in blocks)
-        return
-    stream: soxr.ResampleStream | None = None
-    shape: tuple[int, ...] = ()
-    taken = given = 0
+    resampler: Resampler | None = None
     for block in blocks:
-        if stream is None:
-            shape = block.shape[1:]
-            stream = soxr.ResampleStream(from_rate, to_rate, shape[0] if shape else 1, dtype="float32", quality="HQ")
-        taken += len(block)
-        converted = stream.resample_chunk(np.ascontiguousarray(block, np.float32))
-        given += len(converted)
-        if len(converted):
+        resampler = resampler or Resampler(from_rate, to_rate, block.shape[1] if block.ndim > 1 else None)
+        if len(converted := resampler.accept(block)):
             yield converted
-    if stream is None:
-        return
-    rest = stream.resample_chunk(np.zeros((0, *shape), np.float32), last=True)
-    tail = _to_length(rest, rescale_samples(taken, from_rate, to_rate) - given)
-    if len(tail):
+    if resampler is not None and len(tail := resampler.finish()):
         yield tail
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import soxr
 
 from locutor.errors import InvalidInput
+from media.resample import Resampler
 from services.asr.engine import SAMPLE_RATE
 
 _BYTES_PER_SAMPLE = 2
@@ -28,7 +28,7 @@ class PcmReader:
         self._bytes_per_second = sample_rate * channels * _BYTES_PER_SAMPLE
         self._frame_bytes = channels * _BYTES_PER_SAMPLE
         self._rest = b""
-        self._resampler = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ") if sample_rate != SAMPLE_RATE else None
+        self._resampler = Resampler(sample_rate, SAMPLE_RATE)
 
     def seconds(self, data: bytes) -> float:
         """How long the sound of so many bytes is."""
@@ -40,7 +40,7 @@ class PcmReader:
         whole = len(data) // self._frame_bytes * self._frame_bytes
         self._rest = data[whole:]
         samples = np.frombuffer(data[:whole], "<i2").reshape(-1, self._channels).mean(axis=1, dtype=np.float32) / np.float32(32768)
-        return self._resampler.resample_chunk(samples) if self._resampler else samples
+        return self._resampler.accept(samples)
 
     def finish(self) -> np.ndarray:
         """What the resampler still holds. Raises `InvalidInput` (field "audio") where the bytes end within a sample."""
@@ -50,4 +50,4 @@ class PcmReader:
                 f"the audio ends {len(self._rest)} bytes into a frame of {self._frame_bytes}; is it 16-bit PCM with {self._channels} channels?",
                 "TRUNCATED_AUDIO",
             )
-        return self._resampler.resample_chunk(np.zeros(0, np.float32), last=True) if self._resampler else np.zeros(0, np.float32)
+        return self._resampler.finish()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import soxr
 
 from locutor.errors import InvalidInput
+from media.resample import Resampler
 from services.asr.separation.engine import SeparationEngine
 
 RATES = (8_000, 96_000)
@@ -30,9 +30,8 @@ class BackgroundStream:
             raise InvalidInput.of("config.format.channels", f"found {channels}; give 1 or 2: mix more down first", "UNSUPPORTED_CHANNELS")
         self._channels = channels
         self._voices = engine.open()
-        same = sample_rate == engine.sample_rate
-        self._there = None if same else soxr.ResampleStream(sample_rate, engine.sample_rate, 2, dtype="float32", quality="HQ")
-        self._back = None if same else soxr.ResampleStream(engine.sample_rate, sample_rate, 2, dtype="float32", quality="HQ")
+        self._there = Resampler(sample_rate, engine.sample_rate, 2)
+        self._back = Resampler(engine.sample_rate, sample_rate, 2)
         self._rest = b""
         self._waiting = np.zeros((0, 2), np.float32)
 
@@ -45,8 +44,8 @@ class BackgroundStream:
         mix = np.frombuffer(data[:whole], "<i2").reshape(-1, self._channels).astype(np.float32) / _FULL_SCALE
         mix = np.repeat(mix, 2, axis=1) if self._channels == 1 else mix
         self._waiting = np.concatenate([self._waiting, mix])
-        for voices in self._voices.accept(self._there.resample_chunk(mix) if self._there else mix):
-            yield self._without(self._back.resample_chunk(voices) if self._back else voices)
+        for voices in self._voices.accept(self._there.accept(mix)):
+            yield self._without(self._back.accept(voices))
 
     def finish(self) -> Iterator[bytes]:
         """The rest. Raises `InvalidInput` (field "audio") where the bytes end within a sample."""
@@ -56,12 +55,9 @@ class BackgroundStream:
                 f"the audio ends {len(self._rest)} bytes into a frame of {2 * self._channels}; is it 16-bit PCM with {self._channels} channels?",
                 "TRUNCATED_AUDIO",
             )
-        nothing = np.zeros((0, 2), np.float32)
-        late = self._voices.accept(self._there.resample_chunk(nothing, last=True)) if self._there else iter(())
-        for voices in (*late, *self._voices.finish()):
-            yield self._without(self._back.resample_chunk(voices) if self._back else voices)
-        if self._back:
-            yield self._without(self._back.resample_chunk(nothing, last=True))
+        for voices in (*self._voices.accept(self._there.finish()), *self._voices.finish()):
+            yield self._without(self._back.accept(voices))
+        yield self._without(self._back.finish())
         # There and back may end a sample short: the rest of the mix is left as it is.
         yield self._without(np.zeros_like(self._waiting))
 
