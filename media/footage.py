@@ -30,7 +30,7 @@ _DECODER = Path(__file__).with_name("footage_decoder.py")
 _PIPE_BYTES = 1 << 20
 """The most that a process may ask for without privileges, by default (Linux)."""
 _F_SETPIPE_SZ = 1031
-_PATIENCE_S, _PATIENCE_PER_SECOND_S = 60.0, 20.0
+_PATIENCE_S, _PATIENCE_PER_SECOND_S = 60.0, 10.0
 """How long the decoder may be waited for, all in all, and what is added for each second of frames."""
 _LOOK_EVERY_S = 0.25
 """How often it is asked whether anybody still wants the frames."""

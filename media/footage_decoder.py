@@ -31,8 +31,8 @@ ASPECT_TOLERANCE = 0.02
 _MEMORY_BYTES = 6 << 30
 """Pictures that a 4K decoder keeps for reference, in the threads that it uses."""
 _THREADS = 2
-_CPU_SECONDS, _CPU_PER_SECOND = 60 * _THREADS, 20 * _THREADS
-"""What decoding may cost, and what is added for each second of frames; the reader waits half of it."""
+_CPU_SECONDS, _CPU_PER_SECOND = 60 * _THREADS, 10 * _THREADS
+"""What decoding may cost, and what is added for each second of frames; who reads them waits for half of it."""
 _TOLERANCE_S = Fraction(3, 2000)
 """A picture counts as shown this long before its time: containers round times to a millisecond."""
 _PLAIN = ("yuv420p", "yuvj420p")
