@@ -92,10 +92,10 @@ def test_by_its_own_sound(finished: tuple[Path, list[PhonemeSpan]]) -> None:
     ("arguments", "parts"),
     [
         (["missing.mp4"], ("VIDEO", "there is no file missing.mp4")),
-        (["TEXT"], ("video", "notes.txt cannot be read", "give a video file")),
+        (["TEXT"], ("video", "notes.txt", "is not an audio or video file")),
         (["VIDEO", "--timeline", "TEXT"], ("--timeline", "notes.txt is no timeline", ".timeline.json")),
         (["VIDEO", "--timeline", "EMPTY"], ("--timeline", "has no phonemes")),
-        (["VIDEO", "--timeline", "TIMELINE", "--original", "TEXT"], ("original", "cannot be read")),
+        (["VIDEO", "--timeline", "TIMELINE", "--original", "TEXT"], ("original", "is not an audio or video file")),
         (["VIDEO", "--reference", "."], ("--reference", "there is no file")),
         (["SILENT"], ("video", "has no sound", "timeline")),
     ],
