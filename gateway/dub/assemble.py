@@ -35,7 +35,7 @@ from media.subtitle_files import to_srt, to_vtt
 from media.subtitles import Cue, make_cues
 from media.ttml import to_ttml
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever equal parts would be assembled to other bytes that are kept."""
 
 _FIELD = "dub.video_uri"

@@ -35,7 +35,7 @@ from media.resample import resample_blocks
 from media.subtitle_files import to_srt, to_vtt
 from media.subtitles import make_cues
 
-VERSION = "3"
+VERSION = "4"
 """Raised whenever an equal programme would be assembled to other bytes that are kept."""
 
 _OUTPUTS = {
