@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from locutor.gateway.v1 import engines_pb2 as locutor_dot_gateway_dot_v1_dot_engines__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1clocutor/gateway/v1/dub.proto\x12\x12locutor.gateway.v1\x1a\x1egoogle/protobuf/duration.proto\"M\n\tDubTarget\x12\x0e\n\x06locale\x18\x01 \x01(\t\x12\x15\n\rsubtitles_uri\x18\x02 \x01(\t\x12\x19\n\x11\x62urn_in_subtitles\x18\x03 \x01(\x08\"\x9b\x01\n\nCastMember\x12\x0f\n\x07speaker\x18\x01 \x01(\t\x12\x11\n\tembedding\x18\x02 \x03(\x02\x12:\n\x06voices\x18\x03 \x03(\x0b\x32*.locutor.gateway.v1.CastMember.VoicesEntry\x1a-\n\x0bVoicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xeb\x03\n\tUtterance\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\x13source_start_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11source_end_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07speaker\x18\x04 \x01(\t\x12\x13\n\x0bsource_text\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\r\n\x05voice\x18\x07 \x01(\t\x12/\n\x0cstart_offset\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04rate\x18\n \x01(\x02\x12$\n\x03\x66it\x18\x0b \x01(\x0e\x32\x17.locutor.gateway.v1.Fit\x12\x32\n\x0fneeded_duration\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x12\x61vailable_duration\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nsuggestion\x18\x0e \x01(\t\x12\x0e\n\x06locked\x18\x0f \x01(\x08\"\xba\x03\n\rUtteranceEdit\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\x18\n\x0bsource_text\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04text\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x07speaker\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x12\n\x05voice\x18\x06 \x01(\tH\x03\x88\x01\x01\x12/\n\x0cstart_offset\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x06locked\x18\t \x01(\x08H\x04\x88\x01\x01\x12\x14\n\x07omitted\x18\n \x01(\x08H\x05\x88\x01\x01\x12\x11\n\x04rate\x18\x0b \x01(\x02H\x06\x88\x01\x01\x12\x12\n\nheard_text\x18\x0c \x01(\t\x12\x35\n\x12heard_start_offset\x18\r \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\n\x0c_source_textB\x07\n\x05_textB\n\n\x08_speakerB\x08\n\x06_voiceB\t\n\x07_lockedB\n\n\x08_omittedB\x07\n\x05_rate*\x8b\x01\n\x0f\x42\x61\x63kgroundSound\x12 \n\x1c\x42\x41\x43KGROUND_SOUND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x42\x41\x43KGROUND_SOUND_DUCKED\x10\x01\x12\x1e\n\x1a\x42\x41\x43KGROUND_SOUND_SEPARATED\x10\x02\x12\x19\n\x15\x42\x41\x43KGROUND_SOUND_NONE\x10\x03*\x85\x01\n\x0eLoudnessTarget\x12\x1f\n\x1bLOUDNESS_TARGET_UNSPECIFIED\x10\x00\x12\x1a\n\x16LOUDNESS_TARGET_SOURCE\x10\x01\x12\x17\n\x13LOUDNESS_TARGET_WEB\x10\x02\x12\x1d\n\x19LOUDNESS_TARGET_BROADCAST\x10\x03*D\n\x03\x46it\x12\x13\n\x0f\x46IT_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x46IT_GOOD\x10\x01\x12\x0c\n\x08\x46IT_FAST\x10\x02\x12\x0c\n\x08\x46IT_LATE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1clocutor/gateway/v1/dub.proto\x12\x12locutor.gateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a locutor/gateway/v1/engines.proto\"{\n\tDubTarget\x12\x0e\n\x06locale\x18\x01 \x01(\t\x12\x15\n\rsubtitles_uri\x18\x02 \x01(\t\x12\x19\n\x11\x62urn_in_subtitles\x18\x03 \x01(\x08\x12,\n\x07\x65ngines\x18\x04 \x01(\x0b\x32\x1b.locutor.gateway.v1.Engines\"\x9b\x01\n\nCastMember\x12\x0f\n\x07speaker\x18\x01 \x01(\t\x12\x11\n\tembedding\x18\x02 \x03(\x02\x12:\n\x06voices\x18\x03 \x03(\x0b\x32*.locutor.gateway.v1.CastMember.VoicesEntry\x1a-\n\x0bVoicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xeb\x03\n\tUtterance\x12\n\n\x02id\x18\x01 \x01(\t\x12\x36\n\x13source_start_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11source_end_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07speaker\x18\x04 \x01(\t\x12\x13\n\x0bsource_text\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\r\n\x05voice\x18\x07 \x01(\t\x12/\n\x0cstart_offset\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04rate\x18\n \x01(\x02\x12$\n\x03\x66it\x18\x0b \x01(\x0e\x32\x17.locutor.gateway.v1.Fit\x12\x32\n\x0fneeded_duration\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x12\x61vailable_duration\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nsuggestion\x18\x0e \x01(\t\x12\x0e\n\x06locked\x18\x0f \x01(\x08\"\xba\x03\n\rUtteranceEdit\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\x18\n\x0bsource_text\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04text\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x07speaker\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x12\n\x05voice\x18\x06 \x01(\tH\x03\x88\x01\x01\x12/\n\x0cstart_offset\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x06locked\x18\t \x01(\x08H\x04\x88\x01\x01\x12\x14\n\x07omitted\x18\n \x01(\x08H\x05\x88\x01\x01\x12\x11\n\x04rate\x18\x0b \x01(\x02H\x06\x88\x01\x01\x12\x12\n\nheard_text\x18\x0c \x01(\t\x12\x35\n\x12heard_start_offset\x18\r \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\n\x0c_source_textB\x07\n\x05_textB\n\n\x08_speakerB\x08\n\x06_voiceB\t\n\x07_lockedB\n\n\x08_omittedB\x07\n\x05_rate*\x8b\x01\n\x0f\x42\x61\x63kgroundSound\x12 \n\x1c\x42\x41\x43KGROUND_SOUND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x42\x41\x43KGROUND_SOUND_DUCKED\x10\x01\x12\x1e\n\x1a\x42\x41\x43KGROUND_SOUND_SEPARATED\x10\x02\x12\x19\n\x15\x42\x41\x43KGROUND_SOUND_NONE\x10\x03*\x85\x01\n\x0eLoudnessTarget\x12\x1f\n\x1bLOUDNESS_TARGET_UNSPECIFIED\x10\x00\x12\x1a\n\x16LOUDNESS_TARGET_SOURCE\x10\x01\x12\x17\n\x13LOUDNESS_TARGET_WEB\x10\x02\x12\x1d\n\x19LOUDNESS_TARGET_BROADCAST\x10\x03*D\n\x03\x46it\x12\x13\n\x0f\x46IT_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x46IT_GOOD\x10\x01\x12\x0c\n\x08\x46IT_FAST\x10\x02\x12\x0c\n\x08\x46IT_LATE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,20 +35,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CASTMEMBER_VOICESENTRY']._loaded_options = None
   _globals['_CASTMEMBER_VOICESENTRY']._serialized_options = b'8\001'
-  _globals['_BACKGROUNDSOUND']._serialized_start=1261
-  _globals['_BACKGROUNDSOUND']._serialized_end=1400
-  _globals['_LOUDNESSTARGET']._serialized_start=1403
-  _globals['_LOUDNESSTARGET']._serialized_end=1536
-  _globals['_FIT']._serialized_start=1538
-  _globals['_FIT']._serialized_end=1606
-  _globals['_DUBTARGET']._serialized_start=84
-  _globals['_DUBTARGET']._serialized_end=161
-  _globals['_CASTMEMBER']._serialized_start=164
-  _globals['_CASTMEMBER']._serialized_end=319
-  _globals['_CASTMEMBER_VOICESENTRY']._serialized_start=274
-  _globals['_CASTMEMBER_VOICESENTRY']._serialized_end=319
-  _globals['_UTTERANCE']._serialized_start=322
-  _globals['_UTTERANCE']._serialized_end=813
-  _globals['_UTTERANCEEDIT']._serialized_start=816
-  _globals['_UTTERANCEEDIT']._serialized_end=1258
+  _globals['_BACKGROUNDSOUND']._serialized_start=1341
+  _globals['_BACKGROUNDSOUND']._serialized_end=1480
+  _globals['_LOUDNESSTARGET']._serialized_start=1483
+  _globals['_LOUDNESSTARGET']._serialized_end=1616
+  _globals['_FIT']._serialized_start=1618
+  _globals['_FIT']._serialized_end=1686
+  _globals['_DUBTARGET']._serialized_start=118
+  _globals['_DUBTARGET']._serialized_end=241
+  _globals['_CASTMEMBER']._serialized_start=244
+  _globals['_CASTMEMBER']._serialized_end=399
+  _globals['_CASTMEMBER_VOICESENTRY']._serialized_start=354
+  _globals['_CASTMEMBER_VOICESENTRY']._serialized_end=399
+  _globals['_UTTERANCE']._serialized_start=402
+  _globals['_UTTERANCE']._serialized_end=893
+  _globals['_UTTERANCEEDIT']._serialized_start=896
+  _globals['_UTTERANCEEDIT']._serialized_end=1338
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from locutor.gateway.v1 import engines_pb2 as _engines_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -110,22 +111,28 @@ class DubTarget(_message.Message):
     LOCALE_FIELD_NUMBER: _builtins.int
     SUBTITLES_URI_FIELD_NUMBER: _builtins.int
     BURN_IN_SUBTITLES_FIELD_NUMBER: _builtins.int
+    ENGINES_FIELD_NUMBER: _builtins.int
     locale: _builtins.str
     """BCP 47."""
     subtitles_uri: _builtins.str
     """Media of SRT or VTT subtitles in this locale: they win over machine translation."""
     burn_in_subtitles: _builtins.bool
     """Draw the subtitles into the picture."""
+    @_builtins.property
+    def engines(self) -> _engines_pb2.Engines:
+        """Which engines make this locale; recognition and separation are the whole job's alone."""
+
     def __init__(
         self,
         *,
         locale: _builtins.str = ...,
         subtitles_uri: _builtins.str = ...,
         burn_in_subtitles: _builtins.bool = ...,
+        engines: _engines_pb2.Engines | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["engines", b"engines"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["burn_in_subtitles", b"burn_in_subtitles", "locale", b"locale", "subtitles_uri", b"subtitles_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burn_in_subtitles", b"burn_in_subtitles", "engines", b"engines", "locale", b"locale", "subtitles_uri", b"subtitles_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

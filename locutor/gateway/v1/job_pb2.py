@@ -26,73 +26,96 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from locutor.common.v1 import video_pb2 as locutor_dot_common_dot_v1_dot_video__pb2
 from locutor.gateway.v1 import dub_pb2 as locutor_dot_gateway_dot_v1_dot_dub__pb2
+from locutor.gateway.v1 import engines_pb2 as locutor_dot_gateway_dot_v1_dot_engines__pb2
 from locutor.gateway.v1 import media_pb2 as locutor_dot_gateway_dot_v1_dot_media__pb2
 from locutor.translate.v1 import translate_pb2 as locutor_dot_translate_dot_v1_dot_translate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1clocutor/gateway/v1/job.proto\x12\x12locutor.gateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dlocutor/common/v1/video.proto\x1a\x1clocutor/gateway/v1/dub.proto\x1a\x1elocutor/gateway/v1/media.proto\x1a$locutor/translate/v1/translate.proto\"\xcb\x04\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.locutor.gateway.v1.State\x12\x10\n\x08progress\x18\x03 \x01(\x02\x12)\n\x06stages\x18\x04 \x03(\x0b\x32\x19.locutor.gateway.v1.Stage\x12\x31\n\x07results\x18\x05 \x03(\x0b\x32 .locutor.gateway.v1.LocaleResult\x12\x32\n\x07present\x18\x06 \x01(\x0b\x32\x1f.locutor.gateway.v1.PresentSpecH\x00\x12*\n\x03\x64ub\x18\x07 \x01(\x0b\x32\x1b.locutor.gateway.v1.DubSpecH\x00\x12+\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x1c.locutor.gateway.v1.JobError\x12\x12\n\nrequest_id\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x12remaining_duration\x18\x0e \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\n\x04spec\"\xcf\x02\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.locutor.gateway.v1.State\x12\x10\n\x08progress\x18\x04 \x01(\x02\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\rbusy_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0emedia_duration\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x63\x61\x63hed_steps\x18\t \x01(\r\x12\x13\n\x0btotal_steps\x18\n \x01(\r\"\xb4\x01\n\x0cLocaleResult\x12\x0e\n\x06locale\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.locutor.gateway.v1.State\x12+\n\x07outputs\x18\x03 \x03(\x0b\x32\x1a.locutor.gateway.v1.Output\x12+\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1c.locutor.gateway.v1.JobError\x12\x10\n\x08warnings\x18\x05 \x03(\t\"`\n\x06Output\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.locutor.gateway.v1.OutputKind\x12(\n\x05media\x18\x02 \x01(\x0b\x32\x19.locutor.gateway.v1.Media\"L\n\x08JobError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\tretryable\x18\x04 \x01(\x08\"\x8b\x03\n\x0bPresentSpec\x12*\n\x06script\x18\x01 \x01(\x0b\x32\x1a.locutor.gateway.v1.Script\x12\x10\n\x08\x66\x61\x63\x65_uri\x18\x02 \x01(\t\x12+\n\x07targets\x18\x03 \x03(\x0b\x32\x1a.locutor.gateway.v1.Target\x12-\n\x05video\x18\x04 \x01(\x0b\x32\x1e.locutor.common.v1.VideoFormat\x12\x31\n\nbackground\x18\x05 \x01(\x0b\x32\x1d.locutor.common.v1.Background\x12\x16\n\x0e\x62\x61\x63kground_uri\x18\x06 \x01(\t\x12\x33\n\x0bperformance\x18\x07 \x01(\x0b\x32\x1e.locutor.common.v1.Performance\x12\x34\n\x08glossary\x18\x08 \x03(\x0b\x32\".locutor.translate.v1.GlossaryTerm\x12,\n\x07\x63onsent\x18\t \x01(\x0b\x32\x1b.locutor.gateway.v1.Consent\"&\n\x06Script\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\"S\n\x06Target\x12\x0e\n\x06locale\x18\x01 \x01(\t\x12\r\n\x05voice\x18\x02 \x01(\t\x12\x0e\n\x06script\x18\x03 \x01(\t\x12\x11\n\x04rate\x18\x04 \x01(\x02H\x00\x88\x01\x01\x42\x07\n\x05_rate\"/\n\x07\x43onsent\x12\x11\n\tstated_by\x18\x01 \x01(\t\x12\x11\n\tstatement\x18\x02 \x01(\t\"\xec\x04\n\x07\x44ubSpec\x12\x11\n\tvideo_uri\x18\x01 \x01(\t\x12\x15\n\rsource_locale\x18\x02 \x01(\t\x12.\n\x07targets\x18\x03 \x03(\x0b\x32\x1d.locutor.gateway.v1.DubTarget\x12\x14\n\x0comit_lipsync\x18\x04 \x01(\x08\x12\x15\n\rspeaker_count\x18\x05 \x01(\r\x12,\n\x04\x63\x61st\x18\x06 \x03(\x0b\x32\x1e.locutor.gateway.v1.CastMember\x12\x1c\n\x14source_subtitles_uri\x18\x07 \x01(\t\x12\x1d\n\x15music_and_effects_uri\x18\x08 \x01(\t\x12=\n\x10\x62\x61\x63kground_sound\x18\t \x01(\x0e\x32#.locutor.gateway.v1.BackgroundSound\x12\x34\n\x08loudness\x18\n \x01(\x0e\x32\".locutor.gateway.v1.LoudnessTarget\x12\x34\n\x08glossary\x18\x0b \x03(\x0b\x32\".locutor.translate.v1.GlossaryTerm\x12,\n\x07\x63onsent\x18\x0c \x01(\x0b\x32\x1b.locutor.gateway.v1.Consent\x12\x33\n\x0bperformance\x18\r \x01(\x0b\x32\x1e.locutor.common.v1.Performance\x12\x30\n\x05\x65\x64its\x18\x0e \x03(\x0b\x32!.locutor.gateway.v1.UtteranceEdit\x12\x13\n\x0b\x61udio_track\x18\x0f \x01(\r\x12\x1a\n\x12translation_engine\x18\x10 \x01(\t\"\x8e\x01\n\x10\x43reateJobRequest\x12\x32\n\x07present\x18\x01 \x01(\x0b\x32\x1f.locutor.gateway.v1.PresentSpecH\x00\x12*\n\x03\x64ub\x18\x02 \x01(\x0b\x32\x1b.locutor.gateway.v1.DubSpecH\x00\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x06\n\x04spec\"9\n\x11\x43reateJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"6\n\x0eGetJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x10ListJobsResponse\x12%\n\x04jobs\x18\x01 \x03(\x0b\x32\x17.locutor.gateway.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1d\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"8\n\x10WatchJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"9\n\x11\x43\x61ncelJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job\"\x1e\n\x10\x44\x65leteJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteJobResponse\"3\n\x15ListUtterancesRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\"K\n\x16ListUtterancesResponse\x12\x31\n\nutterances\x18\x01 \x03(\x0b\x32\x1d.locutor.gateway.v1.Utterance\"b\n\x0e\x45\x64itJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x30\n\x05\x65\x64its\x18\x02 \x03(\x0b\x32!.locutor.gateway.v1.UtteranceEdit\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"7\n\x0f\x45\x64itJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job*\x9b\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x1a\n\x16STATE_PARTLY_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06*\xb0\x02\n\nOutputKind\x12\x1b\n\x17OUTPUT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTPUT_KIND_VIDEO\x10\x01\x12\x1d\n\x19OUTPUT_KIND_SUBTITLES_SRT\x10\x02\x12\x1d\n\x19OUTPUT_KIND_SUBTITLES_VTT\x10\x03\x12\x15\n\x11OUTPUT_KIND_COVER\x10\x04\x12\x16\n\x12OUTPUT_KIND_REPORT\x10\x05\x12\x18\n\x14OUTPUT_KIND_TIMELINE\x10\x06\x12\x1e\n\x1aOUTPUT_KIND_SUBTITLES_TTML\x10\x07\x12\x1a\n\x16OUTPUT_KIND_UTTERANCES\x10\x08\x12\x15\n\x11OUTPUT_KIND_AUDIO\x10\t\x12\x14\n\x10OUTPUT_KIND_CAST\x10\n2\xd8\x05\n\nJobService\x12X\n\tCreateJob\x12$.locutor.gateway.v1.CreateJobRequest\x1a%.locutor.gateway.v1.CreateJobResponse\x12O\n\x06GetJob\x12!.locutor.gateway.v1.GetJobRequest\x1a\".locutor.gateway.v1.GetJobResponse\x12U\n\x08ListJobs\x12#.locutor.gateway.v1.ListJobsRequest\x1a$.locutor.gateway.v1.ListJobsResponse\x12W\n\x08WatchJob\x12#.locutor.gateway.v1.WatchJobRequest\x1a$.locutor.gateway.v1.WatchJobResponse0\x01\x12X\n\tCancelJob\x12$.locutor.gateway.v1.CancelJobRequest\x1a%.locutor.gateway.v1.CancelJobResponse\x12g\n\x0eListUtterances\x12).locutor.gateway.v1.ListUtterancesRequest\x1a*.locutor.gateway.v1.ListUtterancesResponse\x12R\n\x07\x45\x64itJob\x12\".locutor.gateway.v1.EditJobRequest\x1a#.locutor.gateway.v1.EditJobResponse\x12X\n\tDeleteJob\x12$.locutor.gateway.v1.DeleteJobRequest\x1a%.locutor.gateway.v1.DeleteJobResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1clocutor/gateway/v1/job.proto\x12\x12locutor.gateway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dlocutor/common/v1/video.proto\x1a\x1clocutor/gateway/v1/dub.proto\x1a locutor/gateway/v1/engines.proto\x1a\x1elocutor/gateway/v1/media.proto\x1a$locutor/translate/v1/translate.proto\"\xdd\x04\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.locutor.gateway.v1.State\x12\x10\n\x08progress\x18\x03 \x01(\x02\x12)\n\x06stages\x18\x04 \x03(\x0b\x32\x19.locutor.gateway.v1.Stage\x12\x31\n\x07results\x18\x05 \x03(\x0b\x32 .locutor.gateway.v1.LocaleResult\x12\x32\n\x07present\x18\x06 \x01(\x0b\x32\x1f.locutor.gateway.v1.PresentSpecH\x00\x12*\n\x03\x64ub\x18\x07 \x01(\x0b\x32\x1b.locutor.gateway.v1.DubSpecH\x00\x12+\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x1c.locutor.gateway.v1.JobError\x12\x12\n\nrequest_id\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x12remaining_duration\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08priority\x18\x0f \x01(\x05\x42\x06\n\x04spec\"\xcf\x02\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.locutor.gateway.v1.State\x12\x10\n\x08progress\x18\x04 \x01(\x02\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\rbusy_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0emedia_duration\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x63\x61\x63hed_steps\x18\t \x01(\r\x12\x13\n\x0btotal_steps\x18\n \x01(\r\"\xb4\x01\n\x0cLocaleResult\x12\x0e\n\x06locale\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.locutor.gateway.v1.State\x12+\n\x07outputs\x18\x03 \x03(\x0b\x32\x1a.locutor.gateway.v1.Output\x12+\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1c.locutor.gateway.v1.JobError\x12\x10\n\x08warnings\x18\x05 \x03(\t\"`\n\x06Output\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.locutor.gateway.v1.OutputKind\x12(\n\x05media\x18\x02 \x01(\x0b\x32\x19.locutor.gateway.v1.Media\"L\n\x08JobError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\tretryable\x18\x04 \x01(\x08\"\xe1\x03\n\x0bPresentSpec\x12*\n\x06script\x18\x01 \x01(\x0b\x32\x1a.locutor.gateway.v1.Script\x12\x10\n\x08\x66\x61\x63\x65_uri\x18\x02 \x01(\t\x12+\n\x07targets\x18\x03 \x03(\x0b\x32\x1a.locutor.gateway.v1.Target\x12-\n\x05video\x18\x04 \x01(\x0b\x32\x1e.locutor.common.v1.VideoFormat\x12\x31\n\nbackground\x18\x05 \x01(\x0b\x32\x1d.locutor.common.v1.Background\x12\x16\n\x0e\x62\x61\x63kground_uri\x18\x06 \x01(\t\x12\x33\n\x0bperformance\x18\x07 \x01(\x0b\x32\x1e.locutor.common.v1.Performance\x12\x34\n\x08glossary\x18\x08 \x03(\x0b\x32\".locutor.translate.v1.GlossaryTerm\x12,\n\x07\x63onsent\x18\t \x01(\x0b\x32\x1b.locutor.gateway.v1.Consent\x12,\n\x07\x65ngines\x18\n \x01(\x0b\x32\x1b.locutor.gateway.v1.Engines\x12\x16\n\x0e\x63ommercial_use\x18\x0b \x01(\x08\x12\x0e\n\x06review\x18\x0c \x01(\x08\"&\n\x06Script\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\"\x81\x01\n\x06Target\x12\x0e\n\x06locale\x18\x01 \x01(\t\x12\r\n\x05voice\x18\x02 \x01(\t\x12\x0e\n\x06script\x18\x03 \x01(\t\x12\x11\n\x04rate\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12,\n\x07\x65ngines\x18\x05 \x01(\x0b\x32\x1b.locutor.gateway.v1.EnginesB\x07\n\x05_rate\"/\n\x07\x43onsent\x12\x11\n\tstated_by\x18\x01 \x01(\t\x12\x11\n\tstatement\x18\x02 \x01(\t\"\xc2\x05\n\x07\x44ubSpec\x12\x11\n\tvideo_uri\x18\x01 \x01(\t\x12\x15\n\rsource_locale\x18\x02 \x01(\t\x12.\n\x07targets\x18\x03 \x03(\x0b\x32\x1d.locutor.gateway.v1.DubTarget\x12\x14\n\x0comit_lipsync\x18\x04 \x01(\x08\x12\x15\n\rspeaker_count\x18\x05 \x01(\r\x12,\n\x04\x63\x61st\x18\x06 \x03(\x0b\x32\x1e.locutor.gateway.v1.CastMember\x12\x1c\n\x14source_subtitles_uri\x18\x07 \x01(\t\x12\x1d\n\x15music_and_effects_uri\x18\x08 \x01(\t\x12=\n\x10\x62\x61\x63kground_sound\x18\t \x01(\x0e\x32#.locutor.gateway.v1.BackgroundSound\x12\x34\n\x08loudness\x18\n \x01(\x0e\x32\".locutor.gateway.v1.LoudnessTarget\x12\x34\n\x08glossary\x18\x0b \x03(\x0b\x32\".locutor.translate.v1.GlossaryTerm\x12,\n\x07\x63onsent\x18\x0c \x01(\x0b\x32\x1b.locutor.gateway.v1.Consent\x12\x33\n\x0bperformance\x18\r \x01(\x0b\x32\x1e.locutor.common.v1.Performance\x12\x30\n\x05\x65\x64its\x18\x0e \x03(\x0b\x32!.locutor.gateway.v1.UtteranceEdit\x12\x13\n\x0b\x61udio_track\x18\x0f \x01(\r\x12\x1a\n\x12translation_engine\x18\x10 \x01(\t\x12,\n\x07\x65ngines\x18\x11 \x01(\x0b\x32\x1b.locutor.gateway.v1.Engines\x12\x16\n\x0e\x63ommercial_use\x18\x12 \x01(\x08\x12\x0e\n\x06review\x18\x13 \x01(\x08\"\xa0\x01\n\x10\x43reateJobRequest\x12\x32\n\x07present\x18\x01 \x01(\x0b\x32\x1f.locutor.gateway.v1.PresentSpecH\x00\x12*\n\x03\x64ub\x18\x02 \x01(\x0b\x32\x1b.locutor.gateway.v1.DubSpecH\x00\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x10\n\x08priority\x18\x04 \x01(\x05\x42\x06\n\x04spec\"9\n\x11\x43reateJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"6\n\x0eGetJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x10ListJobsResponse\x12%\n\x04jobs\x18\x01 \x03(\x0b\x32\x17.locutor.gateway.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1d\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"8\n\x10WatchJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"9\n\x11\x43\x61ncelJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job\"\x1e\n\x10\x44\x65leteJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteJobResponse\"3\n\x15ListUtterancesRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\"K\n\x16ListUtterancesResponse\x12\x31\n\nutterances\x18\x01 \x03(\x0b\x32\x1d.locutor.gateway.v1.Utterance\"b\n\x0e\x45\x64itJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x30\n\x05\x65\x64its\x18\x02 \x03(\x0b\x32!.locutor.gateway.v1.UtteranceEdit\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"7\n\x0f\x45\x64itJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job\"x\n\x0ePlanJobRequest\x12\x32\n\x07present\x18\x01 \x01(\x0b\x32\x1f.locutor.gateway.v1.PresentSpecH\x00\x12*\n\x03\x64ub\x18\x02 \x01(\x0b\x32\x1b.locutor.gateway.v1.DubSpecH\x00\x42\x06\n\x04spec\"\xac\x01\n\x0fPlanJobResponse\x12\x30\n\x06stages\x18\x01 \x03(\x0b\x32 .locutor.gateway.v1.PlannedStage\x12\x35\n\x12\x65stimated_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rfull_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xd7\x01\n\x0cPlannedStage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\x14\n\x0c\x63\x61\x63hed_steps\x18\x03 \x01(\r\x12\x16\n\x0e\x63omputed_steps\x18\x04 \x01(\r\x12\x11\n\testimated\x18\x05 \x01(\x08\x12\x35\n\x12\x65stimated_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0emedia_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xd6\x01\n\x10ReviewJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x30\n\x05\x65\x64its\x18\x02 \x03(\x0b\x32!.locutor.gateway.v1.UtteranceEdit\x12\x42\n\x07scripts\x18\x03 \x03(\x0b\x32\x31.locutor.gateway.v1.ReviewJobRequest.ScriptsEntry\x12\x10\n\x08\x61pproved\x18\x04 \x01(\x08\x1a.\n\x0cScriptsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x11ReviewJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x17.locutor.gateway.v1.Job\"I\n\x14ListJobEventsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x15ListJobEventsResponse\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1c.locutor.gateway.v1.JobEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xeb\x01\n\x08JobEvent\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .locutor.gateway.v1.JobEventKind\x12\r\n\x05stage\x18\x03 \x01(\t\x12\x0e\n\x06locale\x18\x04 \x01(\t\x12\x0c\n\x04step\x18\x05 \x01(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\x12+\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06worker\x18\x08 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\t \x01(\t*\xb0\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x1a\n\x16STATE_PARTLY_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06\x12\x13\n\x0fSTATE_IN_REVIEW\x10\x07*\xb0\x02\n\nOutputKind\x12\x1b\n\x17OUTPUT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTPUT_KIND_VIDEO\x10\x01\x12\x1d\n\x19OUTPUT_KIND_SUBTITLES_SRT\x10\x02\x12\x1d\n\x19OUTPUT_KIND_SUBTITLES_VTT\x10\x03\x12\x15\n\x11OUTPUT_KIND_COVER\x10\x04\x12\x16\n\x12OUTPUT_KIND_REPORT\x10\x05\x12\x18\n\x14OUTPUT_KIND_TIMELINE\x10\x06\x12\x1e\n\x1aOUTPUT_KIND_SUBTITLES_TTML\x10\x07\x12\x1a\n\x16OUTPUT_KIND_UTTERANCES\x10\x08\x12\x15\n\x11OUTPUT_KIND_AUDIO\x10\t\x12\x14\n\x10OUTPUT_KIND_CAST\x10\n*\xf9\x02\n\x0cJobEventKind\x12\x1e\n\x1aJOB_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15JOB_EVENT_KIND_QUEUED\x10\x01\x12\x1a\n\x16JOB_EVENT_KIND_STARTED\x10\x02\x12\x1d\n\x19JOB_EVENT_KIND_TAKEN_OVER\x10\x03\x12\x1c\n\x18JOB_EVENT_KIND_IN_REVIEW\x10\x04\x12\x1b\n\x17JOB_EVENT_KIND_REVIEWED\x10\x05\x12\x1c\n\x18JOB_EVENT_KIND_STEP_DONE\x10\x06\x12\x1e\n\x1aJOB_EVENT_KIND_STEP_CACHED\x10\x07\x12\x1f\n\x1bJOB_EVENT_KIND_STEP_RETRIED\x10\x08\x12\x1e\n\x1aJOB_EVENT_KIND_STEP_FAILED\x10\t\x12\x1f\n\x1bJOB_EVENT_KIND_CANCEL_ASKED\x10\n\x12\x18\n\x14JOB_EVENT_KIND_ENDED\x10\x0b\x32\xec\x07\n\nJobService\x12X\n\tCreateJob\x12$.locutor.gateway.v1.CreateJobRequest\x1a%.locutor.gateway.v1.CreateJobResponse\x12O\n\x06GetJob\x12!.locutor.gateway.v1.GetJobRequest\x1a\".locutor.gateway.v1.GetJobResponse\x12U\n\x08ListJobs\x12#.locutor.gateway.v1.ListJobsRequest\x1a$.locutor.gateway.v1.ListJobsResponse\x12W\n\x08WatchJob\x12#.locutor.gateway.v1.WatchJobRequest\x1a$.locutor.gateway.v1.WatchJobResponse0\x01\x12X\n\tCancelJob\x12$.locutor.gateway.v1.CancelJobRequest\x1a%.locutor.gateway.v1.CancelJobResponse\x12g\n\x0eListUtterances\x12).locutor.gateway.v1.ListUtterancesRequest\x1a*.locutor.gateway.v1.ListUtterancesResponse\x12R\n\x07\x45\x64itJob\x12\".locutor.gateway.v1.EditJobRequest\x1a#.locutor.gateway.v1.EditJobResponse\x12X\n\tDeleteJob\x12$.locutor.gateway.v1.DeleteJobRequest\x1a%.locutor.gateway.v1.DeleteJobResponse\x12R\n\x07PlanJob\x12\".locutor.gateway.v1.PlanJobRequest\x1a#.locutor.gateway.v1.PlanJobResponse\x12X\n\tReviewJob\x12$.locutor.gateway.v1.ReviewJobRequest\x1a%.locutor.gateway.v1.ReviewJobResponse\x12\x64\n\rListJobEvents\x12(.locutor.gateway.v1.ListJobEventsRequest\x1a).locutor.gateway.v1.ListJobEventsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locutor.gateway.v1.job_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATE']._serialized_start=3682
-  _globals['_STATE']._serialized_end=3837
-  _globals['_OUTPUTKIND']._serialized_start=3840
-  _globals['_OUTPUTKIND']._serialized_end=4144
-  _globals['_JOB']._serialized_start=249
-  _globals['_JOB']._serialized_end=836
-  _globals['_STAGE']._serialized_start=839
-  _globals['_STAGE']._serialized_end=1174
-  _globals['_LOCALERESULT']._serialized_start=1177
-  _globals['_LOCALERESULT']._serialized_end=1357
-  _globals['_OUTPUT']._serialized_start=1359
-  _globals['_OUTPUT']._serialized_end=1455
-  _globals['_JOBERROR']._serialized_start=1457
-  _globals['_JOBERROR']._serialized_end=1533
-  _globals['_PRESENTSPEC']._serialized_start=1536
-  _globals['_PRESENTSPEC']._serialized_end=1931
-  _globals['_SCRIPT']._serialized_start=1933
-  _globals['_SCRIPT']._serialized_end=1971
-  _globals['_TARGET']._serialized_start=1973
-  _globals['_TARGET']._serialized_end=2056
-  _globals['_CONSENT']._serialized_start=2058
-  _globals['_CONSENT']._serialized_end=2105
-  _globals['_DUBSPEC']._serialized_start=2108
-  _globals['_DUBSPEC']._serialized_end=2728
-  _globals['_CREATEJOBREQUEST']._serialized_start=2731
-  _globals['_CREATEJOBREQUEST']._serialized_end=2873
-  _globals['_CREATEJOBRESPONSE']._serialized_start=2875
-  _globals['_CREATEJOBRESPONSE']._serialized_end=2932
-  _globals['_GETJOBREQUEST']._serialized_start=2934
-  _globals['_GETJOBREQUEST']._serialized_end=2961
-  _globals['_GETJOBRESPONSE']._serialized_start=2963
-  _globals['_GETJOBRESPONSE']._serialized_end=3017
-  _globals['_LISTJOBSREQUEST']._serialized_start=3019
-  _globals['_LISTJOBSREQUEST']._serialized_end=3075
-  _globals['_LISTJOBSRESPONSE']._serialized_start=3077
-  _globals['_LISTJOBSRESPONSE']._serialized_end=3159
-  _globals['_WATCHJOBREQUEST']._serialized_start=3161
-  _globals['_WATCHJOBREQUEST']._serialized_end=3190
-  _globals['_WATCHJOBRESPONSE']._serialized_start=3192
-  _globals['_WATCHJOBRESPONSE']._serialized_end=3248
-  _globals['_CANCELJOBREQUEST']._serialized_start=3250
-  _globals['_CANCELJOBREQUEST']._serialized_end=3280
-  _globals['_CANCELJOBRESPONSE']._serialized_start=3282
-  _globals['_CANCELJOBRESPONSE']._serialized_end=3339
-  _globals['_DELETEJOBREQUEST']._serialized_start=3341
-  _globals['_DELETEJOBREQUEST']._serialized_end=3371
-  _globals['_DELETEJOBRESPONSE']._serialized_start=3373
-  _globals['_DELETEJOBRESPONSE']._serialized_end=3392
-  _globals['_LISTUTTERANCESREQUEST']._serialized_start=3394
-  _globals['_LISTUTTERANCESREQUEST']._serialized_end=3445
-  _globals['_LISTUTTERANCESRESPONSE']._serialized_start=3447
-  _globals['_LISTUTTERANCESRESPONSE']._serialized_end=3522
-  _globals['_EDITJOBREQUEST']._serialized_start=3524
-  _globals['_EDITJOBREQUEST']._serialized_end=3622
-  _globals['_EDITJOBRESPONSE']._serialized_start=3624
-  _globals['_EDITJOBRESPONSE']._serialized_end=3679
-  _globals['_JOBSERVICE']._serialized_start=4147
-  _globals['_JOBSERVICE']._serialized_end=4875
+  _globals['_REVIEWJOBREQUEST_SCRIPTSENTRY']._loaded_options = None
+  _globals['_REVIEWJOBREQUEST_SCRIPTSENTRY']._serialized_options = b'8\001'
+  _globals['_STATE']._serialized_start=5171
+  _globals['_STATE']._serialized_end=5347
+  _globals['_OUTPUTKIND']._serialized_start=5350
+  _globals['_OUTPUTKIND']._serialized_end=5654
+  _globals['_JOBEVENTKIND']._serialized_start=5657
+  _globals['_JOBEVENTKIND']._serialized_end=6034
+  _globals['_JOB']._serialized_start=283
+  _globals['_JOB']._serialized_end=888
+  _globals['_STAGE']._serialized_start=891
+  _globals['_STAGE']._serialized_end=1226
+  _globals['_LOCALERESULT']._serialized_start=1229
+  _globals['_LOCALERESULT']._serialized_end=1409
+  _globals['_OUTPUT']._serialized_start=1411
+  _globals['_OUTPUT']._serialized_end=1507
+  _globals['_JOBERROR']._serialized_start=1509
+  _globals['_JOBERROR']._serialized_end=1585
+  _globals['_PRESENTSPEC']._serialized_start=1588
+  _globals['_PRESENTSPEC']._serialized_end=2069
+  _globals['_SCRIPT']._serialized_start=2071
+  _globals['_SCRIPT']._serialized_end=2109
+  _globals['_TARGET']._serialized_start=2112
+  _globals['_TARGET']._serialized_end=2241
+  _globals['_CONSENT']._serialized_start=2243
+  _globals['_CONSENT']._serialized_end=2290
+  _globals['_DUBSPEC']._serialized_start=2293
+  _globals['_DUBSPEC']._serialized_end=2999
+  _globals['_CREATEJOBREQUEST']._serialized_start=3002
+  _globals['_CREATEJOBREQUEST']._serialized_end=3162
+  _globals['_CREATEJOBRESPONSE']._serialized_start=3164
+  _globals['_CREATEJOBRESPONSE']._serialized_end=3221
+  _globals['_GETJOBREQUEST']._serialized_start=3223
+  _globals['_GETJOBREQUEST']._serialized_end=3250
+  _globals['_GETJOBRESPONSE']._serialized_start=3252
+  _globals['_GETJOBRESPONSE']._serialized_end=3306
+  _globals['_LISTJOBSREQUEST']._serialized_start=3308
+  _globals['_LISTJOBSREQUEST']._serialized_end=3364
+  _globals['_LISTJOBSRESPONSE']._serialized_start=3366
+  _globals['_LISTJOBSRESPONSE']._serialized_end=3448
+  _globals['_WATCHJOBREQUEST']._serialized_start=3450
+  _globals['_WATCHJOBREQUEST']._serialized_end=3479
+  _globals['_WATCHJOBRESPONSE']._serialized_start=3481
+  _globals['_WATCHJOBRESPONSE']._serialized_end=3537
+  _globals['_CANCELJOBREQUEST']._serialized_start=3539
+  _globals['_CANCELJOBREQUEST']._serialized_end=3569
+  _globals['_CANCELJOBRESPONSE']._serialized_start=3571
+  _globals['_CANCELJOBRESPONSE']._serialized_end=3628
+  _globals['_DELETEJOBREQUEST']._serialized_start=3630
+  _globals['_DELETEJOBREQUEST']._serialized_end=3660
+  _globals['_DELETEJOBRESPONSE']._serialized_start=3662
+  _globals['_DELETEJOBRESPONSE']._serialized_end=3681
+  _globals['_LISTUTTERANCESREQUEST']._serialized_start=3683
+  _globals['_LISTUTTERANCESREQUEST']._serialized_end=3734
+  _globals['_LISTUTTERANCESRESPONSE']._serialized_start=3736
+  _globals['_LISTUTTERANCESRESPONSE']._serialized_end=3811
+  _globals['_EDITJOBREQUEST']._serialized_start=3813
+  _globals['_EDITJOBREQUEST']._serialized_end=3911
+  _globals['_EDITJOBRESPONSE']._serialized_start=3913
+  _globals['_EDITJOBRESPONSE']._serialized_end=3968
+  _globals['_PLANJOBREQUEST']._serialized_start=3970
+  _globals['_PLANJOBREQUEST']._serialized_end=4090
+  _globals['_PLANJOBRESPONSE']._serialized_start=4093
+  _globals['_PLANJOBRESPONSE']._serialized_end=4265
+  _globals['_PLANNEDSTAGE']._serialized_start=4268
+  _globals['_PLANNEDSTAGE']._serialized_end=4483
+  _globals['_REVIEWJOBREQUEST']._serialized_start=4486
+  _globals['_REVIEWJOBREQUEST']._serialized_end=4700
+  _globals['_REVIEWJOBREQUEST_SCRIPTSENTRY']._serialized_start=4654
+  _globals['_REVIEWJOBREQUEST_SCRIPTSENTRY']._serialized_end=4700
+  _globals['_REVIEWJOBRESPONSE']._serialized_start=4702
+  _globals['_REVIEWJOBRESPONSE']._serialized_end=4759
+  _globals['_LISTJOBEVENTSREQUEST']._serialized_start=4761
+  _globals['_LISTJOBEVENTSREQUEST']._serialized_end=4834
+  _globals['_LISTJOBEVENTSRESPONSE']._serialized_start=4836
+  _globals['_LISTJOBEVENTSRESPONSE']._serialized_end=4930
+  _globals['_JOBEVENT']._serialized_start=4933
+  _globals['_JOBEVENT']._serialized_end=5168
+  _globals['_JOBSERVICE']._serialized_start=6037
+  _globals['_JOBSERVICE']._serialized_end=7041
 # @@protoc_insertion_point(module_scope)

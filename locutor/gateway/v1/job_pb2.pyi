@@ -12,6 +12,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from locutor.common.v1 import video_pb2 as _video_pb2
 from locutor.gateway.v1 import dub_pb2 as _dub_pb2
+from locutor.gateway.v1 import engines_pb2 as _engines_pb2
 from locutor.gateway.v1 import media_pb2 as _media_pb2
 from locutor.translate.v1 import translate_pb2 as _translate_pb2
 import builtins as _builtins
@@ -40,6 +41,8 @@ class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_State.ValueType
     """Some locales succeeded, some failed. Only of a job."""
     STATE_FAILED: _State.ValueType  # 5
     STATE_CANCELLED: _State.ValueType  # 6
+    STATE_IN_REVIEW: _State.ValueType  # 7
+    """A person is to look at the texts, see ReviewJob. The job takes no place in the queue meanwhile."""
 
 class State(_State, metaclass=_StateEnumTypeWrapper): ...
 
@@ -52,6 +55,8 @@ STATE_PARTLY_SUCCEEDED: State.ValueType  # 4
 """Some locales succeeded, some failed. Only of a job."""
 STATE_FAILED: State.ValueType  # 5
 STATE_CANCELLED: State.ValueType  # 6
+STATE_IN_REVIEW: State.ValueType  # 7
+"""A person is to look at the texts, see ReviewJob. The job takes no place in the queue meanwhile."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
 class _OutputKind:
@@ -101,6 +106,47 @@ OUTPUT_KIND_CAST: OutputKind.ValueType  # 10
 """Who speaks in a dub job's video, how each of them sounds and with which voice he is dubbed: the cast file format."""
 Global___OutputKind: _TypeAlias = OutputKind  # noqa: Y015
 
+class _JobEventKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JobEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobEventKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JOB_EVENT_KIND_UNSPECIFIED: _JobEventKind.ValueType  # 0
+    JOB_EVENT_KIND_QUEUED: _JobEventKind.ValueType  # 1
+    JOB_EVENT_KIND_STARTED: _JobEventKind.ValueType  # 2
+    JOB_EVENT_KIND_TAKEN_OVER: _JobEventKind.ValueType  # 3
+    """Its worker died, another one goes on."""
+    JOB_EVENT_KIND_IN_REVIEW: _JobEventKind.ValueType  # 4
+    JOB_EVENT_KIND_REVIEWED: _JobEventKind.ValueType  # 5
+    JOB_EVENT_KIND_STEP_DONE: _JobEventKind.ValueType  # 6
+    JOB_EVENT_KIND_STEP_CACHED: _JobEventKind.ValueType  # 7
+    """Found in the store."""
+    JOB_EVENT_KIND_STEP_RETRIED: _JobEventKind.ValueType  # 8
+    """An attempt at a step failed; another one follows."""
+    JOB_EVENT_KIND_STEP_FAILED: _JobEventKind.ValueType  # 9
+    JOB_EVENT_KIND_CANCEL_ASKED: _JobEventKind.ValueType  # 10
+    JOB_EVENT_KIND_ENDED: _JobEventKind.ValueType  # 11
+
+class JobEventKind(_JobEventKind, metaclass=_JobEventKindEnumTypeWrapper): ...
+
+JOB_EVENT_KIND_UNSPECIFIED: JobEventKind.ValueType  # 0
+JOB_EVENT_KIND_QUEUED: JobEventKind.ValueType  # 1
+JOB_EVENT_KIND_STARTED: JobEventKind.ValueType  # 2
+JOB_EVENT_KIND_TAKEN_OVER: JobEventKind.ValueType  # 3
+"""Its worker died, another one goes on."""
+JOB_EVENT_KIND_IN_REVIEW: JobEventKind.ValueType  # 4
+JOB_EVENT_KIND_REVIEWED: JobEventKind.ValueType  # 5
+JOB_EVENT_KIND_STEP_DONE: JobEventKind.ValueType  # 6
+JOB_EVENT_KIND_STEP_CACHED: JobEventKind.ValueType  # 7
+"""Found in the store."""
+JOB_EVENT_KIND_STEP_RETRIED: JobEventKind.ValueType  # 8
+"""An attempt at a step failed; another one follows."""
+JOB_EVENT_KIND_STEP_FAILED: JobEventKind.ValueType  # 9
+JOB_EVENT_KIND_CANCEL_ASKED: JobEventKind.ValueType  # 10
+JOB_EVENT_KIND_ENDED: JobEventKind.ValueType  # 11
+Global___JobEventKind: _TypeAlias = JobEventKind  # noqa: Y015
+
 @_typing.final
 class Job(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -119,11 +165,14 @@ class Job(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REMAINING_DURATION_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     state: Global___State.ValueType
     progress: _builtins.float
     """Work done so far as a share of all work, 0 to 1; it never goes back."""
     request_id: _builtins.str
+    priority: _builtins.int
+    """As in CreateJobRequest."""
     @_builtins.property
     def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stage]:
         """In the order in which they run, locale by locale."""
@@ -171,10 +220,11 @@ class Job(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         remaining_duration: _duration_pb2.Duration | None = ...,
+        priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "dub", b"dub", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "present", b"present", "remaining_duration", b"remaining_duration", "spec", b"spec", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "dub", b"dub", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "id", b"id", "present", b"present", "progress", b"progress", "remaining_duration", b"remaining_duration", "request_id", b"request_id", "results", b"results", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "dub", b"dub", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "id", b"id", "present", b"present", "priority", b"priority", "progress", b"progress", "remaining_duration", b"remaining_duration", "request_id", b"request_id", "results", b"results", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["present", "dub"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
@@ -350,10 +400,17 @@ class PresentSpec(_message.Message):
     PERFORMANCE_FIELD_NUMBER: _builtins.int
     GLOSSARY_FIELD_NUMBER: _builtins.int
     CONSENT_FIELD_NUMBER: _builtins.int
+    ENGINES_FIELD_NUMBER: _builtins.int
+    COMMERCIAL_USE_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
     face_uri: _builtins.str
     """Media of the face image."""
     background_uri: _builtins.str
     """Media of the background image, where `background` asks for one."""
+    commercial_use: _builtins.bool
+    """Refuse what is made by weights that may not be used commercially."""
+    review: _builtins.bool
+    """Wait for a person's word (ReviewJob) once all locales are translated, before anything is spoken."""
     @_builtins.property
     def script(self) -> Global___Script: ...
     @_builtins.property
@@ -370,6 +427,10 @@ class PresentSpec(_message.Message):
     def glossary(self) -> _containers.RepeatedCompositeFieldContainer[_translate_pb2.GlossaryTerm]: ...
     @_builtins.property
     def consent(self) -> Global___Consent: ...
+    @_builtins.property
+    def engines(self) -> _engines_pb2.Engines:
+        """Those of a target win."""
+
     def __init__(
         self,
         *,
@@ -382,10 +443,13 @@ class PresentSpec(_message.Message):
         performance: _video_pb2.Performance | None = ...,
         glossary: _abc.Iterable[_translate_pb2.GlossaryTerm] | None = ...,
         consent: Global___Consent | None = ...,
+        engines: _engines_pb2.Engines | None = ...,
+        commercial_use: _builtins.bool = ...,
+        review: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "consent", b"consent", "performance", b"performance", "script", b"script", "video", b"video"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "consent", b"consent", "engines", b"engines", "performance", b"performance", "script", b"script", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "background_uri", b"background_uri", "consent", b"consent", "face_uri", b"face_uri", "glossary", b"glossary", "performance", b"performance", "script", b"script", "targets", b"targets", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "background_uri", b"background_uri", "commercial_use", b"commercial_use", "consent", b"consent", "engines", b"engines", "face_uri", b"face_uri", "glossary", b"glossary", "performance", b"performance", "review", b"review", "script", b"script", "targets", b"targets", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -428,6 +492,7 @@ class Target(_message.Message):
     VOICE_FIELD_NUMBER: _builtins.int
     SCRIPT_FIELD_NUMBER: _builtins.int
     RATE_FIELD_NUMBER: _builtins.int
+    ENGINES_FIELD_NUMBER: _builtins.int
     locale: _builtins.str
     """BCP 47."""
     voice: _builtins.str
@@ -436,6 +501,10 @@ class Target(_message.Message):
     """The script in this locale, by a person: it wins over machine translation."""
     rate: _builtins.float
     """Speaking rate, 0.5 to 2; unset: 1."""
+    @_builtins.property
+    def engines(self) -> _engines_pb2.Engines:
+        """Which engines make this locale."""
+
     def __init__(
         self,
         *,
@@ -443,10 +512,11 @@ class Target(_message.Message):
         voice: _builtins.str = ...,
         script: _builtins.str = ...,
         rate: _builtins.float | None = ...,
+        engines: _engines_pb2.Engines | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_rate", b"_rate", "rate", b"rate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rate", b"_rate", "engines", b"engines", "rate", b"rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rate", b"_rate", "locale", b"locale", "rate", b"rate", "script", b"script", "voice", b"voice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rate", b"_rate", "engines", b"engines", "locale", b"locale", "rate", b"rate", "script", b"script", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__rate: _TypeAlias = _typing.Literal["rate"]  # noqa: Y015
     _WhichOneofArgType__rate: _TypeAlias = _typing.Literal["_rate", b"_rate"]  # noqa: Y015
@@ -502,6 +572,9 @@ class DubSpec(_message.Message):
     EDITS_FIELD_NUMBER: _builtins.int
     AUDIO_TRACK_FIELD_NUMBER: _builtins.int
     TRANSLATION_ENGINE_FIELD_NUMBER: _builtins.int
+    ENGINES_FIELD_NUMBER: _builtins.int
+    COMMERCIAL_USE_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
     video_uri: _builtins.str
     """Media of the video."""
     source_locale: _builtins.str
@@ -519,7 +592,11 @@ class DubSpec(_message.Message):
     audio_track: _builtins.int
     """Which of the video's audio tracks speaks, counted from 0."""
     translation_engine: _builtins.str
-    """Name of a translation engine of the translate service. Empty: its default."""
+    """Name of a translation engine of the translate service. Empty: that of `engines`."""
+    commercial_use: _builtins.bool
+    """Refuse what is made by weights that may not be used commercially."""
+    review: _builtins.bool
+    """Wait for a person's word (ReviewJob) once all locales are translated, before anything is spoken."""
     @_builtins.property
     def targets(self) -> _containers.RepeatedCompositeFieldContainer[_dub_pb2.DubTarget]: ...
     @_builtins.property
@@ -537,6 +614,10 @@ class DubSpec(_message.Message):
     @_builtins.property
     def edits(self) -> _containers.RepeatedCompositeFieldContainer[_dub_pb2.UtteranceEdit]:
         """Changes made by a person to what would be done otherwise."""
+
+    @_builtins.property
+    def engines(self) -> _engines_pb2.Engines:
+        """Those of a target win."""
 
     def __init__(
         self,
@@ -557,10 +638,13 @@ class DubSpec(_message.Message):
         edits: _abc.Iterable[_dub_pb2.UtteranceEdit] | None = ...,
         audio_track: _builtins.int = ...,
         translation_engine: _builtins.str = ...,
+        engines: _engines_pb2.Engines | None = ...,
+        commercial_use: _builtins.bool = ...,
+        review: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "performance", b"performance"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "engines", b"engines", "performance", b"performance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_track", b"audio_track", "background_sound", b"background_sound", "cast", b"cast", "consent", b"consent", "edits", b"edits", "glossary", b"glossary", "loudness", b"loudness", "music_and_effects_uri", b"music_and_effects_uri", "omit_lipsync", b"omit_lipsync", "performance", b"performance", "source_locale", b"source_locale", "source_subtitles_uri", b"source_subtitles_uri", "speaker_count", b"speaker_count", "targets", b"targets", "translation_engine", b"translation_engine", "video_uri", b"video_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_track", b"audio_track", "background_sound", b"background_sound", "cast", b"cast", "commercial_use", b"commercial_use", "consent", b"consent", "edits", b"edits", "engines", b"engines", "glossary", b"glossary", "loudness", b"loudness", "music_and_effects_uri", b"music_and_effects_uri", "omit_lipsync", b"omit_lipsync", "performance", b"performance", "review", b"review", "source_locale", b"source_locale", "source_subtitles_uri", b"source_subtitles_uri", "speaker_count", b"speaker_count", "targets", b"targets", "translation_engine", b"translation_engine", "video_uri", b"video_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -573,8 +657,11 @@ class CreateJobRequest(_message.Message):
     PRESENT_FIELD_NUMBER: _builtins.int
     DUB_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Chosen by the client, at most 128 printable ASCII characters: makes a repeated call harmless. May be empty."""
+    priority: _builtins.int
+    """-10 to 10: a job of a higher one is begun before the others of its tenant. It gives no advantage over other tenants."""
     @_builtins.property
     def present(self) -> Global___PresentSpec: ...
     @_builtins.property
@@ -585,10 +672,11 @@ class CreateJobRequest(_message.Message):
         present: Global___PresentSpec | None = ...,
         dub: Global___DubSpec | None = ...,
         request_id: _builtins.str = ...,
+        priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["dub", b"dub", "present", b"present", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dub", b"dub", "present", b"present", "request_id", b"request_id", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dub", b"dub", "present", b"present", "priority", b"priority", "request_id", b"request_id", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["present", "dub"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
@@ -907,3 +995,289 @@ class EditJobResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EditJobResponse: _TypeAlias = EditJobResponse  # noqa: Y015
+
+@_typing.final
+class PlanJobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRESENT_FIELD_NUMBER: _builtins.int
+    DUB_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def present(self) -> Global___PresentSpec: ...
+    @_builtins.property
+    def dub(self) -> Global___DubSpec: ...
+    def __init__(
+        self,
+        *,
+        present: Global___PresentSpec | None = ...,
+        dub: Global___DubSpec | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dub", b"dub", "present", b"present", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dub", b"dub", "present", b"present", "spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["present", "dub"]  # noqa: Y015
+    _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_spec) -> _WhichOneofReturnType_spec | None: ...
+
+Global___PlanJobRequest: _TypeAlias = PlanJobRequest  # noqa: Y015
+
+@_typing.final
+class PlanJobResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGES_FIELD_NUMBER: _builtins.int
+    ESTIMATED_DURATION_FIELD_NUMBER: _builtins.int
+    FULL_DURATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedStage]:
+        """In the order in which they run, locale by locale."""
+
+    @_builtins.property
+    def estimated_duration(self) -> _duration_pb2.Duration:
+        """Expected time of the whole on this gateway, begun now, with nothing else to do."""
+
+    @_builtins.property
+    def full_duration(self) -> _duration_pb2.Duration:
+        """The same where nothing had been done before."""
+
+    def __init__(
+        self,
+        *,
+        stages: _abc.Iterable[Global___PlannedStage] | None = ...,
+        estimated_duration: _duration_pb2.Duration | None = ...,
+        full_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_duration", b"estimated_duration", "full_duration", b"full_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimated_duration", b"estimated_duration", "full_duration", b"full_duration", "stages", b"stages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanJobResponse: _TypeAlias = PlanJobResponse  # noqa: Y015
+
+@_typing.final
+class PlannedStage(_message.Message):
+    """What a stage would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    CACHED_STEPS_FIELD_NUMBER: _builtins.int
+    COMPUTED_STEPS_FIELD_NUMBER: _builtins.int
+    ESTIMATED_FIELD_NUMBER: _builtins.int
+    ESTIMATED_DURATION_FIELD_NUMBER: _builtins.int
+    MEDIA_DURATION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """As in Stage."""
+    locale: _builtins.str
+    cached_steps: _builtins.int
+    computed_steps: _builtins.int
+    estimated: _builtins.bool
+    """The number of steps is reckoned from the length of texts and media: what a stage before it will find is not known yet."""
+    @_builtins.property
+    def estimated_duration(self) -> _duration_pb2.Duration:
+        """Expected time at work for the steps that are to be computed."""
+
+    @_builtins.property
+    def media_duration(self) -> _duration_pb2.Duration:
+        """Length of programme that is to be made."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        locale: _builtins.str = ...,
+        cached_steps: _builtins.int = ...,
+        computed_steps: _builtins.int = ...,
+        estimated: _builtins.bool = ...,
+        estimated_duration: _duration_pb2.Duration | None = ...,
+        media_duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_duration", b"estimated_duration", "media_duration", b"media_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_steps", b"cached_steps", "computed_steps", b"computed_steps", "estimated", b"estimated", "estimated_duration", b"estimated_duration", "locale", b"locale", "media_duration", b"media_duration", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedStage: _TypeAlias = PlannedStage  # noqa: Y015
+
+@_typing.final
+class ReviewJobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ScriptsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ID_FIELD_NUMBER: _builtins.int
+    EDITS_FIELD_NUMBER: _builtins.int
+    SCRIPTS_FIELD_NUMBER: _builtins.int
+    APPROVED_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    approved: _builtins.bool
+    """The job goes on. Else it waits on, with the changes kept."""
+    @_builtins.property
+    def edits(self) -> _containers.RepeatedCompositeFieldContainer[_dub_pb2.UtteranceEdit]:
+        """For a dub job, laid over those that it has."""
+
+    @_builtins.property
+    def scripts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """For a present job: locale to the script that is to be said in it instead."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        edits: _abc.Iterable[_dub_pb2.UtteranceEdit] | None = ...,
+        scripts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        approved: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "edits", b"edits", "id", b"id", "scripts", b"scripts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReviewJobRequest: _TypeAlias = ReviewJobRequest  # noqa: Y015
+
+@_typing.final
+class ReviewJobResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job(self) -> Global___Job: ...
+    def __init__(
+        self,
+        *,
+        job: Global___Job | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReviewJobResponse: _TypeAlias = ReviewJobResponse  # noqa: Y015
+
+@_typing.final
+class ListJobEventsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    page_size: _builtins.int
+    """1 to 1000; 0: 1000."""
+    page_token: _builtins.str
+    """From the last answer."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListJobEventsRequest: _TypeAlias = ListJobEventsRequest  # noqa: Y015
+
+@_typing.final
+class ListJobEventsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty: that was the last page."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobEvent]: ...
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___JobEvent] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListJobEventsResponse: _TypeAlias = ListJobEventsResponse  # noqa: Y015
+
+@_typing.final
+class JobEvent(_message.Message):
+    """Something that happened to a job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    kind: Global___JobEventKind.ValueType
+    stage: _builtins.str
+    """Of a step."""
+    locale: _builtins.str
+    step: _builtins.str
+    """Name of the step, and the first characters of its key in the store."""
+    key: _builtins.str
+    worker: _builtins.str
+    """The gateway process."""
+    detail: _builtins.str
+    """An error's code and message; the state in which a job ended."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """How long it took."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        kind: Global___JobEventKind.ValueType = ...,
+        stage: _builtins.str = ...,
+        locale: _builtins.str = ...,
+        step: _builtins.str = ...,
+        key: _builtins.str = ...,
+        duration: _duration_pb2.Duration | None = ...,
+        worker: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "duration", b"duration", "key", b"key", "kind", b"kind", "locale", b"locale", "stage", b"stage", "step", b"step", "time", b"time", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobEvent: _TypeAlias = JobEvent  # noqa: Y015

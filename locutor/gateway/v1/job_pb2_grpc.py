@@ -75,6 +75,21 @@ class JobServiceStub(object):
                 request_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.DeleteJobRequest.SerializeToString,
                 response_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.DeleteJobResponse.FromString,
                 _registered_method=True)
+        self.PlanJob = channel.unary_unary(
+                '/locutor.gateway.v1.JobService/PlanJob',
+                request_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.PlanJobRequest.SerializeToString,
+                response_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.PlanJobResponse.FromString,
+                _registered_method=True)
+        self.ReviewJob = channel.unary_unary(
+                '/locutor.gateway.v1.JobService/ReviewJob',
+                request_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ReviewJobRequest.SerializeToString,
+                response_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ReviewJobResponse.FromString,
+                _registered_method=True)
+        self.ListJobEvents = channel.unary_unary(
+                '/locutor.gateway.v1.JobService/ListJobEvents',
+                request_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ListJobEventsRequest.SerializeToString,
+                response_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ListJobEventsResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer(object):
@@ -139,6 +154,29 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanJob(self, request, context):
+        """What a job like this would do: which of its steps were done before, which are to be done, and how long that takes. Checks the
+        request as CreateJob does; nothing is computed, and no job is made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReviewJob(self, request, context):
+        """A person's word on a job that waits for it (STATE_IN_REVIEW): changes, and whether the job goes on. It may come at any time, to any
+        gateway, and is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListJobEvents(self, request, context):
+        """What happened to a job, in order of time: what ran, what was found in the store, what was tried again, who took it over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -181,6 +219,21 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.DeleteJob,
                     request_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.DeleteJobRequest.FromString,
                     response_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.DeleteJobResponse.SerializeToString,
+            ),
+            'PlanJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanJob,
+                    request_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.PlanJobRequest.FromString,
+                    response_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.PlanJobResponse.SerializeToString,
+            ),
+            'ReviewJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReviewJob,
+                    request_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ReviewJobRequest.FromString,
+                    response_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ReviewJobResponse.SerializeToString,
+            ),
+            'ListJobEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobEvents,
+                    request_deserializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ListJobEventsRequest.FromString,
+                    response_serializer=locutor_dot_gateway_dot_v1_dot_job__pb2.ListJobEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -400,6 +453,87 @@ class JobService(object):
             '/locutor.gateway.v1.JobService/DeleteJob',
             locutor_dot_gateway_dot_v1_dot_job__pb2.DeleteJobRequest.SerializeToString,
             locutor_dot_gateway_dot_v1_dot_job__pb2.DeleteJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/locutor.gateway.v1.JobService/PlanJob',
+            locutor_dot_gateway_dot_v1_dot_job__pb2.PlanJobRequest.SerializeToString,
+            locutor_dot_gateway_dot_v1_dot_job__pb2.PlanJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReviewJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/locutor.gateway.v1.JobService/ReviewJob',
+            locutor_dot_gateway_dot_v1_dot_job__pb2.ReviewJobRequest.SerializeToString,
+            locutor_dot_gateway_dot_v1_dot_job__pb2.ReviewJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListJobEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/locutor.gateway.v1.JobService/ListJobEvents',
+            locutor_dot_gateway_dot_v1_dot_job__pb2.ListJobEventsRequest.SerializeToString,
+            locutor_dot_gateway_dot_v1_dot_job__pb2.ListJobEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,
