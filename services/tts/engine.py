@@ -65,6 +65,9 @@ class Voice:
     is_default: bool = False
     """The one taken for its locale where a request names none."""
     quality: Quality = Quality.NEURAL
+    license: str = ""
+    """SPDX expression of its weights."""
+    commercial_use: bool = True
 
 
 @dataclass(frozen=True)

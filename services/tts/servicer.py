@@ -222,6 +222,8 @@ def _voice(voice: Voice) -> tts_pb2.Voice:
         is_default=voice.is_default,
         quality=_QUALITIES[voice.quality],
         display_name=voice.display_name,
+        license=voice.license,
+        commercial_use=voice.commercial_use,
     )
 
 

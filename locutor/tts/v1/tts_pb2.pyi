@@ -354,6 +354,8 @@ class Voice(_message.Message):
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    LICENSE_FIELD_NUMBER: _builtins.int
+    COMMERCIAL_USE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     locale: _builtins.str
     gender: Global___Gender.ValueType
@@ -363,6 +365,10 @@ class Voice(_message.Message):
     quality: Global___Quality.ValueType
     display_name: _builtins.str
     """For people: "Heart"."""
+    license: _builtins.str
+    """SPDX licence expression of its weights."""
+    commercial_use: _builtins.bool
+    """Its weights may be used commercially."""
     def __init__(
         self,
         *,
@@ -373,10 +379,12 @@ class Voice(_message.Message):
         is_default: _builtins.bool = ...,
         quality: Global___Quality.ValueType = ...,
         display_name: _builtins.str = ...,
+        license: _builtins.str = ...,
+        commercial_use: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "engine", b"engine", "gender", b"gender", "id", b"id", "is_default", b"is_default", "locale", b"locale", "quality", b"quality"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commercial_use", b"commercial_use", "display_name", b"display_name", "engine", b"engine", "gender", b"gender", "id", b"id", "is_default", b"is_default", "license", b"license", "locale", b"locale", "quality", b"quality"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

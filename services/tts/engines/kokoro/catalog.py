@@ -32,9 +32,12 @@ _NAMES = {
 }
 
 
+_LICENSE = "Apache-2.0"
+
+
 def _voice(group: str, name: str) -> Voice:
     identifier = f"{group}_{name}"
-    return Voice(identifier, _LOCALES[group[0]], _GENDERS[group[1]], ENGINE_NAME, name.capitalize(), identifier in _DEFAULTS)
+    return Voice(identifier, _LOCALES[group[0]], _GENDERS[group[1]], ENGINE_NAME, name.capitalize(), identifier in _DEFAULTS, license=_LICENSE)
 
 
 VOICES: tuple[Voice, ...] = tuple(_voice(group, name) for group, names in _NAMES.items() for name in names.split())
