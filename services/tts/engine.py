@@ -11,6 +11,7 @@ import numpy as np
 
 from services.articulation.speech import PhonemeSpan
 from services.engine import EngineSpec, ModelInfo
+from services.weights import ModelStore
 
 ENGINES: dict[str, EngineSpec] = {
     "kokoro": EngineSpec("services.tts.engines.kokoro.engine:KokoroEngine", "tts"),
@@ -63,7 +64,7 @@ class Voice:
     engine: str
     display_name: str
     is_default: bool = False
-    """The one taken for its locale where a request names none."""
+    """The one that its engine takes for its locale where a request names none."""
     quality: Quality = Quality.NEURAL
     license: str = ""
     """SPDX expression of its weights."""
@@ -137,9 +138,23 @@ class SpokenSentence:
 class Speech(Protocol):
     """A request that was checked and planned: what can be told before the first sample."""
 
-    voice: Voice
-    rate: float
-    """The rate that is used."""
+    @property
+    def voice(self) -> Voice: ...
+
+    @property
+    def rate(self) -> float:
+        """The rate that is used."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of what is spoken."""
+        ...
+
+    @property
+    def model(self) -> ModelInfo:
+        """The weights that speak: an engine may have some for each voice."""
+        ...
 
     def sentences(self) -> Iterator[SpokenSentence]:
         """Speak, one sentence at a time, each as soon as it is ready."""
@@ -147,13 +162,17 @@ class Speech(Protocol):
 
 
 class TtsEngine(Protocol):
-    """Constructed as `Class(store, threads)`: loads its weights, so that the first call does not pay for it. `Class.describe(store)` tells its `ModelInfo`
-    and `Class.voices` its voices without loading."""
+    """Constructed as `Class(store, threads)`: loads its weights, so that the first call does not pay for it."""
 
-    info: ModelInfo
-    voices: Sequence[Voice]
-    sample_rate: int
-    """Samples per second of what it speaks."""
+    @staticmethod
+    def describe(store: ModelStore) -> ModelInfo | Sequence[ModelInfo]:
+        """Its weights, without loading them: one of a kind, or one for each voice."""
+        ...
+
+    @staticmethod
+    def list_voices(store: ModelStore) -> Sequence[Voice]:
+        """Its voices, without loading them. Their ids are those of no other engine: "engine:name" but for the first engine's."""
+        ...
 
     def plan(self, request: SpeechRequest) -> Speech:
         """Choose voice and rate, and read the text. Cheap next to speaking.

@@ -23,5 +23,5 @@ def measure(engine: TtsEngine, request: SpeechRequest, rates: Sequence[float]) -
     if isinstance(engine, Foretelling):
         return engine.foretell_s(request, rates)
     spoken = engine.plan(replace(request, rate=1.0, target_duration_s=None))
-    natural_s = sum(len(sentence.audio) for sentence in spoken.sentences()) / engine.sample_rate
+    natural_s = sum(len(sentence.audio) for sentence in spoken.sentences()) / spoken.sample_rate
     return [natural_s / rate for rate in rates]

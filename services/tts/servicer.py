@@ -46,6 +46,7 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
     full_name = "locutor.tts.v1.TtsService"
 
     def __init__(self, settings: ServingSettings, store: ModelStore) -> None:
+        self._store = store
         self._shelf: EngineShelf[TtsEngine] = EngineShelf(ENGINES, store, settings)
         self._pool = EnginePool("tts", workers=settings.workers, queue=settings.queue)
 
@@ -62,21 +63,21 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         wanted = _speech_request(request)
         tracks = frozenset(_TRACKS[track] for track in request.tracks)
         engine = await self._shelf.get(request.engine)
-        samples, rate = 0, 1.0
+        samples, rate, sample_rate = 0, 1.0, 1
         async with aclosing(self._pool.stream(_speak, engine, wanted, tracks)) as events:
             async for event in events:
                 if not isinstance(event, tuple):
-                    rate = event.rate
-                    yield tts_pb2.SynthesizeResponse(header=_header(engine, event))
+                    rate, sample_rate = event.rate, event.sample_rate
+                    yield tts_pb2.SynthesizeResponse(header=_header(event))
                     continue
                 sentence, further = event
-                end_s = (samples + len(sentence.audio)) / engine.sample_rate
+                end_s = (samples + len(sentence.audio)) / sample_rate
                 yield tts_pb2.SynthesizeResponse(sentence=_sentence(sentence, further, end_s))
                 samples += len(sentence.audio)
                 pcm = _pcm(sentence.audio)
                 for position in range(0, len(pcm), _CHUNK_BYTES):
                     yield tts_pb2.SynthesizeResponse(audio=pcm[position : position + _CHUNK_BYTES])
-        yield tts_pb2.SynthesizeResponse(summary=tts_pb2.SynthesizeSummary(duration=duration(samples / engine.sample_rate), sample_count=samples, rate=rate))
+        yield tts_pb2.SynthesizeResponse(summary=tts_pb2.SynthesizeSummary(duration=duration(samples / sample_rate), sample_count=samples, rate=rate))
 
     async def MeasureSpeech(self, request: tts_pb2.MeasureSpeechRequest, context: grpc.aio.ServicerContext) -> tts_pb2.MeasureSpeechResponse:
         wanted = _measure_requests(request)
@@ -91,19 +92,19 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListVoicesResponse:
         # An engine's module imports its library, which takes seconds.
-        voices = await asyncio.to_thread(_voices, self._shelf.default)
+        voices = await asyncio.to_thread(_voices, self._shelf.default, self._store)
         return tts_pb2.ListVoicesResponse(voices=[_voice(voice) for voice in voices if not request.locale or speaks(voice.locale, request.locale)])
 
     async def ListModels(self, request: tts_pb2.ListModelsRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListModelsResponse:
         return tts_pb2.ListModelsResponse(models=[model_message(info) for info in await self._shelf.models()])
 
 
-def _voices(default_engine: str) -> list[Voice]:
+def _voices(default_engine: str, store: ModelStore) -> list[Voice]:
     """Of every engine that is installed. Raises `MissingExtra` where the default one is not."""
     voices: list[Voice] = []
     for name in ENGINES:
         try:
-            voices += load_engine_class(ENGINES, name).voices
+            voices += load_engine_class(ENGINES, name).list_voices(store)
         except MissingExtra:
             if name == default_engine:
                 raise
@@ -114,7 +115,7 @@ def _speak(engine: TtsEngine, request: SpeechRequest, tracks: Collection[Track])
     speech = engine.plan(request)
     yield speech
     for sentence in speech.sentences():
-        yield sentence, tracks_of(sentence, engine.sample_rate, tracks)
+        yield sentence, tracks_of(sentence, speech.sample_rate, tracks)
 
 
 def _speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
@@ -178,9 +179,9 @@ def _fields_of(text: str) -> Iterator[None]:
         raise type(error)([FieldViolation(text if v.field == "text" else v.field, v.message, v.reason) for v in error.violations]) from error
 
 
-def _header(engine: TtsEngine, speech: Speech) -> tts_pb2.SynthesizeHeader:
-    format_ = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hertz=engine.sample_rate, channels=1)
-    return tts_pb2.SynthesizeHeader(format=format_, model=model_message(engine.info), voice=speech.voice.id, locale=speech.voice.locale)
+def _header(speech: Speech) -> tts_pb2.SynthesizeHeader:
+    format_ = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hertz=speech.sample_rate, channels=1)
+    return tts_pb2.SynthesizeHeader(format=format_, model=model_message(speech.model), voice=speech.voice.id, locale=speech.voice.locale)
 
 
 def _sentence(sentence: SpokenSentence, tracks: Tracks, end_s: float) -> tts_pb2.Sentence:

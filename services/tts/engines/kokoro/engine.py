@@ -37,7 +37,6 @@ class KokoroEngine:
     """Kokoro-82M. Safe to call from several threads."""
 
     sample_rate = SAMPLE_RATE
-    voices: Sequence[Voice] = VOICES
 
     def __init__(self, store: ModelStore, threads: int) -> None:
         self._voice_folder = store.ensure(_VOICES_WEIGHTS)
@@ -57,6 +56,11 @@ class KokoroEngine:
         missing = [name for name in (WEIGHTS, _VOICES_WEIGHTS) if not store.installed(name)]
         remedy = f"locutor models fetch {' '.join(missing)}" if missing else ""
         return ModelInfo(ENGINE_NAME, _VERSION, WEIGHTS, weights, model.license, locales=LOCALES, installed=not missing, remedy=remedy)
+
+    @staticmethod
+    def list_voices(store: ModelStore) -> Sequence[Voice]:
+        """All voices, by locale."""
+        return VOICES
 
     def plan(self, request: SpeechRequest) -> KokoroSpeech:
         locale = match_locale(request.locale, LOCALES)
@@ -111,6 +115,14 @@ class KokoroSpeech:
     voice: Voice
     rate: float
     chunks: tuple[Chunk, ...]
+
+    @property
+    def sample_rate(self) -> int:
+        return SAMPLE_RATE
+
+    @property
+    def model(self) -> ModelInfo:
+        return self.engine.info
 
     def sentences(self) -> Iterator[SpokenSentence]:
         spoken_samples = 0
