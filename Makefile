@@ -28,7 +28,7 @@ CONSENT ?= A NASA portrait in the public domain, used for a demonstration
 CONSENT_BY ?= make demo
 endif
 
-.PHONY: help install models test lint types demo bench estimator estimator-eval protos proto-check compose-check lock clean
+.PHONY: help install models neural test lint types demo bench estimator estimator-eval protos proto-check compose-check lock clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -49,9 +49,34 @@ $(VENV)/.installed: requirements/dev.lock pyproject.toml
 models: install  ## The weights of the default engines, into the model store
 	$(RUN)/locutor models fetch
 
-test: install models  ## All tests, on real engines and weights
+# PyTorch comes by name alone: which build is had depends on the registry. Everything else is pinned by hash, and what .venv has is not installed again.
+NEURAL_ENV := $(CACHE)/neural-env-2.13.0
+NEURAL_PIP := $(PIP) --python $(NEURAL_ENV)/bin/python
+NEURAL_SEES := import sysconfig; print(sysconfig.get_paths()["purelib"])
+# torchaudio comes compiled for CUDA and cannot be imported where PyTorch is not: without its compiled part, which it allows for, it is PyTorch's operations alone.
+WITHOUT_CUDA := import pathlib, importlib.util, torch; library = pathlib.Path(importlib.util.find_spec("torchaudio").origin).parent / "lib"; \
+	[file.unlink() for file in library.glob("*.so") if torch.version.cuda is None]
+
+$(NEURAL_ENV)/bin/python:
+	$(PYTHON) -m venv --without-pip $(NEURAL_ENV)
+
+$(NEURAL_ENV)/.ready: requirements/neural.lock $(VENV)/.installed | $(NEURAL_ENV)/bin/python neural-path
+	@echo "installing PyTorch and what runs on it into $(NEURAL_ENV): 1 GB, or 5 GB where it comes for CUDA"
+	$(NEURAL_PIP) install torch==2.13.0
+	$(NEURAL_PIP) install --require-hashes --no-deps -r requirements/neural.lock
+	@$(NEURAL_ENV)/bin/python -c '$(WITHOUT_CUDA)'
+	@touch $@
+
+# The environment is shared by all checkouts of a machine, and sees the one that was made last.
+neural-path: $(NEURAL_ENV)/bin/python $(VENV)/.installed
+	@printf '%s\n%s\n' "$(CURDIR)" "$$($(RUN)/python -c '$(NEURAL_SEES)')" > "$$($(NEURAL_ENV)/bin/python -c '$(NEURAL_SEES)')/locutor.pth"
+
+neural: install neural-path $(NEURAL_ENV)/.ready  ## PyTorch and the engines that run on it, pinned, beside .venv
+
+test: install models neural  ## All tests, on real engines and weights
 	@.ci/system-packages chromium fonts-noto-core fonts-noto-cjk
 	$(RUN)/pytest -q $(ARGS)
+	$(NEURAL_ENV)/bin/python -m pytest -q -m neural $$(find tests -name 'test_neural_*.py')
 
 lint: install  ## Style
 	$(RUN)/ruff check .
@@ -71,18 +96,12 @@ bench: install models  ## Speed, memory and overhead, all in one run
 	$(RUN)/python -m bench $(ARGS)
 
 # Trains the network that hears sounds in speech: hours on two cores, most of them for the corpus.
-TRAINING_ENV := $(CACHE)/training-env-2.13.0
 SPEECH ?= $(wildcard ../shared/testdata/speech)
 
-$(TRAINING_ENV)/.ready:
-	$(PYTHON) -m venv $(TRAINING_ENV)
-	$(TRAINING_ENV)/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 onnxscript
-	@touch $@
-
-estimator: install models $(TRAINING_ENV)/.ready  ## Train the viseme estimator anew
+estimator: install models neural  ## Train the viseme estimator anew
 	$(RUN)/python -m training speak
 	$(RUN)/python -m training prepare
-	$(TRAINING_ENV)/bin/python -m training train
+	$(NEURAL_ENV)/bin/python -m training train
 
 estimator-eval: install models  ## How good the viseme estimator is
 	$(RUN)/python -m training speak --held-out
@@ -121,6 +140,7 @@ COMPILE = $(UV_ENV)/bin/uv pip compile pyproject.toml --quiet --universal --pyth
 lock: $(UV_ENV)/.ready  ## Pin all dependencies in requirements/, for every platform, from pyproject.toml
 	$(COMPILE) --extra all --group dev -o requirements/dev.lock
 	for name in serving $(SERVICES); do $(COMPILE) --extra $$name --constraints requirements/dev.lock -o requirements/$$name.lock || exit 1; done
+	$(COMPILE) --extra openai-whisper --extra coqui --group neural --constraints requirements/dev.lock --overrides requirements/neural.without -o requirements/neural.lock
 
 clean:  ## Remove what was made here; the model store stays
 	rm -rf $(VENV) build out *.egg-info .pytest_cache .mypy_cache .ruff_cache
