@@ -16,6 +16,7 @@ from gateway.dub.plan import make_dub_plan, time_violations
 from gateway.dub.source import MAX_VIDEO_S, check_length
 from gateway.faces import inspect_face
 from gateway.media_process import ProbedMedia, probe_media
+from gateway.offer import Offer, read_offer
 from gateway.present.plan import make_plan
 from gateway.readable import ReadableMedia
 from gateway.services import Services
@@ -35,15 +36,14 @@ _MOST_PERCENT = 150
 async def check_present(spec: job_pb2.PresentSpec, services: Services, media: ReadableMedia) -> None:
     """Raises `InvalidInput` with every violation, and what the services raise where they cannot be asked."""
     violations = [*_check_fields(spec)]
-    voices, pairs, face, background = await asyncio.gather(
-        services.voices(),
-        services.pairs(),
+    offer, face, background = await asyncio.gather(
+        read_offer(services, spec),
         _violations(_check_face(spec, services, media)),
         _violations(_check_background(spec, media)),
     )
     try:
         # Long scripts take seconds to read: other calls must not wait for that.
-        await asyncio.to_thread(make_plan, spec, voices, pairs)
+        await asyncio.to_thread(make_plan, spec, offer)
     except InvalidInput as error:
         violations = [*error.violations, *violations]
     violations += [*face, *background]
@@ -60,14 +60,14 @@ async def check_dub(spec: job_pb2.DubSpec, services: Services, media: ReadableMe
     if spec.performance.expression_percent > _MOST_PERCENT:
         found = f"found {spec.performance.expression_percent}; choose 0 to {_MOST_PERCENT}"
         violations.append(FieldViolation("dub.performance.expression_percent", found, "OUT_OF_RANGE"))
-    voices, pairs, translators = await asyncio.gather(services.voices(), services.pairs(spec.translation_engine), services.models("translate"))
+    offer = await read_offer(services, spec)
     of_media = await asyncio.gather(
         _violations(_check_video(spec, media)),
-        _violations(_check_background_sound(spec, services, media)),
+        _violations(_check_background_sound(spec, offer, media)),
         *(_violations(_check_subtitles(uri, field, media)) for uri, field in _subtitles(spec)),
     )
     try:
-        await asyncio.to_thread(make_dub_plan, spec, voices, pairs, translators)
+        await asyncio.to_thread(make_dub_plan, spec, offer)
     except InvalidInput as error:
         violations = [*error.violations, *violations]
     violations += [violation for found in of_media for violation in found]
@@ -98,13 +98,13 @@ async def _check_video(spec: job_pb2.DubSpec, media: ReadableMedia) -> None:
         raise InvalidInput(wrong)
 
 
-async def _check_background_sound(spec: job_pb2.DubSpec, services: Services, media: ReadableMedia) -> None:
+async def _check_background_sound(spec: job_pb2.DubSpec, offer: Offer, media: ReadableMedia) -> None:
     if spec.music_and_effects_uri:
         field = "dub.music_and_effects_uri"
         if not (await _probed(spec.music_and_effects_uri, field, media)).sound_languages:
             raise InvalidInput.of(field, "this file has no sound; give the sound without the speech", "NO_AUDIO")
     elif spec.background_sound == dub_pb2.BACKGROUND_SOUND_SEPARATED:
-        models = await services.separation_models()
+        models = offer.models["separation"]
         if not any(model.installed for model in models):
             remedy = next((model.remedy for model in models if model.remedy), "see the documentation of the asr service")
             raise InvalidInput.of("dub.background_sound", f"no separation engine is installed; {remedy}, or choose another background", "NO_ENGINE")

@@ -16,7 +16,8 @@ from gateway.dub.match import match_edits
 from gateway.dub.source import Source
 from gateway.dub.utterances import SpokenWord, cut
 from gateway.locales import same_language
-from gateway.models import ModelUse, default_model
+from gateway.models import ModelUse
+from gateway.offer import Offer
 from gateway.progress import JobTracker
 from gateway.services import Services
 from gateway.workflow import Workflow
@@ -58,13 +59,13 @@ def joiner_of(locale: str) -> str:
 class Hearing:
     """Hears the speech of one job's video."""
 
-    def __init__(self, flow: Workflow, tracker: JobTracker, services: Services, source: Source, models: Sequence[model_pb2.Model]) -> None:
-        """`models`: all of the asr service."""
+    def __init__(self, flow: Workflow, tracker: JobTracker, services: Services, source: Source, offer: Offer) -> None:
         self._flow = flow
         self._services = services
         self._source = source
         self._spec = tracker.job.dub
-        self._models = models
+        self._models = offer.models["asr"]
+        self._offer = offer
         self._recognize, self._diarize = tracker.stage("", "recognize"), tracker.stage("", "diarize")
         self._warnings: list[str] = []
         self._uses: list[ModelUse] = []
@@ -100,7 +101,7 @@ class Hearing:
         stage, source, spec = self._recognize, self._source, self._spec
         transcript = Transcript((), Language(locale, 0.0))
         if source.sound is not None:
-            model = default_model(self._models, "asr")
+            model = self._offer.model("recognition", self._spec.engines.recognition)
             hint = names_to_expect(spec.glossary)
             if locale:
                 await self._check_language(locale, model)
@@ -123,7 +124,7 @@ class Hearing:
         language = Language(locale, 1.0)
         if not locale:
             if self._source.sound is not None:
-                model = default_model(self._models, "asr")
+                model = self._offer.model("recognition", self._spec.engines.recognition)
                 language = await detect_language(self._flow, stage, self._services, self._source, model, self._spec.audio_track)
             if not language.locale:
                 raise InvalidInput.of("dub.source_locale", "nobody is heard from whom the subtitles' language could be told; name it", "NO_LOCALE")

@@ -15,11 +15,12 @@ from gateway.artifacts import StepResult, file_digest
 from gateway.dub.footage import TIMEOUT_PER_SECOND_S, Footage, Piece, PieceFile, file_chunks
 from gateway.dub.lines import TargetLine
 from gateway.dub.voice import DubbedLine, nanoseconds
+from gateway.models import identity
 from gateway.progress import StageTracker
 from gateway.services import CHUNK_BYTES, Services
 from gateway.stoppable import in_thread
 from gateway.workflow import Workflow, children
-from locutor.common.v1 import audio_pb2, video_pb2
+from locutor.common.v1 import audio_pb2, model_pb2, video_pb2
 from locutor.errors import InternalError, InvalidInput
 from locutor.gateway.v1 import job_pb2
 from locutor.lipsync.v1 import lipsync_pb2
@@ -65,6 +66,8 @@ class LipsJob:
     flow: Workflow
     services: Services
     footage: Footage
+    model: model_pb2.Model
+    """Moves the lips."""
     locale: str
     performance: video_pb2.Performance
     gate: asyncio.Semaphore
@@ -178,6 +181,7 @@ async def _animate(job: LipsJob, stage: StageTracker, piece: Piece, speech: _Spe
 
     inputs = {
         **job.footage.inputs(piece),
+        "model": identity(job.model),
         "locale": job.locale,
         "performance": MessageToDict(job.performance),
         "audio": hashlib.sha256(speech.audio).hexdigest(),
@@ -206,6 +210,7 @@ async def _requests(job: LipsJob, file: PieceFile, speech: _Speech, tracks: byte
         audio=audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hertz=_RATE, channels=1),
         performance=job.performance,
         locale=job.locale,
+        engine=job.model.engine,
     )
     config.audio_lead.FromNanoseconds(nanoseconds(speech.lead_s))
     yield lipsync_pb2.AnimateVideoRequest(config=config)

@@ -26,16 +26,14 @@ from gateway.dub.translate import Translating, translate_lines
 from gateway.dub.voice import DubbedLine, ToSay, voice_lines
 from gateway.locales import same_language
 from gateway.models import ModelUse, engine_models, identity, translation_models
+from gateway.offer import Offer
 from gateway.progress import JobTracker
 from gateway.services import Services
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow
-from locutor.common.v1 import model_pb2
 from locutor.errors import InvalidInput
 from locutor.gateway.v1 import dub_pb2, job_pb2
 from locutor.glossary import terms_for
-from locutor.translate.v1 import translate_pb2
-from locutor.tts.v1 import tts_pb2
 
 _SHOWN = 10
 """Utterances that one warning names."""
@@ -51,17 +49,11 @@ class DubParts:
     source: Source
     scene: Scene
     separated: Separated | None
-    voices: Sequence[tts_pb2.Voice]
-    pairs: Sequence[translate_pb2.Pair]
-    speakers: Sequence[model_pb2.Model]
-    """Models of the tts service."""
-    translators: Sequence[model_pb2.Model]
+    offer: Offer
     shared_uses: tuple[ModelUse, ...]
     """Models that had a part in what the locales share."""
     footage: Footage | None
     """None: the picture stays as it is."""
-    lip_models: Sequence[model_pb2.Model]
-    """Those of the lipsync service that are used."""
     signing_key: SigningKey
     gate: asyncio.Semaphore
     """Lets so many pieces of the job be animated at a time."""
@@ -162,10 +154,11 @@ class DubLocaleRun:
         found = {line.source.id: line.text for line in lines}
         asked = [line for line in lines if line.text is None and not line.is_omitted]
         if asked:
-            pair = translation_pair(spec, parts.scene.language.locale, locale, parts.pairs, f"{self._field}.locale")
-            models = translation_models(parts.translators, pair, spec.translation_engine)
+            engine = self._own.engines.translation
+            pair = translation_pair(spec, parts.scene.language.locale, locale, parts.offer.pairs[engine], f"{self._field}.locale")
+            models = translation_models(parts.offer.models["translate"], pair, engine)
             lengths_s = {line.id: line.end_s - line.start_s for line in parts.scene.heard}
-            how = Translating(pair, terms_for(spec.glossary, locale), spec.translation_engine, models, lengths_s)
+            how = Translating(pair, terms_for(spec.glossary, locale), engine, models, lengths_s)
             translated = await translate_lines(parts.flow, stage, parts.services, lines, how)
             used = {json.dumps(identity(model)): model for each in translated.values() for model in each.models}
             self._uses += [ModelUse("translate", model) for _, model in sorted(used.items())]
@@ -175,27 +168,26 @@ class DubLocaleRun:
             fallen = [f"{name} ({each.fallback_reason})" for name, each in translated.items() if each.fallback_reason]
             if fallen:
                 named = ", ".join(fallen[:_SHOWN])
-                self.warnings.append(
-                    f"{len(fallen)} of {len(asked)} texts were translated by the plain engine, {spec.translation_engine}'s was unusable: {named}"
-                )
+                self.warnings.append(f"{len(fallen)} of {len(asked)} texts were translated by the plain engine, {engine}'s was unusable: {named}")
         stage.end(job_pb2.STATE_SUCCEEDED)
         return [_sayable(found[line.source.id] or "") if not line.is_omitted else "" for line in lines]
 
     def _to_say(self, lines: Sequence[TargetLine], texts: Sequence[str]) -> tuple[list[ToSay], dict[str, str]]:
         parts, locale = self._parts, self._own.locale
         roles = with_named(parts.scene.roles, [line.source.speaker for line in lines], self._spec.cast)
-        chosen = choose_voices(roles, locale, parts.voices)
+        speakers = parts.offer.models["tts"]
+        chosen = choose_voices(roles, locale, parts.offer.speakers(self._own.engines.speech, self._spec.commercial_use))
         shared = len(chosen) - len({voice.id for voice in chosen.values()})
         if shared:
             self.warnings.append(f"{locale} has too few voices for {len(chosen)} speakers: some share one; `locutor voices` lists them")
-        by_id = {voice.id: voice for voice in parts.voices}
+        by_id = {voice.id: voice for voice in parts.offer.voices}
         to_say: list[ToSay] = []
         for line, text in zip(lines, texts, strict=True):
             if text:
                 voice = by_id[line.voice] if line.voice else chosen[line.source.speaker]
-                to_say.append((line, text, voicing_of(voice, engine_models(parts.speakers, voice.engine))))
+                to_say.append((line, text, voicing_of(voice, engine_models(speakers, voice.engine))))
         engines = dict.fromkeys(voicing.engine for _, _, voicing in to_say)
-        self._uses += [ModelUse("speak", model) for engine in engines for model in engine_models(parts.speakers, engine)]
+        self._uses += [ModelUse("speak", model) for engine in engines for model in engine_models(speakers, engine)]
         return to_say, {name: voice.id for name, voice in chosen.items()}
 
     async def _lips(self, dubbed: Sequence[DubbedLine], silent: Sequence[TargetLine]) -> LipsPieces | None:
@@ -203,7 +195,8 @@ class DubLocaleRun:
         if parts.footage is None:
             stage.end(job_pb2.STATE_SUCCEEDED)
             return None
-        job = LipsJob(parts.flow, parts.services, parts.footage, self._own.locale, self._spec.performance, parts.gate)
+        model = parts.offer.model("lipsync", self._own.engines.lipsync)
+        job = LipsJob(parts.flow, parts.services, parts.footage, model, self._own.locale, self._spec.performance, parts.gate)
         # Where the original voice is heard, its own lips go with it.
         lips = await move_lips(job, stage, dubbed, [] if keeps_voices(parts.source, self._spec, parts.separated) else silent)
         spans = [span for piece in lips.pieces for span in piece.unusable]
@@ -212,7 +205,7 @@ class DubLocaleRun:
             self.warnings.append(f"lips could not be moved: {named}")
         self.warnings += [doubt for piece in lips.pieces for doubt in piece.doubts][:_SHOWN]
         if lips.changed_frames:
-            self._uses += [ModelUse("animate", model) for model in parts.lip_models]
+            self._uses.append(ModelUse("animate", model))
         return lips
 
     def _warn_of_misfits(self, dubbed: Sequence[DubbedLine]) -> None:

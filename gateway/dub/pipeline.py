@@ -7,7 +7,6 @@ import logging
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 
 from gateway.artifacts import Blob
 from gateway.dub.assemble import OUTPUTS
@@ -22,13 +21,13 @@ from gateway.dub.separate import Separated, separate
 from gateway.dub.source import Source, read_source
 from gateway.failures import job_error
 from gateway.jobs import JobTable
-from gateway.models import ModelUse, default_model
+from gateway.models import ModelUse
+from gateway.offer import Offer, read_offer
 from gateway.progress import JobTracker
-from gateway.services import Services, retried
+from gateway.services import PATIENCE_S, Services
 from gateway.settings import GatewaySettings
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
-from locutor.common.v1 import model_pb2
 from locutor.errors import InvalidInput
 from locutor.gateway.v1 import dub_pb2, job_pb2, media_pb2
 
@@ -53,16 +52,15 @@ class DubPipeline:
         Raises `LocutorError` for what stops the job as a whole.
         """
         spec, services = tracker.job.dub, self._services
-        voices, pairs = await asyncio.gather(retried(services.voices), retried(partial(services.pairs, spec.translation_engine)))
-        asr, tts, translators = await asyncio.gather(*(retried(partial(services.models, name)) for name in ("asr", "tts", "translate")))
-        plan = await asyncio.to_thread(make_dub_plan, spec, voices, pairs, translators)
+        offer = await read_offer(services, spec, PATIENCE_S)
+        plan = await asyncio.to_thread(make_dub_plan, spec, offer)
         source = await read_source(flow, tracker.stage("", "probe"), spec)
-        scene = await Hearing(flow, tracker, services, source, asr).scene(plan.source_locale)
-        separated = await self._separated(flow, tracker, source)
-        footage, lip_models, doubts = await self._footage(flow, tracker, source, scene)
+        scene = await Hearing(flow, tracker, services, source, offer).scene(plan.source_locale)
+        separated = await self._separated(flow, tracker, source, offer)
+        footage, doubts = self._footage(flow, tracker, source, scene, offer)
         uses = (*scene.uses, *((ModelUse("separate", separated.model),) if separated is not None else ()))
         gate = asyncio.Semaphore(self._settings.pieces_at_once)
-        parts = DubParts(flow, tracker, services, source, scene, separated, voices, pairs, tts, translators, uses, footage, lip_models, self._signing_key, gate)
+        parts = DubParts(flow, tracker, services, source, scene, separated, offer, uses, footage, self._signing_key, gate)
         warnings = [*scene.warnings, *_faults(source), *doubts]
         locales_gate = asyncio.Semaphore(self._settings.locales_at_once)
 
@@ -91,27 +89,25 @@ class DubPipeline:
             for number, own in enumerate(plan.locales):
                 group.create_task(one(own, number))
 
-    async def _footage(self, flow: Workflow, tracker: JobTracker, source: Source, scene: Scene) -> tuple[Footage | None, list[model_pb2.Model], list[str]]:
-        """The picture's pieces where lips are to be moved, by what models, and why they are not moved where they should be."""
+    def _footage(self, flow: Workflow, tracker: JobTracker, source: Source, scene: Scene, offer: Offer) -> tuple[Footage | None, list[str]]:
+        """The picture's pieces where lips are to be moved, and why they are not moved where they should be."""
         stage, services = tracker.stage("", "track"), self._services
         doubt = "" if tracker.job.dub.omit_lipsync else obstacle(source.picture)
         if tracker.job.dub.omit_lipsync or doubt:
             stage.end(job_pb2.STATE_SUCCEEDED)
-            return None, [], [f"no lips were moved: {doubt}"] if doubt else []
-        models = await retried(partial(services.models, "lipsync"))
+            return None, [f"no lips were moved: {doubt}"] if doubt else []
         pieces = cut_pieces(source.picture, scene.heard)
-        return Footage(flow, stage, services, source, pieces, models), [default_model(models, "lipsync")], []
+        return Footage(flow, stage, services, source, pieces, offer.models["lipsync"]), []
 
-    async def _separated(self, flow: Workflow, tracker: JobTracker, source: Source) -> Separated | None:
+    async def _separated(self, flow: Workflow, tracker: JobTracker, source: Source, offer: Offer) -> Separated | None:
         """The original sound without its speech, where that is asked for, or where nothing is and an engine is installed."""
         spec, asked = tracker.job.dub, tracker.job.dub.background_sound
         may_be = asked in (dub_pb2.BACKGROUND_SOUND_UNSPECIFIED, dub_pb2.BACKGROUND_SOUND_SEPARATED)
         if not may_be or source.sound is None or source.music_and_effects is not None:
             return None
-        models = await retried(self._services.separation_models)
-        if asked == dub_pb2.BACKGROUND_SOUND_UNSPECIFIED and not any(model.installed for model in models):
+        if asked == dub_pb2.BACKGROUND_SOUND_UNSPECIFIED and not any(model.installed for model in offer.models["separation"]):
             return None
-        model = default_model(models, "separation")
+        model = offer.model("separation", spec.engines.separation)
         return await separate(flow, tracker.stage("", "probe"), self._services, source, model, spec.audio_track)
 
     async def _put_unfinished(self, parts: DubParts, own: DubLocale, omitted: Sequence[str]) -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from gateway.dub.lines import merge_edits, seconds
 from gateway.locales import canonical, choose_pair, choose_voice, same_language
-from locutor.common.v1 import model_pb2
+from gateway.offer import Offer, engine_violations, resolved
 from locutor.errors import FieldViolation, InvalidInput
-from locutor.gateway.v1 import dub_pb2, job_pb2
+from locutor.gateway.v1 import dub_pb2, engines_pb2, job_pb2
 from locutor.translate.v1 import translate_pb2
-from locutor.tts.v1 import tts_pb2
 
 MAX_TARGETS = 50
 MAX_SPEAKERS = 20
@@ -34,6 +33,8 @@ class DubLocale:
     locale: str
     """BCP 47, canonical."""
     burn_in: bool
+    engines: engines_pb2.Engines
+    """Those that are named for this locale; what is empty is the service's default."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,9 @@ def dub_locales(spec: job_pb2.DubSpec) -> list[str]:
     return [canonical(target.locale, f"dub.targets[{number}].locale") for number, target in enumerate(spec.targets)]
 
 
-def make_dub_plan(
-    spec: job_pb2.DubSpec, voices: Sequence[tts_pb2.Voice], pairs: Sequence[translate_pb2.Pair], translators: Sequence[model_pb2.Model]
-) -> DubPlan:
-    """Decide what to do. Raises `InvalidInput` with everything that is wrong with locales, voices, translations, cast and edits."""
-    planner = _Planner(spec, voices, pairs, translators)
+def make_dub_plan(spec: job_pb2.DubSpec, offer: Offer) -> DubPlan:
+    """Decide what to do. Raises `InvalidInput` with everything that is wrong with locales, voices, translations, engines, cast and edits."""
+    planner = _Planner(spec, offer)
     plan = planner.plan()
     if planner.violations:
         raise InvalidInput(planner.violations)
@@ -91,15 +90,11 @@ def translation_pair(spec: job_pb2.DubSpec, source: str, target: str, pairs: Seq
 
 
 class _Planner:
-    def __init__(
-        self, spec: job_pb2.DubSpec, voices: Sequence[tts_pb2.Voice], pairs: Sequence[translate_pb2.Pair], translators: Sequence[model_pb2.Model]
-    ) -> None:
+    def __init__(self, spec: job_pb2.DubSpec, offer: Offer) -> None:
         self.violations: list[FieldViolation] = []
         self._spec = spec
-        self._voices = voices
-        self._pairs = pairs
-        self._translators = translators
-        self._engine_is_known = True
+        self._offer = offer
+        self._voices = offer.speakers("", spec.commercial_use)
 
     def plan(self) -> DubPlan:
         spec = self._spec
@@ -108,13 +103,10 @@ class _Planner:
             self._refuse("dub.targets", "there is none; name at least one locale", "NO_TARGET")
         if len(spec.targets) > MAX_TARGETS:
             self._refuse("dub.targets", f"there are {len(spec.targets)}; the limit is {MAX_TARGETS}", "TOO_MANY_TARGETS")
-        engines = {model.engine for model in self._translators if model.installed}
-        if spec.translation_engine and spec.translation_engine not in engines:
-            self._engine_is_known = False
-            known = ", ".join(sorted(engines)) or "none"
-            self._refuse(
-                "dub.translation_engine", f"there is no engine {spec.translation_engine[:40]!r} that is installed; choose from {known}", "UNKNOWN_ENGINE"
-            )
+        translators = sorted({model.engine for model in self._offer.models["translate"] if model.installed})
+        if spec.translation_engine and spec.translation_engine not in translators:
+            what = f"there is no engine {spec.translation_engine[:40]!r} that is installed; choose from {', '.join(translators) or 'none'}"
+            self._refuse("dub.translation_engine", what, "UNKNOWN_ENGINE")
         locales: dict[str, DubLocale] = {}
         for number, target in enumerate(spec.targets[:MAX_TARGETS]):
             field = f"dub.targets[{number}]"
@@ -125,7 +117,9 @@ class _Planner:
                 self._refuse(f"{field}.locale", f"{locale} is named twice; name each locale once", "DUPLICATE_TARGET")
                 continue
             self._check_target(source, locale, target, field)
-            locales[locale] = DubLocale(locale, target.burn_in_subtitles)
+            locales[locale] = DubLocale(locale, target.burn_in_subtitles, resolved(spec, target))
+        used = ["recognition", *([] if spec.omit_lipsync else ["lipsync"])]
+        self.violations += engine_violations(spec, self._offer, [*used, "translation", "separation"])
         self._check_cast()
         self._check_edits(set(locales))
         for name, kind in (("background_sound", dub_pb2.BackgroundSound), ("loudness", dub_pb2.LoudnessTarget)):
@@ -137,12 +131,15 @@ class _Planner:
         return DubPlan(source, tuple(locales.values()))
 
     def _check_target(self, source: str, locale: str, target: dub_pb2.DubTarget, field: str) -> None:
-        if choose_voice(locale, self._voices) is None:
-            spoken = ", ".join(sorted({voice.locale for voice in self._voices})) or "none"
+        engines = resolved(self._spec, target)
+        voices = self._offer.speakers(engines.speech, self._spec.commercial_use)
+        if choose_voice(locale, voices) is None:
+            spoken = ", ".join(sorted({voice.locale for voice in voices})) or "none"
             self._refuse(f"{field}.locale", f"there is no voice that speaks {locale}; there are voices for {spoken}", "UNKNOWN_LOCALE")
-        if self._engine_is_known and source and not target.subtitles_uri and not same_language(source, locale):
+        is_known = not engines.translation or any(model.engine == engines.translation and model.installed for model in self._offer.models["translate"])
+        if is_known and source and not target.subtitles_uri and not same_language(source, locale):
             try:
-                translation_pair(self._spec, source, locale, self._pairs, f"{field}.locale")
+                translation_pair(self._spec, source, locale, self._offer.pairs[engines.translation], f"{field}.locale")
             except InvalidInput as error:
                 self.violations += error.violations
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from fractions import Fraction
 
 from gateway.models import ModelUse, engine_models, translation_models
+from gateway.offer import Offer
 from gateway.present.animate import AnimatedPiece, PieceSound, Scene, animate
 from gateway.present.assemble import Assembly, Parts, assemble
 from gateway.present.cues import carried
@@ -26,14 +27,6 @@ from locutor.gateway.v1 import job_pb2
 from locutor.glossary import terms_for
 
 _MILLIS = 1000
-
-
-@dataclass(frozen=True)
-class Models:
-    """All models of the services, as they are when a job starts."""
-
-    tts: Sequence[model_pb2.Model]
-    translate: Sequence[model_pb2.Model]
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,8 @@ class JobParts:
     services: Services
     plan: PresentPlan
     scene: Scene
-    models: Models
+    """With the lip-sync model of locales that name no engine."""
+    offer: Offer
     signing_key: SigningKey
     gate: asyncio.Semaphore
     """Lets so many pieces of the job be animated at a time."""
@@ -69,6 +63,7 @@ class LocaleRun:
         self._own = own
         self._spec = job.tracker.job.present
         self._stages = job.tracker.stages_of(own.locale)
+        self._scene = replace(job.scene, model=job.offer.model("lipsync", own.engines.lipsync))
         self._warnings: list[str] = list(own.script.warnings)
         self._frames: dict[int, int] = {}
         self._spoken = 0.0
@@ -76,8 +71,8 @@ class LocaleRun:
     async def run(self) -> LocaleWork:
         """Raises `LocutorError`."""
         own, job = self._own, self._job
-        translators = translation_models(job.models.translate, own.pair) if own.pair is not None else []
-        speakers = engine_models(job.models.tts, own.voice.engine)
+        translators = translation_models(job.offer.models["translate"], own.pair, own.engines.translation) if own.pair is not None else []
+        speakers = engine_models(job.offer.models["tts"], own.voice.engine)
         texts = await self._texts(translators)
         lead_s = LEAD_S + Fraction(own.script.lead_pause_ms, _MILLIS)
         cues = [carried(said.cues, said.text, text) for said, text in zip(own.script.utterances, texts, strict=True)]
@@ -87,7 +82,7 @@ class LocaleRun:
             uses = (
                 *(ModelUse("translate", model) for model in translators),
                 *(ModelUse("speak", model) for model in speakers),
-                ModelUse("animate", job.scene.model),
+                ModelUse("animate", self._scene.model),
             )
             consent_time = job.tracker.job.create_time.ToDatetime(UTC)
             parts = Parts(self._spec, job.plan, own, programme, pieces, uses, consent_time, job.signing_key)
@@ -153,6 +148,6 @@ class LocaleRun:
 
         async with self._job.gate:
             speech = PieceSound(programme.sound.read(piece.start, piece.end), programme.sample_rate, self._own.locale)
-            animated = await animate(self._job.flow, stage, self._job.services, self._job.scene, piece, speech, tell)
+            animated = await animate(self._job.flow, stage, self._job.services, self._scene, piece, speech, tell)
         stage.add_media(float(piece.frame_count / self._job.plan.frame_rate))
         return animated

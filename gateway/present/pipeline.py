@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from functools import partial
 
 from gateway.artifacts import digest_of
 from gateway.faces import inspect_face
 from gateway.failures import job_error
 from gateway.jobs import JobTable
-from gateway.models import default_model
+from gateway.offer import read_offer
 from gateway.present.animate import Scene
-from gateway.present.locale import JobParts, LocaleRun, LocaleWork, Models
+from gateway.present.locale import JobParts, LocaleRun, LocaleWork
 from gateway.present.plan import LocalePlan, PresentPlan, make_plan
 from gateway.progress import JobTracker
 from gateway.report import make_report
-from gateway.services import PATIENCE_S, Services, retried
+from gateway.services import PATIENCE_S, Services
 from gateway.settings import GatewaySettings
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
@@ -44,16 +43,13 @@ class PresentPipeline:
         spec = tracker.job.present
         services = self._services
         face = digest_of(spec.face_uri)
-        voices, pairs, inspection = await asyncio.gather(
-            retried(services.voices), retried(services.pairs), inspect_face(flow.store, services, face, PATIENCE_S)
-        )
-        tts, translate, lipsync = await asyncio.gather(*(retried(partial(services.models, name)) for name in ("tts", "translate", "lipsync")))
-        plan = await asyncio.to_thread(make_plan, spec, voices, pairs)
+        offer, inspection = await asyncio.gather(read_offer(services, spec, PATIENCE_S), inspect_face(flow.store, services, face, PATIENCE_S))
+        plan = await asyncio.to_thread(make_plan, spec, offer)
         background = digest_of(spec.background_uri) if spec.background.image else ""
-        scene = Scene(face, background, plan.video, spec.background, spec.performance, default_model(lipsync, "lipsync"))
+        scene = Scene(face, background, plan.video, spec.background, spec.performance, offer.model("lipsync", spec.engines.lipsync))
         doubts = [f"face: {finding.message}" for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_WARNING]
         locales_gate = asyncio.Semaphore(self._settings.locales_at_once)
-        parts = JobParts(flow, tracker, services, plan, scene, Models(tts, translate), self._signing_key, asyncio.Semaphore(self._settings.pieces_at_once))
+        parts = JobParts(flow, tracker, services, plan, scene, offer, self._signing_key, asyncio.Semaphore(self._settings.pieces_at_once))
 
         async def one(own: LocalePlan) -> None:
             async with locales_gate:

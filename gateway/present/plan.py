@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from gateway.locales import canonical, choose_pair, choose_voice, same_language, voice_for
+from gateway.offer import Offer, engine_violations, resolved
 from gateway.script import Script, parse_script
 from locutor.common.v1 import video_pb2
 from locutor.errors import FieldViolation, InvalidInput
-from locutor.gateway.v1 import job_pb2
+from locutor.gateway.v1 import engines_pb2, job_pb2
 from locutor.translate.v1 import translate_pb2
 from locutor.tts.v1 import tts_pb2
 
@@ -34,6 +35,8 @@ class LocalePlan:
     """Speaking rate as a factor of the voice's own."""
     is_given: bool
     """The text is a translation that came with the request."""
+    engines: engines_pb2.Engines
+    """Those that are named for this locale; what is empty is the service's default."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ def target_locales(spec: job_pb2.PresentSpec) -> list[str]:
     return [canonical(target.locale, f"present.targets[{number}].locale") for number, target in enumerate(spec.targets)]
 
 
-def make_plan(spec: job_pb2.PresentSpec, voices: Sequence[tts_pb2.Voice], pairs: Sequence[translate_pb2.Pair]) -> PresentPlan:
-    """Decide what to do. Raises `InvalidInput` with everything that is wrong with script, targets, voices and video."""
-    planner = _Planner(spec, voices, pairs)
+def make_plan(spec: job_pb2.PresentSpec, offer: Offer) -> PresentPlan:
+    """Decide what to do. Raises `InvalidInput` with everything that is wrong with script, targets, voices, engines and video."""
+    planner = _Planner(spec, offer)
     plan = planner.plan()
     if planner.violations or plan is None:
         raise InvalidInput(planner.violations)
@@ -64,11 +67,12 @@ def make_plan(spec: job_pb2.PresentSpec, voices: Sequence[tts_pb2.Voice], pairs:
 
 
 class _Planner:
-    def __init__(self, spec: job_pb2.PresentSpec, voices: Sequence[tts_pb2.Voice], pairs: Sequence[translate_pb2.Pair]) -> None:
+    def __init__(self, spec: job_pb2.PresentSpec, offer: Offer) -> None:
         self.violations: list[FieldViolation] = []
         self._spec = spec
-        self._voices = voices
-        self._pairs = pairs
+        self._offer = offer
+        self._voices: Sequence[tts_pb2.Voice] = ()
+        """That the target at hand may be spoken by."""
 
     def plan(self) -> PresentPlan | None:
         script = self._read(self._spec.script.text, "present.script.text")
@@ -89,6 +93,8 @@ class _Planner:
                 self._refuse(f"{field}.locale", f"{locale} is also target {seen[locale]}; name each locale once", "DUPLICATE_TARGET")
                 continue
             seen[locale] = number
+            engines = resolved(self._spec, target)
+            self._voices = self._offer.speakers(engines.speech, self._spec.commercial_use)
             own = self._read(target.script, f"{field}.script") if target.script else None
             if own is not None and own.locale:
                 written = self._locale(own.locale, f"{field}.script")
@@ -96,13 +102,15 @@ class _Planner:
                     self._refuse(f"{field}.script", f"its front matter says that it is in {written}, but the target is {locale}", "SCRIPT_LOCALE")
             pair = None
             if not target.script and source and not same_language(source, locale):
-                pair = self._pair(source, locale, f"{field}.locale")
+                pair = self._pair(source, locale, f"{field}.locale", engines.translation)
             voice = self._voice(locale, target.voice, f"{field}.voice", f"{field}.locale", script, own)
             rate = target.rate if target.HasField("rate") else 1.0
             if not _RATES[0] <= rate <= _RATES[1]:
                 self._refuse(f"{field}.rate", f"found {rate:g}; choose from {_RATES[0]:g} to {_RATES[1]:g}", "OUT_OF_RANGE")
             if script is not None and voice is not None:
-                plans.append(LocalePlan(locale, own or script, pair, voice, rate, own is not None))
+                plans.append(LocalePlan(locale, own or script, pair, voice, rate, own is not None, engines))
+        translated = any(plan.pair is not None for plan in plans)
+        self.violations += engine_violations(self._spec, self._offer, ["lipsync", *(["translation"] if translated else [])])
         if script is None or not source or video is None:
             return None
         return PresentPlan(script.title, source, tuple(plans), video)
@@ -135,10 +143,11 @@ class _Planner:
             self.violations += error.violations
             return ""
 
-    def _pair(self, source: str, locale: str, field: str) -> translate_pb2.Pair | None:
-        pair = choose_pair(source, locale, self._pairs)
+    def _pair(self, source: str, locale: str, field: str, engine: str) -> translate_pb2.Pair | None:
+        pairs = self._offer.pairs[engine]
+        pair = choose_pair(source, locale, pairs)
         if pair is None:
-            known = ", ".join(sorted(f"{p.source_locale} to {p.target_locale}" for p in self._pairs)) or "none"
+            known = ", ".join(sorted(f"{p.source_locale} to {p.target_locale}" for p in pairs)) or "none"
             message = f"there is no translation from {source} to {locale} (there are: {known}); give this target a script of its own, or install a model"
             self._refuse(field, message, "NO_TRANSLATION")
         return pair

@@ -44,7 +44,9 @@ async def translate(
     found: list[list] = []
     for begin in range(0, len(texts), _BATCH):
         batch = texts[begin : begin + _BATCH]
-        request = translate_pb2.TranslateRequest(source_locale=pair.source_locale, target_locale=pair.target_locale, texts=batch, glossary=glossary)
+        request = translate_pb2.TranslateRequest(
+            source_locale=pair.source_locale, target_locale=pair.target_locale, texts=batch, glossary=glossary, engine=plan.engines.translation
+        )
 
         async def make(request: translate_pb2.TranslateRequest = request) -> tuple[StepResult, list[list]]:
             with services.errors("translate"):
