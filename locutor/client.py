@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -91,18 +91,45 @@ class LocutorClient:
         with self._errors():
             return transfer.download(self._media, uri, Path(path))
 
-    def create_present_job(self, spec: job_pb2.PresentSpec, *, request_id: str = "") -> job_pb2.Job:
+    def create_present_job(self, spec: job_pb2.PresentSpec, *, request_id: str = "", priority: int = 0) -> job_pb2.Job:
         """Start a job. Raises `InvalidInput` with every field at fault before any expensive work.
 
-        With a `request_id` the call may be repeated: it then returns the job that it made the first time.
+        With a `request_id` the call may be repeated: it then returns the job that it made the first time. `priority`: -10 to 10;
+        a job of a higher one is begun before others of the same tenant.
         """
         with self._errors():
-            return self._jobs.CreateJob(job_pb2.CreateJobRequest(present=spec, request_id=request_id), timeout=_CALL_TIMEOUT_S).job
+            request = job_pb2.CreateJobRequest(present=spec, request_id=request_id, priority=priority)
+            return self._jobs.CreateJob(request, timeout=_CALL_TIMEOUT_S).job
 
-    def create_dub_job(self, spec: job_pb2.DubSpec, *, request_id: str = "") -> job_pb2.Job:
+    def create_dub_job(self, spec: job_pb2.DubSpec, *, request_id: str = "", priority: int = 0) -> job_pb2.Job:
         """As `create_present_job`, for a video that is to speak other languages."""
         with self._errors():
-            return self._jobs.CreateJob(job_pb2.CreateJobRequest(dub=spec, request_id=request_id), timeout=_CALL_TIMEOUT_S).job
+            return self._jobs.CreateJob(job_pb2.CreateJobRequest(dub=spec, request_id=request_id, priority=priority), timeout=_CALL_TIMEOUT_S).job
+
+    def plan_job(self, spec: job_pb2.PresentSpec | job_pb2.DubSpec) -> job_pb2.PlanJobResponse:
+        """What a job like this would find in the store, what it would compute, and how long that takes. Nothing is computed."""
+        request = job_pb2.PlanJobRequest(dub=spec) if isinstance(spec, job_pb2.DubSpec) else job_pb2.PlanJobRequest(present=spec)
+        with self._errors():
+            return self._jobs.PlanJob(request, timeout=_CALL_TIMEOUT_S)
+
+    def review_job(
+        self, job_id: str, *, edits: Iterable[dub_pb2.UtteranceEdit] = (), scripts: Mapping[str, str] | None = None, approved: bool = False
+    ) -> job_pb2.Job:
+        """A person's word on a job that waits for it: changes, and whether it goes on. `scripts`: by locale, for a present job."""
+        with self._errors():
+            request = job_pb2.ReviewJobRequest(id=job_id, edits=edits, scripts=scripts or {}, approved=approved)
+            return self._jobs.ReviewJob(request, timeout=_CALL_TIMEOUT_S).job
+
+    def events(self, job_id: str) -> Iterator[job_pb2.JobEvent]:
+        """What happened to a job, in order of time."""
+        token = ""
+        while True:
+            with self._errors():
+                page = self._jobs.ListJobEvents(job_pb2.ListJobEventsRequest(id=job_id, page_token=token), timeout=_CALL_TIMEOUT_S)
+            yield from page.events
+            token = page.next_page_token
+            if not token:
+                return
 
     def utterances(self, job_id: str, locale: str) -> list[dub_pb2.Utterance]:
         """What is said in one locale of a dub job, as far as it is known."""

@@ -64,6 +64,10 @@ def dub(
     ] = None,
     consent: Annotated[str, typer.Option("--consent", metavar="TEXT", help="Required: why faces and voices of this video may be changed.")] = "",
     consent_by: Annotated[str, typer.Option("--consent-by", metavar="NAME", help="Required: who states it.")] = "",
+    engine: options.Engine = None,
+    commercial: options.Commercial = False,
+    review: options.Review = False,
+    priority: options.Priority = 0,
     gateway: options.Gateway = "",
     token: options.Token = "",
     tls_ca: options.TlsCa = None,
@@ -77,6 +81,7 @@ def dub(
     """
     from locutor.cli import files, outputs, progress
     from locutor.cli.cast import check_cast, read_cast, write_cast
+    from locutor.cli.choices import parse_choices
     from locutor.cli.connection import Connection
     from locutor.cli.dub_request import BACKGROUNDS, LOUDNESSES, DubRequest, choice, parse_subtitles
     from locutor.cli.edits import read_edits
@@ -111,6 +116,7 @@ def dub(
         cast=read_cast(cast) if cast else [],
         edits=[found for path in edit or [] for found in read_edits(path)],
         consent=Consent(stated_by=consent_by, statement=consent),
+        choices=parse_choices(engine or [], locales, commercial=commercial, review=review, priority=priority),
     )
     for option, path in request.files.values():
         files.check_media(option, path)
@@ -145,7 +151,7 @@ def _run(client: LocutorClient, request: DubRequest, reporter: Reporter, interru
         except InvalidInput as error:
             raise about(option, error) from error
     try:
-        job = client.create_dub_job(request.spec(uris), request_id=uuid.uuid4().hex)
+        job = client.create_dub_job(request.spec(uris), request_id=uuid.uuid4().hex, priority=request.choices.priority)
     except InvalidInput as error:
         raise request.in_options(error) from error
     return follow(client, job, reporter, interruption)

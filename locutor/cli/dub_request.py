@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from locutor.cli.choices import JobChoices
 from locutor.common.v1.video_pb2 import Performance
 from locutor.errors import FieldViolation, InvalidInput
 from locutor.gateway.v1 import dub_pb2
@@ -50,6 +51,7 @@ class DubRequest:
     cast: Sequence[CastMember] = ()
     edits: Sequence[UtteranceEdit] = ()
     consent: Consent = field(default_factory=Consent)
+    choices: JobChoices = field(default_factory=JobChoices)
 
     @property
     def files(self) -> dict[str, tuple[str, Path]]:
@@ -65,7 +67,15 @@ class DubRequest:
 
     def spec(self, uris: Mapping[str, str]) -> DubSpec:
         """The request for the gateway, once the files are there. `uris`: by the names of `files`."""
-        targets = [DubTarget(locale=locale, subtitles_uri=uris.get(f"subtitles {locale}", ""), burn_in_subtitles=self.burn_in) for locale in self.locales]
+        targets = [
+            DubTarget(
+                locale=locale,
+                subtitles_uri=uris.get(f"subtitles {locale}", ""),
+                burn_in_subtitles=self.burn_in,
+                engines=self.choices.engines_of(locale),
+            )
+            for locale in self.locales
+        ]
         return DubSpec(
             video_uri=uris["video"],
             source_locale=self.source_locale,
@@ -83,6 +93,9 @@ class DubRequest:
             edits=self.edits,
             audio_track=self.audio_track,
             translation_engine=self.translator,
+            engines=self.choices.engines,
+            commercial_use=self.choices.commercial,
+            review=self.choices.review,
         )
 
     def in_options(self, error: InvalidInput) -> InvalidInput:
@@ -91,6 +104,8 @@ class DubRequest:
 
     def _option(self, path: str) -> str:
         path = path.removeprefix("dub.")
+        if option := self.choices.option(path, self.locales):
+            return option
         target = re.fullmatch(r"targets\[(\d+)\](?:\.(\w+).*)?", path)
         if target and int(target[1]) < len(self.locales):
             locale = self.locales[int(target[1])]

@@ -25,3 +25,16 @@ TlsCertificate = Annotated[
 ]
 TlsKey = Annotated[Path | None, typer.Option("--tls-key", envvar="LOCUTOR_TLS_KEY", metavar="FILE", help="Key of the own certificate (PEM).")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, for programs.")]
+Engine = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine",
+        metavar="[LOCALE:]ROLE=ENGINE",
+        help="Which engine does recognition, translation, speech, lipsync or separation; may be repeated. `locutor models list` names them.",
+    ),
+]
+Commercial = Annotated[bool, typer.Option("--commercial", help="Refuse engines whose weights may not be used commercially.")]
+Review = Annotated[
+    bool, typer.Option("--review", help="Wait for a person's word, once all is translated and before anything is spoken: `locutor jobs review`.")
+]
+Priority = Annotated[int, typer.Option("--priority", metavar="NUMBER", min=-10, max=10, help="Before or after your other jobs that wait, -10 to 10.")]

@@ -51,6 +51,10 @@ def present(
     ] = None,
     consent: Annotated[str, typer.Option("--consent", metavar="TEXT", help="Required: why this face may be used, such as 'I am the person shown'.")] = "",
     consent_by: Annotated[str, typer.Option("--consent-by", metavar="NAME", help="Required: who states it.")] = "",
+    engine: options.Engine = None,
+    commercial: options.Commercial = False,
+    review: options.Review = False,
+    priority: options.Priority = 0,
     gateway: options.Gateway = "",
     token: options.Token = "",
     tls_ca: options.TlsCa = None,
@@ -63,6 +67,7 @@ def present(
     Exit codes: 0 all made, 1 failed, 2 bad input, 3 some locales failed, 130 interrupted (the job is cancelled, what was finished is kept).
     """
     from locutor.cli import files, outputs, progress
+    from locutor.cli.choices import parse_choices
     from locutor.cli.connection import Connection
     from locutor.cli.interruption import Interruption
     from locutor.cli.job_run import conclude
@@ -102,6 +107,7 @@ def present(
         glossary=files.read_glossary(glossary, script_locale, locales) if glossary else [],
         glossary_file=glossary,
         consent=Consent(stated_by=consent_by, statement=consent),
+        choices=parse_choices(engine or [], locales, commercial=commercial, review=review, priority=priority),
     )
     files.check_folder("--out", out)
     interruption = Interruption()
@@ -134,7 +140,7 @@ def _run(client: LocutorClient, request: Request, reporter: Reporter, interrupti
     except InvalidInput as error:
         raise about(f"--background {request.background_image}", error) from error
     try:
-        job = client.create_present_job(request.spec(face_uri, background_uri), request_id=uuid.uuid4().hex)
+        job = client.create_present_job(request.spec(face_uri, background_uri), request_id=uuid.uuid4().hex, priority=request.choices.priority)
     except InvalidInput as error:
         raise request.in_options(error) from error
     return follow(client, job, reporter, interruption)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from locutor.cli import files
+from locutor.cli.choices import JobChoices
 from locutor.common.v1.video_pb2 import Background, Performance, Style, VideoFormat
 from locutor.errors import FieldViolation, InvalidInput
 from locutor.gateway.v1.job_pb2 import Consent, PresentSpec, Script, Target
@@ -44,11 +45,19 @@ class Request:
     glossary: list[GlossaryTerm] = field(default_factory=list)
     glossary_file: Path | None = None
     consent: Consent = field(default_factory=Consent)
+    choices: JobChoices = field(default_factory=JobChoices)
 
     def spec(self, face_uri: str, background_uri: str) -> PresentSpec:
         """The request for the gateway, once the images are there."""
         targets = [
-            Target(locale=locale, voice=self.voices.get(locale, ""), script=self.translation_texts.get(locale, ""), rate=self.rate) for locale in self.locales
+            Target(
+                locale=locale,
+                voice=self.voices.get(locale, ""),
+                script=self.translation_texts.get(locale, ""),
+                rate=self.rate,
+                engines=self.choices.engines_of(locale),
+            )
+            for locale in self.locales
         ]
         return PresentSpec(
             script=Script(text=self.script_text, locale=self.script_locale),
@@ -60,6 +69,9 @@ class Request:
             performance=self.performance,
             glossary=self.glossary,
             consent=self.consent,
+            engines=self.choices.engines,
+            commercial_use=self.choices.commercial,
+            review=self.choices.review,
         )
 
     def in_options(self, error: InvalidInput) -> InvalidInput:
@@ -68,6 +80,8 @@ class Request:
 
     def _option(self, path: str) -> str:
         path = path.removeprefix("present.")
+        if option := self.choices.option(path, self.locales):
+            return option
         target = re.fullmatch(r"targets\[(\d+)\](?:\.(\w+).*)?", path)
         if target and int(target[1]) < len(self.locales):
             locale = self.locales[int(target[1])]

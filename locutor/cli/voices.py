@@ -44,6 +44,8 @@ def voices(
             "gender": genders.get(voice.gender, ""),
             "engine": voice.engine,
             "quality": qualities.get(voice.quality, ""),
+            "license": voice.license,
+            "commercial": voice.commercial_use,
             "default": voice.is_default,
         }
         for voice in found
@@ -51,7 +53,7 @@ def voices(
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    table = Table("Voice", "Locale", "Gender", "Engine", "Quality", "Default")
+    table = Table("Voice", "Locale", "Gender", "Engine", "Quality", "Licence", "Commercial", "Default")
     for row in rows:
         table.add_row(*(("yes" if value else "") if isinstance(value, bool) else str(value) for value in row.values()))
     Console().print(table)
