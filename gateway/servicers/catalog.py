@@ -9,6 +9,7 @@ import grpc.aio
 from gateway.artifacts import ArtifactStore
 from gateway.faces import inspect_face
 from gateway.jobs import JobTable
+from gateway.offer import ROLES
 from gateway.readable import ReadableMedia
 from gateway.services import Services
 from gateway.settings import SERVICES
@@ -36,8 +37,14 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def GetCatalog(self, request: catalog_pb2.GetCatalogRequest, context: grpc.aio.ServicerContext) -> catalog_pb2.GetCatalogResponse:
         services = self._services
         models = await asyncio.gather(*(services.models(name) for name in SERVICES))
-        voices, pairs = await asyncio.gather(services.voices(), services.pairs())
-        return catalog_pb2.GetCatalogResponse(voices=voices, pairs=pairs, models=[model for found in models for model in found])
+        voices, pairs, separation = await asyncio.gather(services.voices(), services.pairs(), services.separation_models())
+        found = {**dict(zip(SERVICES, models, strict=True)), "separation": separation}
+        return catalog_pb2.GetCatalogResponse(
+            voices=voices,
+            pairs=pairs,
+            models=[model for of_service in models for model in of_service],
+            engines=[catalog_pb2.EngineEntry(role=role, model=model) for role, name in ROLES.items() for model in found[name]],
+        )
 
     async def InspectFace(self, request: catalog_pb2.InspectFaceRequest, context: grpc.aio.ServicerContext) -> catalog_pb2.InspectFaceResponse:
         digest = await ReadableMedia(self._store, self._table, tenant.get()).digest(request.face_uri, "face_uri")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locutor.cli import doctor, dub, failures, inspect, jobs, models, present, up, utterances, version, voices
+from locutor.cli import doctor, dub, engines, failures, inspect, jobs, models, present, up, utterances, version, voices
 from locutor.errors import LocutorError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("up", context_settings={"allow_extra_args": True, "ignore_unknown_op
 app.add_typer(jobs.app, name="jobs")
 app.command("inspect")(inspect.inspect)
 app.command("voices")(voices.voices)
+app.command("engines")(engines.engines)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("version")(version.version)
@@ -31,9 +32,9 @@ app.command("version")(version.version)
 
 @app.callback()
 def _locutor(debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error, and the services' log.")] = False) -> None:
-    import logging
+    from locutor import logs
 
-    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.set_up(level="DEBUG" if debug else "ERROR")
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ Engine = Annotated[
     typer.Option(
         "--engine",
         metavar="[LOCALE:]ROLE=ENGINE",
-        help="Which engine does recognition, translation, speech, lipsync or separation; may be repeated. `locutor models list` names them.",
+        help="Which engine does recognition, translation, speech, lipsync or separation; may be repeated. `locutor engines` lists them.",
     ),
 ]
 Commercial = Annotated[bool, typer.Option("--commercial", help="Refuse engines whose weights may not be used commercially.")]

@@ -28,7 +28,7 @@ from locutor.translate.v1 import translate_pb2 as locutor_dot_translate_dot_v1_d
 from locutor.tts.v1 import tts_pb2 as locutor_dot_tts_dot_v1_dot_tts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n locutor/gateway/v1/catalog.proto\x12\x12locutor.gateway.v1\x1a\x1dlocutor/common/v1/model.proto\x1a locutor/lipsync/v1/lipsync.proto\x1a$locutor/translate/v1/translate.proto\x1a\x18locutor/tts/v1/tts.proto\"\x13\n\x11GetCatalogRequest\"\x90\x01\n\x12GetCatalogResponse\x12%\n\x06voices\x18\x01 \x03(\x0b\x32\x15.locutor.tts.v1.Voice\x12)\n\x05pairs\x18\x02 \x03(\x0b\x32\x1a.locutor.translate.v1.Pair\x12(\n\x06models\x18\x03 \x03(\x0b\x32\x18.locutor.common.v1.Model\"&\n\x12InspectFaceRequest\x12\x10\n\x08\x66\x61\x63\x65_uri\x18\x01 \x01(\t\"N\n\x13InspectFaceResponse\x12\x37\n\ninspection\x18\x01 \x01(\x0b\x32#.locutor.lipsync.v1.InspectResponse2\xcd\x01\n\x0e\x43\x61talogService\x12[\n\nGetCatalog\x12%.locutor.gateway.v1.GetCatalogRequest\x1a&.locutor.gateway.v1.GetCatalogResponse\x12^\n\x0bInspectFace\x12&.locutor.gateway.v1.InspectFaceRequest\x1a\'.locutor.gateway.v1.InspectFaceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n locutor/gateway/v1/catalog.proto\x12\x12locutor.gateway.v1\x1a\x1dlocutor/common/v1/model.proto\x1a locutor/lipsync/v1/lipsync.proto\x1a$locutor/translate/v1/translate.proto\x1a\x18locutor/tts/v1/tts.proto\"\x13\n\x11GetCatalogRequest\"\xc2\x01\n\x12GetCatalogResponse\x12%\n\x06voices\x18\x01 \x03(\x0b\x32\x15.locutor.tts.v1.Voice\x12)\n\x05pairs\x18\x02 \x03(\x0b\x32\x1a.locutor.translate.v1.Pair\x12(\n\x06models\x18\x03 \x03(\x0b\x32\x18.locutor.common.v1.Model\x12\x30\n\x07\x65ngines\x18\x04 \x03(\x0b\x32\x1f.locutor.gateway.v1.EngineEntry\"D\n\x0b\x45ngineEntry\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\'\n\x05model\x18\x02 \x01(\x0b\x32\x18.locutor.common.v1.Model\"&\n\x12InspectFaceRequest\x12\x10\n\x08\x66\x61\x63\x65_uri\x18\x01 \x01(\t\"N\n\x13InspectFaceResponse\x12\x37\n\ninspection\x18\x01 \x01(\x0b\x32#.locutor.lipsync.v1.InspectResponse2\xcd\x01\n\x0e\x43\x61talogService\x12[\n\nGetCatalog\x12%.locutor.gateway.v1.GetCatalogRequest\x1a&.locutor.gateway.v1.GetCatalogResponse\x12^\n\x0bInspectFace\x12&.locutor.gateway.v1.InspectFaceRequest\x1a\'.locutor.gateway.v1.InspectFaceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,11 +38,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCATALOGREQUEST']._serialized_start=185
   _globals['_GETCATALOGREQUEST']._serialized_end=204
   _globals['_GETCATALOGRESPONSE']._serialized_start=207
-  _globals['_GETCATALOGRESPONSE']._serialized_end=351
-  _globals['_INSPECTFACEREQUEST']._serialized_start=353
-  _globals['_INSPECTFACEREQUEST']._serialized_end=391
-  _globals['_INSPECTFACERESPONSE']._serialized_start=393
-  _globals['_INSPECTFACERESPONSE']._serialized_end=471
-  _globals['_CATALOGSERVICE']._serialized_start=474
-  _globals['_CATALOGSERVICE']._serialized_end=679
+  _globals['_GETCATALOGRESPONSE']._serialized_end=401
+  _globals['_ENGINEENTRY']._serialized_start=403
+  _globals['_ENGINEENTRY']._serialized_end=471
+  _globals['_INSPECTFACEREQUEST']._serialized_start=473
+  _globals['_INSPECTFACEREQUEST']._serialized_end=511
+  _globals['_INSPECTFACERESPONSE']._serialized_start=513
+  _globals['_INSPECTFACERESPONSE']._serialized_end=591
+  _globals['_CATALOGSERVICE']._serialized_start=594
+  _globals['_CATALOGSERVICE']._serialized_end=799
 # @@protoc_insertion_point(module_scope)

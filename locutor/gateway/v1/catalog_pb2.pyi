@@ -44,26 +44,58 @@ class GetCatalogResponse(_message.Message):
     VOICES_FIELD_NUMBER: _builtins.int
     PAIRS_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
+    ENGINES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def voices(self) -> _containers.RepeatedCompositeFieldContainer[_tts_pb2.Voice]: ...
     @_builtins.property
     def pairs(self) -> _containers.RepeatedCompositeFieldContainer[_translate_pb2.Pair]: ...
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.Model]: ...
+    @_builtins.property
+    def engines(self) -> _containers.RepeatedCompositeFieldContainer[Global___EngineEntry]:
+        """The same models, by what they do, with those that separate."""
+
     def __init__(
         self,
         *,
         voices: _abc.Iterable[_tts_pb2.Voice] | None = ...,
         pairs: _abc.Iterable[_translate_pb2.Pair] | None = ...,
         models: _abc.Iterable[_model_pb2.Model] | None = ...,
+        engines: _abc.Iterable[Global___EngineEntry] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "pairs", b"pairs", "voices", b"voices"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engines", b"engines", "models", b"models", "pairs", b"pairs", "voices", b"voices"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetCatalogResponse: _TypeAlias = GetCatalogResponse  # noqa: Y015
+
+@_typing.final
+class EngineEntry(_message.Message):
+    """What an engine may be named for in `Engines`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    role: _builtins.str
+    """Name of the field of `Engines`: "speech"."""
+    @_builtins.property
+    def model(self) -> _model_pb2.Model: ...
+    def __init__(
+        self,
+        *,
+        role: _builtins.str = ...,
+        model: _model_pb2.Model | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EngineEntry: _TypeAlias = EngineEntry  # noqa: Y015
 
 @_typing.final
 class InspectFaceRequest(_message.Message):

@@ -1,0 +1,45 @@
+"""`locutor engines`"""
+
+from __future__ import annotations
+
+from locutor.cli import options
+
+
+def engines(
+    gateway: options.Gateway = "",
+    token: options.Token = "",
+    tls_ca: options.TlsCa = None,
+    tls_cert: options.TlsCertificate = None,
+    tls_key: options.TlsKey = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the engines: what each does, whether it is installed, what is missing, its licence, and whether it may be used commercially."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from locutor.cli.connection import Connection
+
+    with Connection(gateway, token, tls_ca, tls_cert, tls_key).open() as client:
+        entries = list(client.catalog().engines)
+    rows = [
+        {
+            "role": entry.role,
+            "engine": entry.model.engine,
+            "weights": entry.model.name,
+            "installed": entry.model.installed,
+            "default": entry.model.is_default,
+            "license": entry.model.license,
+            "commercial": entry.model.commercial_use,
+            "remedy": entry.model.remedy,
+        }
+        for entry in entries
+    ]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    table = Table("For", "Engine", "Weights", "Installed", "Default", "Licence", "Commercial", "To install")
+    for row in rows:
+        table.add_row(*(("yes" if value else "no") if isinstance(value, bool) else str(value) for value in row.values()))
+    Console().print(table)
