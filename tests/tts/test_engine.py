@@ -11,7 +11,7 @@ from locutor.errors import InvalidInput, OutOfRange
 from services.tts.engine import SpeechRequest, Viseme
 from services.tts.engines.kokoro.engine import KokoroEngine
 from services.tts.engines.kokoro.graph import FRAME_SAMPLES
-from services.tts.engines.kokoro.rate import TOLERANCE
+from services.tts.rate import TOLERANCE
 
 TEXTS = {
     "en-US": ("Buy 2 apples for $5 today.", ["Buy", "2", "apples", "for", "$5", "today"]),

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from services.tts.engines.kokoro.g2p.align import share_out
 from services.tts.engines.kokoro.g2p.languages import g2p_of
 from services.tts.engines.kokoro.g2p.morae import symbols_of
 from services.tts.engines.kokoro.symbols import SYMBOL_IDS
+from services.tts.g2p.align import share_out
 
 CASES = [
     ("en-US", "Hello, world!", "həlˈO, wˈɜɹld!", ["Hello", "world"]),

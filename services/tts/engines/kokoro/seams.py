@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.tts.engines.kokoro.chunks import Chunk
+from services.tts.chunks import Chunk
 from services.tts.engines.kokoro.graph import FRAME_SAMPLES
 
 _HEAD_FRAMES = 4

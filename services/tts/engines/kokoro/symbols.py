@@ -29,12 +29,6 @@ SYMBOL_IDS: dict[str, int] = {
     "ᵻ": 177,
 }  # fmt: skip
 
-PUNCTUATION = frozenset(';:,.!?—…"()“”')
-STRESS = frozenset("ˈˌ")
-TONES = frozenset("↓→↗↘")
-MODIFIERS = frozenset("\u0303ːʰʲᵝ") | TONES
-"""Marks that belong to the sound before them."""
-
 MAX_SYMBOLS = 510
 """Longest input: the model has 512 positions, two of them for the pads."""
 

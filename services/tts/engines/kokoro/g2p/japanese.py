@@ -8,8 +8,8 @@ from threading import Lock
 import pyopenjtalk
 
 from services.tts.engines.kokoro.g2p.morae import symbols_of
-from services.tts.engines.kokoro.g2p.tokens import mark_of
-from services.tts.engines.kokoro.g2p.unit import Unit
+from services.tts.g2p.tokens import mark_of
+from services.tts.g2p.unit import Unit
 
 # Open JTalk keeps one analyser for the process.
 _LOCK = Lock()

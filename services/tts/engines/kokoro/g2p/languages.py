@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 from services.tts.engines.kokoro.g2p import symbol_maps
-from services.tts.engines.kokoro.g2p.unit import G2P
+from services.tts.engines.kokoro.symbols import known
+from services.tts.g2p.unit import G2P
 
 _ESPEAK = {
     "en-US": ("en-us", symbol_maps.american),
@@ -29,6 +31,11 @@ def g2p_of(locale: str) -> G2P:
         from services.tts.engines.kokoro.g2p.japanese import JapaneseG2P
 
         return JapaneseG2P()
-    from services.tts.engines.kokoro.g2p.espeak import EspeakG2P
+    from services.tts.g2p.espeak import EspeakG2P
 
-    return EspeakG2P(*_ESPEAK[locale])
+    voice, to_symbols = _ESPEAK[locale]
+    return EspeakG2P(voice, _known_only(to_symbols))
+
+
+def _known_only(to_symbols: Callable[[str, str], str]) -> Callable[[str, str], str]:
+    return lambda word, ipa: known(to_symbols(word, ipa))

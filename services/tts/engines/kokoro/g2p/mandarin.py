@@ -8,9 +8,9 @@ import jieba
 import regex
 from misaki.zh import ZHG2P
 
-from services.tts.engines.kokoro.g2p.tokens import mark_of
-from services.tts.engines.kokoro.g2p.unit import G2P, Unit
 from services.tts.engines.kokoro.symbols import known
+from services.tts.g2p.tokens import mark_of
+from services.tts.g2p.unit import G2P, Unit
 
 _RUN = regex.compile(r"(?P<han>\p{Han}+)|(?P<latin>[\p{Latin}\p{M}]+(?:['’\- ][\p{Latin}\p{M}]+)*)|(?P<space>\s+)|(?P<mark>\.{2,}|…+|—+|.)")
 

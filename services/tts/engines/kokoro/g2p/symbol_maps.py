@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from services.tts.engines.kokoro.g2p.espeak import TIE
+from services.tts.g2p.espeak import TIE
 
 _SYLLABIC = re.compile("(.)\u0329")
 

@@ -9,10 +9,9 @@ from threading import Lock
 import espeakng_loader
 from phonemizer.backend.espeak.wrapper import EspeakWrapper
 
-from services.tts.engines.kokoro.g2p.align import share_out
-from services.tts.engines.kokoro.g2p.tokens import QUOTES, Token, tokens_of
-from services.tts.engines.kokoro.g2p.unit import Unit
-from services.tts.engines.kokoro.symbols import known
+from services.tts.g2p.align import share_out
+from services.tts.g2p.tokens import QUOTES, Token, tokens_of
+from services.tts.g2p.unit import Unit
 
 TIE = "\u0361"
 """Stands between the characters of one phoneme in espeak's IPA, as in "a͡ɪ"."""
@@ -47,7 +46,7 @@ def ipa_of_words(voice: str, words: list[str]) -> list[str]:
 
 
 class EspeakG2P:
-    """Units by espeak-ng: `to_symbols(word, ipa)` turns its IPA into what Kokoro was trained on."""
+    """Units by espeak-ng: `to_symbols(word, ipa)` turns its IPA into what the voice was trained on, empty where nothing of it is known."""
 
     def __init__(self, voice: str, to_symbols: Callable[[str, str], str]) -> None:
         self._voice = voice
@@ -70,7 +69,7 @@ class EspeakG2P:
         ipa = iter(ipa_of_words(self._voice, words) if words else ())
         units = []
         for token in tokens:
-            symbols = known(self._to_symbols(token.text, next(ipa))) if token.is_word else token.mark
+            symbols = self._to_symbols(token.text, next(ipa)) if token.is_word else token.mark
             if symbols:
                 units.append(Unit(symbols, token.begin, token.end, token.is_word))
         return units

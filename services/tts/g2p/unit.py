@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Unit:
-    """A word, a punctuation mark or a space, in Kokoro's symbols."""
+    """A word, a punctuation mark or a space, in the symbols of a voice's model."""
 
     symbols: str
     begin: int

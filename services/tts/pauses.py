@@ -1,17 +1,16 @@
-"""Moving the edges of pauses to where the sound really ends and begins: the model draws out the last sound's duration into the silence."""
+"""Moving the edges of pauses to where the sound really ends and begins: models draw out the last sound's duration into the silence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from math import ceil
 
 import numpy as np
 
-from services.tts.engines.kokoro.graph import SAMPLE_RATE
-from services.tts.engines.kokoro.timing import FRAME_S, LEAD_S, Sound
+from services.tts.timing import Sound
 
-_HOP = SAMPLE_RATE // 100
-_HOP_S = _HOP / SAMPLE_RATE
+_HOP_S = 0.01
 _SILENCE_DBFS = -52.0
 """30 dB below the common speech level: weaker than a final fricative, stronger than what the decoder leaves in pauses."""
 _SHORTEST_PAUSE_S = 0.06
@@ -24,26 +23,14 @@ _REACH_S = 0.3
 _STOPS = frozenset(["p", "b", "t", "d", "k", "ɡ", "ʈ", "ɖ", "c", "ɟ", "q", "tʃ", "dʒ", "ts", "dz", "tɕ", "dʑ", "ʈʂ"])
 
 
-@dataclass(frozen=True)
-class TimedSound:
-    """A phoneme or a silence where it is heard, in seconds from the first sample."""
-
-    symbol: str
-    """IPA; empty: silence."""
-    start_s: float
-    end_s: float
-    stressed: bool
-    first_symbol: int
-
-
-def timed(sounds: Sequence[Sound], audio: np.ndarray) -> list[TimedSound]:
+def timed(sounds: Sequence[Sound], audio: np.ndarray, sample_rate: int) -> list[Sound]:
     """The sounds at the times they are heard. They cover the audio without gap; the first starts at 0, the last ends with the audio.
 
     `audio` is (samples,) float32 at the common level.
     """
-    length_s = len(audio) / SAMPLE_RATE
-    bounds = [0.0, *(min(max(sound.end_frame * FRAME_S - LEAD_S, 0.0), length_s) for sound in sounds[:-1]), length_s]
-    silent = _silent_windows(audio)
+    length_s = len(audio) / sample_rate
+    bounds = [0.0, *(min(max(sound.end_s, 0.0), length_s) for sound in sounds[:-1]), length_s]
+    silent = _silent_windows(audio, sample_rate)
     kept = list(sounds)
     for index in range(len(kept) - 1, -1, -1):
         if not kept[index].symbol:
@@ -53,14 +40,17 @@ def timed(sounds: Sequence[Sound], audio: np.ndarray) -> list[TimedSound]:
             elif 0 < index < len(kept) - 1:
                 bounds[index : index + 2] = [(bounds[index] + bounds[index + 1]) / 2]
                 del kept[index]
-    spans = [TimedSound(s.symbol, start, end, s.stressed, s.first_symbol) for s, start, end in zip(kept, bounds[:-1], bounds[1:], strict=True)]
+    spans = [replace(sound, start_s=start, end_s=end) for sound, start, end in zip(kept, bounds[:-1], bounds[1:], strict=True)]
     return _joined([span for span in spans if span.end_s > span.start_s])
 
 
-def _silent_windows(audio: np.ndarray) -> np.ndarray:
+def _silent_windows(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     """(windows of 10 ms,) bool."""
-    windows = np.pad(audio, (0, -len(audio) % _HOP)).reshape(-1, _HOP)
-    return np.sqrt(np.mean(np.square(windows, dtype=np.float64), axis=1)) < 10 ** (_SILENCE_DBFS / 20)
+    # 22,050 Hz has no whole number of samples in 10 ms: the last window begins where it should, and a sample at an edge counts for one of its sides.
+    edges = np.round(np.arange(0, ceil(len(audio) / sample_rate / _HOP_S)) * _HOP_S * sample_rate).astype(int)
+    edges = edges[edges < len(audio)]
+    energies = np.add.reduceat(np.square(audio, dtype=np.float64), edges)
+    return np.sqrt(energies / np.diff(edges, append=len(audio))) < 10 ** (_SILENCE_DBFS / 20)
 
 
 def _pause(sounds: Sequence[Sound], bounds: Sequence[float], index: int, silent: np.ndarray, length_s: float) -> tuple[float, float] | None:
@@ -86,8 +76,8 @@ def _longest_run(mask: np.ndarray) -> tuple[int, int]:
     return max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
 
 
-def _joined(spans: list[TimedSound]) -> list[TimedSound]:
-    result: list[TimedSound] = []
+def _joined(spans: list[Sound]) -> list[Sound]:
+    result: list[Sound] = []
     for span in spans:
         if result and not span.symbol and not result[-1].symbol:
             result[-1] = replace(result[-1], end_s=span.end_s)

@@ -1,4 +1,4 @@
-"""Cutting text of languages with spaces into words and marks, and foreign marks into the ones Kokoro knows."""
+"""Cutting text of languages with spaces into words and marks, and foreign marks into the ones that voices know."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _MARKS = {
     "«": "“", "»": "”", "„": "“", "‟": "“", "《": "“", "》": "”", "「": "“", "」": "”", "『": "“", "』": "”", "〈": "“", "〉": "”", "〝": "“", "〞": "”",
     "（": "(", "）": ")", "[": "(", "]": ")", "{": "(", "}": ")", "【": "(", "】": ")",
 }  # fmt: skip
-"""Written marks as Kokoro's. Marks that are in neither set are not spoken."""
+"""Written marks as those of `PUNCTUATION`. Marks that are in neither set are not spoken."""
 
-_KOKORO_MARKS = frozenset(';:,.!?—…"()“”')
+PUNCTUATION = frozenset(';:,.!?—…"()“”')
 QUOTES = frozenset('"“”')
 
 # Apostrophes and hyphens inside a word belong to it, and so does the apostrophe of an elision at its end ("l’").
@@ -25,7 +25,7 @@ _TOKEN = regex.compile(
 
 @dataclass(frozen=True)
 class Token:
-    """A word (`mark` empty), a mark in Kokoro's form, or a space (`mark` " ")."""
+    """A word (`mark` empty), a mark of `PUNCTUATION`, or a space (`mark` " ")."""
 
     text: str
     begin: int
@@ -38,11 +38,11 @@ class Token:
 
 
 def mark_of(written: str) -> str:
-    """Kokoro's symbol for a written mark; empty where it has none."""
+    """The mark of `PUNCTUATION` for a written one; empty where it has none."""
     if len(written) > 1:
         return "…"
     mark = _MARKS.get(written, written)
-    return mark if mark in _KOKORO_MARKS else ""
+    return mark if mark in PUNCTUATION else ""
 
 
 def tokens_of(text: str) -> list[Token]:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from services.tts.engines.kokoro.g2p.unit import Unit
-from services.tts.engines.kokoro.symbols import PUNCTUATION
+from services.tts.g2p.tokens import PUNCTUATION
+from services.tts.g2p.unit import G2P, Unit
 from services.tts.normalize.fragments import SpokenText
-from services.tts.sentences import Sentence
+from services.tts.normalize.reader import Reader
+from services.tts.sentences import Sentence, split_sentences
 
 LONGEST_SYMBOLS = 400
-"""The voices hurry and slur beyond this; the model's hard limit is 510."""
+"""Voices hurry and slur beyond this; Kokoro's hard limit is 510."""
 
 SHORT_SYMBOLS = 22
 """About 1.5 s of speech. Less than this alone sounds clipped, so it is spoken together with its neighbour."""
@@ -59,6 +60,17 @@ class Chunk:
     @property
     def spoken(self) -> str:
         return "".join(piece.spoken for piece in self.pieces).strip()
+
+
+def chunks_of(text: str, reader: Reader, g2p: G2P) -> list[Chunk]:
+    """What is spoken of a text, in order; nothing where it has no words."""
+    chunks = []
+    for sentence in split_sentences(text, reader.is_abbreviation):
+        spoken = reader.read(sentence.text)
+        chunk = chunk_of(sentence, spoken, g2p.units(spoken.spoken))
+        if chunk is not None:
+            chunks.append(chunk)
+    return packed(chunks)
 
 
 def chunk_of(sentence: Sentence, text: SpokenText, units: Sequence[Unit]) -> Chunk | None:

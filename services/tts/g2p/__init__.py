@@ -1,0 +1,1 @@
+"""From spoken text to phonemes that know the words they come from."""
