@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from gateway.server import Gateway
 from gateway.settings import GatewaySettings
 from gateway.tokens import read_tokens
 from gateway.web import WebServer
+from locutor import logs
 from locutor.address import Address
 from locutor.errors import InvalidInput
 from services.serving import GrpcServer, ServingSettings
@@ -43,7 +43,7 @@ class GatewayProcess(GrpcServer):
         if address:
             self._web = WebServer(self._private.address, address, needs_token=needs_token, trust_network=trust_network)
             await self._web.start()
-            print(f"web form on {self._web.url}", file=sys.stderr, flush=True)
+            logs.announce(f"web form on {self._web.url}")
 
     async def load(self) -> None:
         await self._embedded.load()

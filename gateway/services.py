@@ -21,6 +21,7 @@ from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
 from locutor.status import from_rpc_error
 from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
 from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
+from services.serving.calls import ObservedChannel
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ class Services:
         Raises `InvalidInput` where a certificate cannot be read.
         """
         self.addresses = dict(addresses)
-        self._channels = {name: _channel(self.addresses[name], (tls or {}).get(name)) for name in SERVICES}
+        self._channels = {name: ObservedChannel(_channel(self.addresses[name], (tls or {}).get(name))) for name in SERVICES}
         self.asr: Any = asr_pb2_grpc.AsrServiceStub(self._channels["asr"])
         # Served beside recognition.
         self.separation: Any = separation_pb2_grpc.SeparationServiceStub(self._channels["asr"])

@@ -32,6 +32,7 @@ def up(
     """
     import asyncio
 
+    from locutor import logs
     from locutor.cli.embedded import bring_weights
     from locutor.errors import FieldViolation, InvalidInput, MissingExtra
 
@@ -42,6 +43,8 @@ def up(
     except ModuleNotFoundError as error:
         raise MissingExtra("gateway", "all", f"no module named {error.name!r}") from error
 
+    # A server tells what it does, as `python -m gateway` does.
+    logs.set_up("gateway", "DEBUG" if context.find_root().params["debug"] else "INFO")
     settings = GatewaySettings.from_environment()
     if web is not None:
         settings = replace(settings, web=web)

@@ -15,6 +15,7 @@ import grpc
 import grpc.aio
 
 from locutor.errors import InternalError, LocutorError, Unauthenticated
+from locutor.logs import unquoted
 from locutor.status import to_status
 from services.serving.draining import drain
 
@@ -35,10 +36,10 @@ async def abort(context: grpc.aio.ServicerContext, error: LocutorError) -> None:
 
 def _translated(error: Exception, method: str) -> LocutorError:
     if isinstance(error, LocutorError):
-        log.info("%s refused: %s %s", method, error.reason, error.message)
+        log.info("%s refused: %s %s", method, error.reason, unquoted(error.message))
         return error
     incident = secrets.token_hex(4)
-    log.error("%s failed, incident %s", method, incident, exc_info=error)
+    log.error("%s failed, incident %s", method, incident, exc_info=error, extra={"incident": incident})
     # The text of an unexpected error may hold paths and data: it stays in the log.
     return InternalError(f"an internal error; the server's log has it as incident {incident}")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from locutor.errors import Overloaded
+from services.serving import metrics
 
 T = TypeVar("T")
 _END = object()
@@ -22,16 +25,27 @@ class EnginePool:
 
     def __init__(self, name: str, *, workers: int = 1, queue: int = 32) -> None:
         self.name = name
-        self._workers = workers
+        self.workers = workers
         self._capacity = workers + queue
-        self._admitted = 0
+        self._admitted = self._working = 0
         self._gate = asyncio.Semaphore(workers)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        metrics.pools.add(self)
+
+    @property
+    def working(self) -> int:
+        """Calls that have a worker."""
+        return self._working
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for one."""
+        return self._admitted - self._working
 
     @property
     def load(self) -> float:
         """Calls at work or waiting, over the workers: 1 is busy, more is a queue."""
-        return self._admitted / self._workers
+        return self._admitted / self.workers
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Call a function in the pool. Raises `Overloaded` where the queue is full.
@@ -64,16 +78,24 @@ class EnginePool:
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         if self._admitted >= self._capacity:
+            metrics.POOL_REFUSED.labels(self.name).inc()
             raise Overloaded(f"{self.name}: {self._admitted} requests are at work or waiting, which is the limit; try again", retry_after_s=2.0)
         self._admitted += 1
+        since = time.perf_counter()
         try:
             async with self._gate:
-                yield
+                metrics.POOL_WAIT_SECONDS.labels(self.name).observe(time.perf_counter() - since)
+                self._working += 1
+                try:
+                    yield
+                finally:
+                    self._working -= 1
         finally:
             self._admitted -= 1
 
     async def _hop(self, function: Callable[..., Any], *args: Any, on_cancel: Callable[[], None] | None = None) -> Any:
-        future = asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        # What the engine logs tells whose work it is.
+        future = asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, function, *args)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:

@@ -7,8 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,13 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from locutor import logs
 from locutor.address import MAX_MESSAGE_BYTES, Address
 from locutor.errors import InvalidInput, LocutorError, Unavailable
+from services.serving import tracing
+from services.serving.calls import CallInterceptor
 from services.serving.interceptors import ErrorInterceptor
+from services.serving.metrics import MetricsEndpoint
 from services.serving.service import Service
 from services.serving.settings import ServingSettings
 
@@ -48,8 +52,10 @@ class GrpcServer:
 
     def __init__(self, services: Sequence[Service], settings: ServingSettings, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> None:
         self._services = list(services)
-        self._settings = settings
-        self._interceptors = [*interceptors, ErrorInterceptor()]
+        self.settings = settings
+        self._interceptors = [CallInterceptor(), *interceptors, ErrorInterceptor()]
+        self.name = services[0].full_name.split(".")[1]
+        """As logs, metrics and traces call this server: "tts", "gateway"."""
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         self._server: grpc.aio.Server | None = None
         self.address = settings.listen
@@ -66,12 +72,12 @@ class GrpcServer:
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
         for name in ["", *names]:
             await self._health.set(name, _NOT_SERVING)
-        target = Address.parse(self._settings.listen).target
+        target = Address.parse(self.settings.listen).target
         try:
             credentials = self._credentials()
             port = server.add_secure_port(target, credentials) if credentials else server.add_insecure_port(target)
         except RuntimeError as error:
-            raise Unavailable(f"cannot listen on {self._settings.listen}: the address is in use or not allowed", reason="ADDRESS_IN_USE") from error
+            raise Unavailable(f"cannot listen on {self.settings.listen}: the address is in use or not allowed", reason="ADDRESS_IN_USE") from error
         if not target.startswith("unix:"):
             self.address = f"tcp://{target.rpartition(':')[0]}:{port}"
         await server.start()
@@ -90,14 +96,14 @@ class GrpcServer:
         if server is None:
             return
         await self._health.enter_graceful_shutdown()
-        await server.stop(self._settings.grace_s if grace_s is None else grace_s)
+        await server.stop(self.settings.grace_s if grace_s is None else grace_s)
         async with AsyncExitStack() as closing:
             # One that cannot be closed does not keep the others open.
             for service in self._services:
                 closing.push_async_callback(service.close)
 
     def _credentials(self) -> grpc.ServerCredentials | None:
-        s = self._settings
+        s = self.settings
         if s.tls_certificate is None or s.tls_key is None:
             return None
         authority = _pem(s.tls_client_ca) if s.tls_client_ca else None
@@ -123,29 +129,46 @@ async def serve_until_signalled(server: GrpcServer) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask)
-    await server.start()
-    print(f"listening on {server.address}", file=sys.stderr, flush=True)
+    async with _in_sight(server):
+        await server.start()
+        logs.announce(f"listening on {server.address}")
+        try:
+            # A signal while weights are fetched or loaded ends the process as soon as the file at hand is there: a thread cannot be interrupted.
+            loading = asyncio.ensure_future(server.load())
+            waiting = asyncio.ensure_future(asked.wait())
+            await asyncio.wait([loading, waiting], return_when=asyncio.FIRST_COMPLETED)
+            if loading.done():
+                loading.result()
+                logs.announce("ready")
+                await waiting
+            else:
+                loading.cancel()
+        finally:
+            log.info("draining")
+            await server.stop()
+
+
+@asynccontextmanager
+async def _in_sight(server: GrpcServer) -> AsyncIterator[None]:
+    """Traces and the endpoint for metrics, where this process is to have them. Raises `LocutorError` where it cannot."""
+    logs.bind(service=server.name)
+    tracing.set_up(server.name)
+    endpoint = MetricsEndpoint(server.settings.metrics, server.name) if server.settings.metrics else None
+    if endpoint is not None:
+        logs.announce(f"metrics on {endpoint.url}")
     try:
-        # A signal while weights are fetched or loaded ends the process as soon as the file at hand is there: a thread cannot be interrupted.
-        loading = asyncio.ensure_future(server.load())
-        waiting = asyncio.ensure_future(asked.wait())
-        await asyncio.wait([loading, waiting], return_when=asyncio.FIRST_COMPLETED)
-        if loading.done():
-            loading.result()
-            print("ready", file=sys.stderr, flush=True)
-            await waiting
-        else:
-            loading.cancel()
+        yield
     finally:
-        log.info("draining")
-        await server.stop()
+        if endpoint is not None:
+            await asyncio.to_thread(endpoint.close)
+        await asyncio.to_thread(tracing.shut_down)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a server's main coroutine as a process: errors of ours end it with one readable line and status 1."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
+        logs.set_up()
         asyncio.run(main())
     except LocutorError as error:
-        print(f"error: {error.message}", file=sys.stderr)
+        logs.announce(f"error: {error.message}", logging.ERROR)
         sys.exit(1)

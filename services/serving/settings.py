@@ -38,6 +38,8 @@ class ServingSettings:
     """PEM of the authority that signs clients' certificates: makes them mandatory (mTLS)."""
     trust_network: bool = False
     """Allow to listen beyond the loopback without TLS: for a private network between containers."""
+    metrics: str = ""
+    """URI of the endpoint for Prometheus, "tcp://127.0.0.1:9464"; empty: none."""
 
     def __post_init__(self) -> None:
         address = Address.parse(self.listen)
@@ -54,6 +56,13 @@ class ServingSettings:
                 "listen",
                 f"{self.listen} is reachable from other machines, and no TLS is set up; give --tls-certificate and --tls-key, "
                 "or --trust-network where only your own containers reach this network",
+                "PLAINTEXT_REFUSED",
+            )
+        if self.metrics and not tcp_address(self.metrics).is_local and not self.trust_network:
+            raise InvalidInput.of(
+                "metrics",
+                f"{self.metrics} is reachable from other machines, and metrics are read in plain text; listen on 127.0.0.1, "
+                "or give --trust-network where only your own containers reach this network",
                 "PLAINTEXT_REFUSED",
             )
 
@@ -77,6 +86,14 @@ class ServingSettings:
         option("tls-certificate", None, Path, "PEM chain of the server")
         option("tls-key", None, Path, "PEM key of the server")
         option("tls-client-ca", None, Path, "PEM of the authority that signs clients' certificates")
+        option("metrics", "", str, "tcp://host:port where Prometheus reads /metrics; empty: none")
         trust = os.environ.get("LOCUTOR_TRUST_NETWORK", "").lower() in {"1", "true", "yes"}
         parser.add_argument("--trust-network", action="store_true", default=trust, help="listen beyond the loopback without TLS")
         return cls(**vars(parser.parse_args(arguments)))
+
+
+def tcp_address(uri: str) -> Address:
+    """The address of an endpoint that speaks HTTP. Raises `InvalidInput` for what is no TCP address."""
+    if uri.startswith(("unix:", "dns:")):
+        raise InvalidInput.of("metrics", f"{uri!r} is not a TCP address; write tcp://host:port", "BAD_ADDRESS")
+    return Address.parse(uri)
