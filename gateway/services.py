@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -11,12 +10,13 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
+from gateway.patience import PATIENCE_S, Patience
 from gateway.settings import SERVICES
 from locutor.address import CHANNEL_OPTIONS, Address
 from locutor.asr.v1 import asr_pb2_grpc, separation_pb2, separation_pb2_grpc
 from locutor.channel import TlsFiles
 from locutor.common.v1 import model_pb2
-from locutor.errors import DeadlineExceeded, LocutorError, Overloaded, ServiceLost
+from locutor.errors import DeadlineExceeded, LocutorError, ServiceLost
 from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
 from locutor.status import from_rpc_error
 from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
@@ -29,11 +29,6 @@ CHUNK_BYTES = 256 * 1024
 """Bytes of a message in a stream."""
 QUESTION_TIMEOUT_S = 60.0
 """For calls that answer at once, on a machine that is busy."""
-
-_FIRST_DELAY_S = 0.5
-_LONGEST_DELAY_S = 20.0
-PATIENCE_S = 600.0
-"""How long a step goes on trying while a service is away or overloaded."""
 
 
 class Services:
@@ -126,18 +121,14 @@ def _is_lost(error: grpc.aio.AioRpcError) -> bool:
 async def retried(work: Callable[[], Awaitable[T]], patience_s: float = PATIENCE_S) -> T:
     """What `work` returns, tried again for as long as its error says that this may help.
 
-    Waits grow from half a second to 20 s, at random between half and all of it, so that many jobs do not come back at
-    once; a service that says when to come back is taken at its word. Raises the last error after `patience_s`.
+    Raises the last error after `patience_s`.
     """
-    loop = asyncio.get_running_loop()
-    until = loop.time() + patience_s
-    delay = _FIRST_DELAY_S
+    patience = Patience(patience_s)
     while True:
         try:
             return await work()
         except LocutorError as error:
-            wait = random.uniform(delay / 2, delay) if not isinstance(error, Overloaded) else max(error.retry_after_s or 0, random.uniform(delay / 2, delay))
-            if not error.retryable or loop.time() + wait > until:
+            wait_s = patience.wait_s(error)
+            if wait_s is None:
                 raise
-        await asyncio.sleep(wait)
-        delay = min(delay * 2, _LONGEST_DELAY_S)
+        await asyncio.sleep(wait_s)
