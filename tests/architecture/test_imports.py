@@ -13,6 +13,8 @@ from tests.architecture.imports import Import, imports_of, module_name
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("asr", "tts", "translate", "lipsync")
+SHARED = ("services.articulation", "services.devices", "services.engine", "services.weights")
+"""What every service may use."""
 OURS = ("locutor", "services", "media", "gateway")
 NOT_SHIPPED = ("training", "bench", "tests")
 WIRE = ("grpc", "grpc_status", "grpc_health", "grpc_reflection", "google.protobuf", "google.rpc", "locutor.status")
@@ -34,28 +36,31 @@ def complaint(module: str, item: Import) -> str:
         if within(name, (*WIRE, *STUBS)) or (ours and not within(name, ("media", "locutor.errors"))):
             return "media knows media, locutor.errors and its libraries"
     elif parts[0] == "gateway":
-        if within(name, ["services"]) and not within(name, ["services.serving"]) and module != "gateway.embedded":
+        if within(name, ["services"]) and not within(name, ["services.serving", "services.store"]) and module != "gateway.embedded":
             return "the gateway reaches services through stubs; gateway/embedded.py alone may import them"
     elif parts[0] == "locutor":
         if within(name, ("services", "gateway", "media")) and not (item.lazy and within(module, ["locutor.cli"])):
             return "a client knows only locutor; its command line may load the rest when a command needs it"
     elif parts[:2] == ["services", "serving"]:
-        if ours and not within(name, ("locutor", "services.serving", "services.engine", "services.weights")):
+        if ours and not within(name, ("locutor", "services.serving", "services.store", "services.engine", "services.weights")):
             return "serving knows no service"
+    elif parts[:2] == ["services", "store"]:
+        if within(name, (*WIRE, *STUBS)) or (ours and not within(name, ("locutor.errors", "services.store"))):
+            return "the store knows bytes, and locutor.errors"
     elif parts[:2] == ["services", "articulation"]:
         if within(name, (*WIRE, *STUBS)) or (ours and not within(name, ("locutor.errors", "services.articulation", "services.engine", "services.weights"))):
             return "articulation knows no service"
     elif len(parts) > 2 and parts[1] in SERVICES:
         own = f"services.{parts[1]}"
         if parts[2] in ("servicer", "__main__"):
-            if ours and not within(name, ("locutor", "media", "services.serving", "services.engine", "services.weights", "services.articulation", own)):
+            if ours and not within(name, ("locutor", "media", "services.serving", *SHARED, own)):
                 return "a service knows no other service and no gateway"
         elif within(name, (*WIRE, *STUBS)):
             return "only servicer.py knows gRPC and protobuf"
         elif within(name, (f"{own}.servicer", f"{own}.__main__")):
             return "only the process knows the servicer"
-        elif ours and not within(name, ("locutor.errors", "services.engine", "services.weights", "services.articulation", own, "media")):
-            return "a service's parts know each other, media, services.articulation, services.engine, services.weights and locutor.errors"
+        elif ours and not within(name, ("locutor.errors", *SHARED, own, "media")):
+            return f"a service's parts know each other, media, {', '.join(SHARED)} and locutor.errors"
         elif within(name, ["media"]) and parts[2] in ("engine", "engines"):
             return "an engine knows no media: it takes and gives arrays"
     elif within(name, (*WIRE, *STUBS)) or (ours and not within(name, ("locutor.errors", "services.weights"))):
@@ -96,6 +101,9 @@ def test_every_import_is_allowed() -> None:
         ("services.articulation.phonetics", "from services.tts.engine import Viseme"),
         ("services.articulation.phonetics", "from locutor.common.v1 import timeline_pb2"),
         ("services.serving.server", "import services.articulation"),
+        ("services.store.media", "import gateway.artifacts"),
+        ("services.store.media", "from locutor.gateway.v1 import media_pb2"),
+        ("services.lipsync.rendering", "from services.store import MediaStore"),
         ("services.engine", "from services.tts.engine import Speech"),
         ("media.mux", "from gateway import jobs"),
         ("services.articulation.estimator", "from training.network import VisemeNetwork"),
@@ -125,6 +133,7 @@ def test_the_rules_refuse(module: str, source: str) -> None:
             "import numpy\nfrom scipy.special import erf\nfrom locutor.errors import InvalidInput\nfrom services.weights import ModelStore",
         ),
         ("gateway.embedded", "from services.tts.servicer import TtsServicer"),
+        ("gateway.artifacts", "from services.store import MediaStore"),
         ("gateway.present.speak", "from locutor.tts.v1 import tts_pb2\nimport services.serving\nfrom media import mux"),
         ("locutor.cli.models", "if TYPE_CHECKING:\n    from services.weights import ModelStore\ndef f():\n    import gateway.embedded"),
     ],

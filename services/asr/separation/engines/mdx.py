@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from locutor.errors import InvalidInput, MissingWeights
+from locutor.errors import InvalidInput, LocutorError, MissingWeights
 from services.asr.separation.chunks import ChunkedStream
 from services.asr.separation.spectrum import Spectrum
+from services.devices import onnx_session
 from services.engine import ModelInfo
 from services.weights import ModelStore
 from services.weights.archive import sha256_of
@@ -125,7 +126,9 @@ def _number(variable: str, default: float, least: float, most: float) -> float:
 def _load(path: str, options: ort.SessionOptions) -> tuple[ort.InferenceSession, int, int]:
     """The model with its bins and frames. Raises `MissingWeights` for a file that is no such model."""
     try:
-        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnx_session(path, options, "mdx")
+    except LocutorError:
+        raise
     except Exception as error:  # ONNX Runtime's own errors have no base class of theirs
         raise MissingWeights(f"{Path(path).name} cannot be loaded as an ONNX model ({str(error)[:200]}); {_REMEDY}") from error
     shapes = [tuple(value.shape) for value in (*session.get_inputs(), *session.get_outputs())]

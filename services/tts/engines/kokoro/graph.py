@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from services.devices import onnx_session
 from services.tts.engines.kokoro.symbols import token_ids
 from services.weights import ModelStore
 
@@ -46,9 +47,8 @@ class KokoroGraph:
         options.intra_op_num_threads = threads
         # Spinning threads take the cores from the other services of a small machine.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        providers = ["CPUExecutionProvider"]
-        self._speech = ort.InferenceSession(store.derived(WEIGHTS, "speech-1.onnx", _expose_frames), options, providers=providers)
-        self._durations = ort.InferenceSession(store.derived(WEIGHTS, "durations-1.onnx", _cut_durations), options, providers=providers)
+        self._speech = onnx_session(str(store.derived(WEIGHTS, "speech-1.onnx", _expose_frames)), options, "kokoro")
+        self._durations = onnx_session(str(store.derived(WEIGHTS, "durations-1.onnx", _cut_durations)), options, "kokoro")
 
     def speak(self, symbols: str, style: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
         """Audio (samples,) float32 at 24 kHz, and the frames of pad, each symbol, pad: (len(symbols) + 2,) int; they sum to samples / 600."""
