@@ -85,9 +85,10 @@ def engine_violations(spec: job_pb2.PresentSpec | job_pb2.DubSpec, offer: Offer,
             if getattr(target.engines, role):
                 field = f"{kind}.targets[{number}].engines.{role}"
                 found.append(FieldViolation(field, f"one engine does this for all locales; name it in {kind}.engines", "NOT_BY_LOCALE"))
-    places = [(f"{kind}.engines", spec.engines), *((f"{kind}.targets[{number}].engines", target.engines) for number, target in enumerate(_targets(spec)))]
-    for field, engines in places:
-        for role in ROLES:
+    places = [(f"{kind}.engines", spec.engines, tuple(ROLES))]
+    places += [(f"{kind}.targets[{number}].engines", target.engines, _LOCALE_ROLES) for number, target in enumerate(_targets(spec))]
+    for field, engines, roles in places:
+        for role in roles:
             engine = getattr(engines, role)
             models = offer.models.get(ROLES[role])
             if engine and models is None:

@@ -182,7 +182,11 @@ class _Planner:
                 self._check_voice(edit.voice, edit.locale, f"{field}.voice")
 
     def _check_voice(self, asked: str, locale: str, field: str) -> None:
-        named = next((voice for voice in self._voices if voice.id == asked), None)
+        named = next((voice for voice in self._offer.voices if voice.id == asked), None)
+        if named is not None and named not in self._voices:
+            found = f"the voice {asked!r} ({named.license or 'licence unknown'}) may not be used commercially; choose another"
+            self._refuse(field, found, "NON_COMMERCIAL_WEIGHTS")
+            return
         if named is not None and same_language(locale, named.locale):
             return
         fitting = [voice.id for voice in self._voices if same_language(locale, voice.locale)]

@@ -169,9 +169,20 @@ class _Planner:
             return named
         fitting = [voice.id for voice in self._voices if same_language(locale, voice.locale)]
         choice = ", ".join(fitting[:_SHOWN_VOICES]) + (", ..." if len(fitting) > _SHOWN_VOICES else "")
+        barred = next((voice for voice in self._offer.voices if voice.id == asked), None) if named is None else None
+        if barred is not None:
+            self._refuse_barred(field, barred, choice)
+            return None
         found = f"there is no voice {asked[:40]!r}" if named is None else f"the voice {asked!r} speaks {named.locale}, not {locale}"
         self._refuse(field, f"{found}; choose from {choice}", "UNKNOWN_VOICE")
         return None
+
+    def _refuse_barred(self, field: str, voice: tts_pb2.Voice, choice: str) -> None:
+        if self._spec.commercial_use and not voice.commercial_use:
+            found = f"the voice {voice.id!r} ({voice.license or 'licence unknown'}) may not be used commercially; choose from {choice}"
+            self._refuse(field, found, "NON_COMMERCIAL_WEIGHTS")
+        else:
+            self._refuse(field, f"the voice {voice.id!r} is of the engine {voice.engine}, not of the one that is named; choose from {choice}", "UNKNOWN_VOICE")
 
     def _video(self) -> video_pb2.VideoFormat | None:
         asked = self._spec.video

@@ -45,6 +45,8 @@ class Service:
         self.held = 0
         """Calls that began to wait."""
         self.cancelled = 0
+        self.more_models: list[model_pb2.Model] = []
+        """Of other engines that the service has."""
 
     async def load(self) -> None: ...
 
@@ -71,6 +73,7 @@ def model(engine: str, *locales: str) -> model_pb2.Model:
         name=f"{engine}-weights",
         weights=[model_pb2.WeightsFile(name="w", sha256="ab" * 32)],
         locales=locales,
+        commercial_use=True,
         installed=True,
         is_default=True,
     )
@@ -79,16 +82,23 @@ def model(engine: str, *locales: str) -> model_pb2.Model:
 class FakeTts(Service, tts_pb2_grpc.TtsServiceServicer):
     full_name = "locutor.tts.v1.TtsService"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.more_voices: list[tts_pb2.Voice] = []
+
     def register(self, server: grpc.aio.Server) -> None:
         tts_pb2_grpc.add_TtsServiceServicer_to_server(self, server)
 
     async def ListModels(self, request, context):
-        return tts_pb2.ListModelsResponse(models=[model("tone")])
+        return tts_pb2.ListModelsResponse(models=[model("tone"), *self.more_models])
 
     async def ListVoices(self, request, context):
         rows = [("en_a", "en-US", True), ("en_b", "en-US", False), ("es_a", "es", True), ("pt_a", "pt-BR", True)]
         return tts_pb2.ListVoicesResponse(
-            voices=[tts_pb2.Voice(id=v, locale=locale, engine="tone", is_default=d, quality=tts_pb2.QUALITY_NEURAL) for v, locale, d in rows]
+            voices=[
+                tts_pb2.Voice(id=v, locale=locale, engine="tone", is_default=d, quality=tts_pb2.QUALITY_NEURAL, commercial_use=True) for v, locale, d in rows
+            ]
+            + self.more_voices
         )
 
     async def Synthesize(self, request, context):
@@ -156,7 +166,7 @@ class FakeTranslate(Service, translate_pb2_grpc.TranslateServiceServicer):
         translate_pb2_grpc.add_TranslateServiceServicer_to_server(self, server)
 
     async def ListModels(self, request, context):
-        return translate_pb2.ListModelsResponse(models=[model("swap", "en>pt-BR")])
+        return translate_pb2.ListModelsResponse(models=[model("swap", "en>pt-BR"), *self.more_models])
 
     async def ListPairs(self, request, context):
         return translate_pb2.ListPairsResponse(pairs=[translate_pb2.Pair(source_locale="en", target_locale="pt-BR")])
@@ -195,7 +205,7 @@ class FakeLipsync(Service, lipsync_pb2_grpc.LipsyncServiceServicer):
         lipsync_pb2_grpc.add_LipsyncServiceServicer_to_server(self, server)
 
     async def ListModels(self, request, context):
-        return lipsync_pb2.ListModelsResponse(models=[model("grey")])
+        return lipsync_pb2.ListModelsResponse(models=[model("grey"), *self.more_models])
 
     async def Inspect(self, request_iterator, context):
         self.calls["Inspect"] += 1
@@ -288,7 +298,7 @@ class FakeAsr(Service, asr_pb2_grpc.AsrServiceServicer, separation_pb2_grpc.Sepa
         separation_pb2_grpc.add_SeparationServiceServicer_to_server(self, server)
 
     async def ListModels(self, request, context):
-        return asr_pb2.ListModelsResponse(models=[model("ear")])
+        return asr_pb2.ListModelsResponse(models=[model("ear"), *self.more_models])
 
     async def ListSeparationModels(self, request, context):
         return separation_pb2.ListSeparationModelsResponse(models=[model("splitter")] if self.separates else [])
