@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.jobs import ENDED
+from gateway.sight import JobSight
 from gateway.stages import job_locales, stage_plan
 from locutor.gateway.v1 import dub_pb2, job_pb2
 
@@ -31,6 +32,7 @@ class StageTracker:
     def __init__(self, job: JobTracker, stage: job_pb2.Stage) -> None:
         self._job = job
         self._stage = stage
+        self.sight = job.sight.stage(stage)
         self._at_work = 0
         self._since = 0.0
         self._busy_s = 0.0
@@ -50,6 +52,7 @@ class StageTracker:
     def step_done(self, cached: bool) -> None:
         self._stage.total_steps += 1
         self._stage.cached_steps += cached
+        self.sight.step_done(cached=cached)
         self._job.changed()
 
     @contextmanager
@@ -79,6 +82,7 @@ class StageTracker:
             self._stage.end_time.CopyFrom(now())
         if state == job_pb2.STATE_SUCCEEDED:
             self._stage.progress = 1.0
+        self.sight.ended()
         self._job.changed()
 
 
@@ -87,6 +91,7 @@ class JobTracker:
 
     def __init__(self, job: job_pb2.Job) -> None:
         self.job = job
+        self.sight = JobSight(job)
         self.utterances: dict[str, list[dub_pb2.Utterance]] = {}
         """What is known by now of what a dub job says, by locale."""
         self._version = 0
