@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ENGINES: dict[str, EngineSpec] = {
     "warp": EngineSpec("services.lipsync.engines.warp:WarpEngine", "lipsync"),
+    "wav2lip": EngineSpec("services.lipsync.engines.wav2lip:Wav2LipEngine", "wav2lip"),
 }
 """Engines by name. The first is the default."""
 

@@ -20,6 +20,7 @@ from services.lipsync.engines.warp.matte import Matte, find_matte
 from services.lipsync.engines.warp.mouth import MouthMotion, mouth_motion
 from services.lipsync.engines.warp.shading import Shading, find_shading, level_folds
 from services.lipsync.framing import FramedPortrait
+from services.lipsync.landmarks import FaceLandmarks
 
 _CELLS_PER_UNIT = 24
 """Lattice cells along the distance between the pupils: fine enough for the lips' bend."""
@@ -68,6 +69,8 @@ class WarpPortrait:
     video: VideoFormat
     unit: float
     """Distance of the pupils in the frame, pixels: the unit of length of all motion."""
+    face: FaceLandmarks
+    """As the portrait shows it, in the frame's pixels."""
     still: np.ndarray
     """(height * 3 / 2, width) uint8: the frame as I420, at rest."""
     person: PersonPlanes
@@ -107,7 +110,7 @@ def analyse(framed: FramedPortrait, video: VideoFormat, person: Callable[[np.nda
     mouth = mouth_motion(face, lips, step, region)
     still.flags.writeable = False
     return WarpPortrait(
-        video=video, unit=unit, still=still, person=planes, backdrop=backdrop, strips=_strips(matte.cover, region, unit),
+        video=video, unit=unit, face=face, still=still, person=planes, backdrop=backdrop, strips=_strips(matte.cover, region, unit),
         mouth_rect=mouth.lattice.rect, mouth_planes=tuple(cv2.split(_enlarged(mouth_picture[mouth.lattice.rect.rows, mouth.lattice.rect.columns]))),
         lattice=lattice, head=head_motion(face, frame, lattice), mouth=mouth,
         shading=find_shading(face, lips, mouth.lattice, leveled), interior=interior,

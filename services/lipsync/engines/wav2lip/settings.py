@@ -1,0 +1,96 @@
+"""What an operator says about the checkpoint that he brings, and about where it runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from locutor.errors import InvalidInput
+from services.weights import ModelStore
+from services.weights.archive import sha256_of
+
+CHECKPOINT_VARIABLE = "LOCUTOR_WAV2LIP"
+"""Environment variable: the checkpoint, a PyTorch file (.pth, .pt) of the published layout, or an ONNX file (.onnx) of any size.
+
+Without it, an artifact named `ARTIFACT` in the operator's own manifest (LOCUTOR_MODELS_MANIFEST) is used, where there is one.
+"""
+LICENSE_VARIABLE = "LOCUTOR_WAV2LIP_LICENSE"
+COMMERCIAL_VARIABLE = "LOCUTOR_WAV2LIP_COMMERCIAL_USE"
+"""The licence of the checkpoint (SPDX), and "1" where it allows commercial use: for one of the operator's own training."""
+DEVICE_VARIABLE = "LOCUTOR_WAV2LIP_DEVICE"
+"""Where it runs: "auto" (default: CUDA where there is some), "cpu" or "cuda"."""
+BATCH_VARIABLE = "LOCUTOR_WAV2LIP_BATCH"
+"""Faces that go through the network together; by default 8 on a processor and 32 on CUDA."""
+ARTIFACT = "wav2lip"
+PUBLIC_LICENSE = "LicenseRef-Wav2Lip-Research-Only"
+"""Of the published checkpoints: their makers allow research and personal use, and no commercial one (they were trained on LRS2)."""
+TORCH_SUFFIXES, ONNX_SUFFIX = (".pth", ".pt", ".ckpt"), ".onnx"
+
+_DEVICES = ("auto", "cpu", "cuda")
+_MOST_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file that is there."""
+
+    path: Path
+    sha256: str
+    license: str
+    commercial_use: bool
+
+    @property
+    def is_onnx(self) -> bool:
+        return self.path.suffix.lower() == ONNX_SUFFIX
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the network runs."""
+
+    device: str
+    """ "auto", "cpu" or "cuda"."""
+    batch: int | None
+    """None: what suits the device."""
+
+    @classmethod
+    def read(cls) -> Placement:
+        """Raises `InvalidInput` for a setting that cannot be."""
+        device, batch = os.environ.get(DEVICE_VARIABLE) or _DEVICES[0], os.environ.get(BATCH_VARIABLE)
+        if device not in _DEVICES:
+            raise InvalidInput.of(DEVICE_VARIABLE, f"found {device!r}; give one of {', '.join(_DEVICES)}")
+        if batch and not (batch.isdecimal() and 1 <= int(batch) <= _MOST_BATCH):
+            raise InvalidInput.of(BATCH_VARIABLE, f"found {batch!r}; give a whole number from 1 to {_MOST_BATCH}")
+        return cls(device, int(batch) if batch else None)
+
+
+def find_checkpoint(store: ModelStore) -> Checkpoint | str:
+    """The checkpoint, or what to do to have one. Nothing is loaded or fetched.
+
+    Raises `InvalidInput` for a name that no checkpoint has.
+    """
+    named = os.environ.get(CHECKPOINT_VARIABLE)
+    remedy = f"set {CHECKPOINT_VARIABLE} to a checkpoint of Wav2Lip (.pth, or .onnx); none is carried by the package registries"
+    if named:
+        path, license_, commercial = Path(named).expanduser(), PUBLIC_LICENSE, False
+    elif any(state.artifact.name == ARTIFACT for state in store.list()):
+        artifact = store.artifact(ARTIFACT)
+        if not store.installed(ARTIFACT):
+            return f"fetch the weights: locutor models fetch {ARTIFACT}"
+        path, license_, commercial = store.root / ARTIFACT / artifact.files[0].name, artifact.license, artifact.commercial_use
+    else:
+        return remedy
+    if path.suffix.lower() not in (*TORCH_SUFFIXES, ONNX_SUFFIX):
+        raise InvalidInput.of(CHECKPOINT_VARIABLE, f"{path.name!r} ends in none of {', '.join((*TORCH_SUFFIXES, ONNX_SUFFIX))}; name a checkpoint")
+    if not path.is_file():
+        return f"{path.name} is not there; {remedy}"
+    license_ = os.environ.get(LICENSE_VARIABLE) or license_
+    declared = os.environ.get(COMMERCIAL_VARIABLE)
+    return Checkpoint(path, _digest(path, path.stat().st_size, path.stat().st_mtime_ns), license_, declared == "1" if declared else commercial)
+
+
+@lru_cache(maxsize=4)
+def _digest(path: Path, size: int, changed_ns: int) -> str:
+    return sha256_of(path)
