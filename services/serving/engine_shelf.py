@@ -24,6 +24,7 @@ class EngineShelf(Generic[E]):
         self._registry = registry
         self._store = store
         self._threads = settings.threads
+        self._commercial = settings.commercial
         self.default = settings.engine or next(iter(registry))
         """Name of the engine that is used where a request names none."""
         if self.default not in registry:
@@ -31,7 +32,10 @@ class EngineShelf(Generic[E]):
         self._loads: dict[str, asyncio.Task[E]] = {}
 
     async def get(self, name: str = "") -> E:
-        """The engine of that name (empty: the default), loaded first where it is not. Raises as `load_engine_class`, and `MissingWeights`."""
+        """The engine of that name (empty: the default), loaded first where it is not.
+
+        Raises as `load_engine_class` and `permit`, and `MissingWeights`.
+        """
         name = name or self.default
         load = self._loads.get(name)
         if load is None:
@@ -45,23 +49,49 @@ class EngineShelf(Generic[E]):
             del self._loads[name]
 
     def _load(self, name: str) -> E:
-        engine: E = self._class(name)(self._store, self._threads)
+        engine_class = self._class(name)
+        if self._commercial:
+            infos = _all(engine_class.describe(self._store))
+            if infos and not any(info.commercial_use for info in infos):
+                self.permit(infos[0])
+        engine: E = engine_class(self._store, self._threads)
+        # An engine of one model says which it is; with others the request decides, and the servicer asks.
+        if isinstance(info := getattr(engine, "info", None), ModelInfo):
+            self.permit(info)
         return engine
 
+    def permit(self, info: ModelInfo, field: str = "engine") -> None:
+        """Whether these weights may be used by this server. Raises `InvalidInput` (reason NON_COMMERCIAL_WEIGHTS) where it is commercial, and they are not.
+
+        `field`: the one of the request that chose them.
+        """
+        if info.commercial_use or not self._commercial:
+            return
+        licence = f"their licence is {info.license}" if info.license else "their licence was not stated"
+        raise InvalidInput.of(
+            field,
+            f"the weights {info.name!r} of {info.engine!r} may not be used commercially ({licence}), and this server is set to commercial use; "
+            "choose another engine or voice, bring weights whose licence allows it and state it, or start the server without --commercial",
+            "NON_COMMERCIAL_WEIGHTS",
+        )
+
     async def models(self) -> list[ModelInfo]:
-        """Every engine with its weights, installed or not."""
+        """Every engine with its weights, installed or not, and whether or not this server may use them."""
         return await asyncio.to_thread(self._models)
 
     def _models(self) -> list[ModelInfo]:
         found: list[ModelInfo] = []
         for name in self._registry:
             try:
-                described: ModelInfo | Sequence[ModelInfo] = self._class(name).describe(self._store)
+                infos = _all(self._class(name).describe(self._store))
             except MissingExtra as error:
-                described = ModelInfo(name, "", installed=False, remedy=error.message)
-            infos = [described] if isinstance(described, ModelInfo) else described
+                infos = [ModelInfo(name, "", installed=False, remedy=error.message)]
             found += [replace(info, is_default=name == self.default) for info in infos]
         return found
 
     def _class(self, name: str) -> Any:
         return load_engine_class(self._registry, name)
+
+
+def _all(described: ModelInfo | Sequence[ModelInfo]) -> Sequence[ModelInfo]:
+    return [described] if isinstance(described, ModelInfo) else described

@@ -38,6 +38,8 @@ class ServingSettings:
     """PEM of the authority that signs clients' certificates: makes them mandatory (mTLS)."""
     trust_network: bool = False
     """Allow to listen beyond the loopback without TLS: for a private network between containers."""
+    commercial: bool = False
+    """Refuse weights whose licence does not allow commercial use."""
     metrics: str = ""
     """URI of the endpoint for Prometheus, "tcp://127.0.0.1:9464"; empty: none."""
 
@@ -87,8 +89,13 @@ class ServingSettings:
         option("tls-key", None, Path, "PEM key of the server")
         option("tls-client-ca", None, Path, "PEM of the authority that signs clients' certificates")
         option("metrics", "", str, "tcp://host:port where Prometheus reads /metrics; empty: none")
-        trust = os.environ.get("LOCUTOR_TRUST_NETWORK", "").lower() in {"1", "true", "yes"}
-        parser.add_argument("--trust-network", action="store_true", default=trust, help="listen beyond the loopback without TLS")
+
+        def switch(name: str, text: str) -> None:
+            value = os.environ.get("LOCUTOR_" + name.upper().replace("-", "_"), "").lower() in {"1", "true", "yes"}
+            parser.add_argument(f"--{name}", action="store_true", default=value, help=f"{text} (now: {'on' if value else 'off'})")
+
+        switch("trust-network", "listen beyond the loopback without TLS")
+        switch("commercial", "refuse weights whose licence does not allow commercial use")
         return cls(**vars(parser.parse_args(arguments)))
 
 

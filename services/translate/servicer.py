@@ -50,7 +50,10 @@ class TranslateServicer(translate_pb2_grpc.TranslateServiceServicer):
         engine = await self._shelf.get(request.engine)
         route = find_route(request.source_locale, request.target_locale, engine.pairs)
         glossary = [GlossaryTerm(term.source.strip(), term.target.strip(), term.case_sensitive) for term in terms_for(request.glossary, request.target_locale)]
-        response = translate_pb2.TranslateResponse(models=[model_message(engine.info(pair)) for pair in route.hops])
+        infos = [engine.info(pair) for pair in route.hops]
+        for info in infos:
+            self._shelf.permit(info)
+        response = translate_pb2.TranslateResponse(models=[model_message(info) for info in infos])
         plain = None
         if isinstance(engine, DocumentEngine) and route.hops:
             plain = await self._plain(request, glossary)
@@ -70,7 +73,10 @@ class TranslateServicer(translate_pb2_grpc.TranslateServiceServicer):
     async def _plain(self, request: translate_pb2.TranslateRequest, glossary: Sequence[GlossaryTerm]) -> PlainTranslator:
         engine = await self._shelf.get(PLAIN_ENGINE)
         assert not isinstance(engine, DocumentEngine)
-        return PlainTranslator(request.source_locale, request.target_locale, glossary, engine)
+        plain = PlainTranslator(request.source_locale, request.target_locale, glossary, engine)
+        for info in plain.models:
+            self._shelf.permit(info)
+        return plain
 
     async def ListPairs(self, request: translate_pb2.ListPairsRequest, context: grpc.aio.ServicerContext) -> translate_pb2.ListPairsResponse:
         engine = await self._shelf.get(request.engine)

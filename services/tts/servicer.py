@@ -64,7 +64,7 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         tracks = frozenset(_TRACKS[track] for track in request.tracks)
         engine = await self._shelf.get(request.engine)
         samples, rate, sample_rate = 0, 1.0, 1
-        async with aclosing(self._pool.stream(_speak, engine, wanted, tracks)) as events:
+        async with aclosing(self._pool.stream(self._speak, engine, wanted, tracks)) as events:
             async for event in events:
                 if not isinstance(event, tuple):
                     rate, sample_rate = event.rate, event.sample_rate
@@ -90,6 +90,13 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
             response.measures.add(durations=[duration(seconds) for seconds in durations])
         return response
 
+    def _speak(self, engine: TtsEngine, request: SpeechRequest, tracks: Collection[Track]) -> Iterator[Speech | tuple[SpokenSentence, Tracks]]:
+        speech = engine.plan(request)
+        self._shelf.permit(speech.model, "voice")
+        yield speech
+        for sentence in speech.sentences():
+            yield sentence, tracks_of(sentence, speech.sample_rate, tracks)
+
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListVoicesResponse:
         # An engine's module imports its library, which takes seconds.
         voices = await asyncio.to_thread(_voices, self._shelf.default, self._store)
@@ -109,13 +116,6 @@ def _voices(default_engine: str, store: ModelStore) -> list[Voice]:
             if name == default_engine:
                 raise
     return voices
-
-
-def _speak(engine: TtsEngine, request: SpeechRequest, tracks: Collection[Track]) -> Iterator[Speech | tuple[SpokenSentence, Tracks]]:
-    speech = engine.plan(request)
-    yield speech
-    for sentence in speech.sentences():
-        yield sentence, tracks_of(sentence, speech.sample_rate, tracks)
 
 
 def _speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:

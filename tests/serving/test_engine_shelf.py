@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from locutor.errors import InvalidInput, MissingWeights
-from services.engine import EngineSpec
+from services.engine import EngineSpec, ModelInfo
 from services.serving import ServingSettings
 from services.serving.engine_shelf import EngineShelf
 from services.weights import ModelStore
@@ -61,3 +61,54 @@ async def test_what_could_not_be_loaded_is_tried_again(store: ModelStore) -> Non
 async def test_an_unknown_engine_is_refused_with_those_that_are_known(store: ModelStore) -> None:
     with pytest.raises(InvalidInput, match="choose from slow"):
         await shelf_of(store).get("fast")
+
+
+class Restricted:
+    """Weights that were published for research."""
+
+    loaded = 0
+
+    def __init__(self, store: ModelStore, threads: int) -> None:
+        Restricted.loaded += 1
+
+    @classmethod
+    def describe(cls, store: ModelStore) -> ModelInfo:
+        return ModelInfo("restricted", "1", "mouths", license="LicenseRef-Research", commercial_use=False)
+
+
+class Mixed:
+    """Several models: what may be used depends on the one that is chosen."""
+
+    def __init__(self, store: ModelStore, threads: int) -> None:
+        self.info = self.describe(store)[0]
+
+    @classmethod
+    def describe(cls, store: ModelStore) -> list[ModelInfo]:
+        return [ModelInfo("mixed", "1", "first", commercial_use=False), ModelInfo("mixed", "1", "second", license="MIT")]
+
+
+REGISTRY = {name.lower(): EngineSpec(f"{__name__}:{name}", "none") for name in ("Restricted", "Mixed")}
+
+
+@pytest.mark.parametrize(("engine", "found"), [("restricted", "'mouths' .* LicenseRef-Research"), ("mixed", "'first' .* licence was not stated")])
+async def test_a_commercial_server_refuses_weights_that_may_not_be_used_so_and_lists_them(store: ModelStore, engine: str, found: str) -> None:
+    Restricted.loaded = 0
+    shelf: EngineShelf[object] = EngineShelf(REGISTRY, store, ServingSettings(commercial=True))
+    with pytest.raises(InvalidInput, match=found) as caught:
+        await shelf.get(engine)
+    assert caught.value.reason == "NON_COMMERCIAL_WEIGHTS" and caught.value.violations[0].field == "engine"
+    assert Restricted.loaded == 0, "what will be refused is not loaded first"
+    assert [(info.name, info.commercial_use) for info in await shelf.models()] == [("mouths", False), ("first", False), ("second", True)]
+    shelf.permit((await shelf.models())[2])
+
+
+async def test_any_weights_serve_where_nothing_is_sold(store: ModelStore) -> None:
+    shelf: EngineShelf[object] = EngineShelf(REGISTRY, store, ServingSettings())
+    assert isinstance(await shelf.get("restricted"), Restricted) and isinstance(await shelf.get("mixed"), Mixed)
+
+
+@pytest.mark.parametrize("value", ["1", "true", ""])
+def test_the_gate_is_set_by_option_or_environment(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LOCUTOR_COMMERCIAL", value)
+    assert ServingSettings.from_arguments("test", "tcp://127.0.0.1:0", []).commercial is bool(value)
+    assert ServingSettings.from_arguments("test", "tcp://127.0.0.1:0", ["--commercial"]).commercial
