@@ -27,7 +27,7 @@ from locutor.common.v1 import audio_pb2 as locutor_dot_common_dot_v1_dot_audio__
 from locutor.common.v1 import model_pb2 as locutor_dot_common_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18locutor/asr/v1/asr.proto\x12\x0elocutor.asr.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dlocutor/common/v1/audio.proto\x1a\x1dlocutor/common/v1/model.proto\"a\n\x10RecognizeRequest\x12\x31\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.locutor.asr.v1.RecognizeConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"\x83\x01\n\x0fRecognizeConfig\x12.\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x12\n\nomit_words\x18\x04 \x01(\x08\x12\x0c\n\x04hint\x18\x05 \x01(\t\"\xb6\x01\n\x11RecognizeResponse\x12\x35\n\x08language\x18\x01 \x01(\x0b\x32!.locutor.asr.v1.LanguageDetectionH\x00\x12*\n\x07segment\x18\x02 \x01(\x0b\x32\x17.locutor.asr.v1.SegmentH\x00\x12\x33\n\x07summary\x18\x03 \x01(\x0b\x32 .locutor.asr.v1.RecognizeSummaryH\x00\x42\t\n\x07payload\"8\n\x11LanguageDetection\x12\x0e\n\x06locale\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x02\"\xe3\x01\n\x07Segment\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x05words\x18\x04 \x03(\x0b\x32\x1e.locutor.asr.v1.RecognizedWord\x12\x1c\n\x14mean_log_probability\x18\x05 \x01(\x02\x12\x1d\n\x15no_speech_probability\x18\x06 \x01(\x02\"\x93\x01\n\x0eRecognizedWord\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bprobability\x18\x04 \x01(\x02\"\xa2\x01\n\x10RecognizeSummary\x12\x31\n\x0e\x61udio_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x32\n\x0fspeech_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x05model\x18\x03 \x01(\x0b\x32\x18.locutor.common.v1.Model\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model\"]\n\x0e\x44iarizeRequest\x12/\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1d.locutor.asr.v1.DiarizeConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"\x91\x01\n\rDiarizeConfig\x12.\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\x15\n\rspeaker_count\x18\x02 \x01(\r\x12)\n\x05spans\x18\x03 \x03(\x0b\x32\x1a.locutor.asr.v1.SpeechSpan\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\"l\n\nSpeechSpan\x12/\n\x0cstart_offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x91\x01\n\x0f\x44iarizeResponse\x12*\n\x05turns\x18\x01 \x03(\x0b\x32\x1b.locutor.asr.v1.SpeakerTurn\x12)\n\x08speakers\x18\x02 \x03(\x0b\x32\x17.locutor.asr.v1.Speaker\x12\'\n\x05model\x18\x03 \x01(\x0b\x32\x18.locutor.common.v1.Model\"\x92\x01\n\x0bSpeakerTurn\x12/\n\x0cstart_offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07speaker\x18\x03 \x01(\r\x12\x12\n\nconfidence\x18\x04 \x01(\x02\"e\n\x07Speaker\x12\x11\n\tembedding\x18\x01 \x03(\x02\x12\x13\n\x0bpitch_hertz\x18\x02 \x01(\x02\x12\x32\n\x0fspeech_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration2\x85\x02\n\nAsrService\x12T\n\tRecognize\x12 .locutor.asr.v1.RecognizeRequest\x1a!.locutor.asr.v1.RecognizeResponse(\x01\x30\x01\x12L\n\x07\x44iarize\x12\x1e.locutor.asr.v1.DiarizeRequest\x1a\x1f.locutor.asr.v1.DiarizeResponse(\x01\x12S\n\nListModels\x12!.locutor.asr.v1.ListModelsRequest\x1a\".locutor.asr.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18locutor/asr/v1/asr.proto\x12\x0elocutor.asr.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dlocutor/common/v1/audio.proto\x1a\x1dlocutor/common/v1/model.proto\"v\n\x10RecognizeRequest\x12\x31\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.locutor.asr.v1.RecognizeConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12\x13\n\taudio_uri\x18\x03 \x01(\tH\x00\x42\t\n\x07payload\"\x83\x01\n\x0fRecognizeConfig\x12.\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x12\n\nomit_words\x18\x04 \x01(\x08\x12\x0c\n\x04hint\x18\x05 \x01(\t\"\xb6\x01\n\x11RecognizeResponse\x12\x35\n\x08language\x18\x01 \x01(\x0b\x32!.locutor.asr.v1.LanguageDetectionH\x00\x12*\n\x07segment\x18\x02 \x01(\x0b\x32\x17.locutor.asr.v1.SegmentH\x00\x12\x33\n\x07summary\x18\x03 \x01(\x0b\x32 .locutor.asr.v1.RecognizeSummaryH\x00\x42\t\n\x07payload\"8\n\x11LanguageDetection\x12\x0e\n\x06locale\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x02\"\xe3\x01\n\x07Segment\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x05words\x18\x04 \x03(\x0b\x32\x1e.locutor.asr.v1.RecognizedWord\x12\x1c\n\x14mean_log_probability\x18\x05 \x01(\x02\x12\x1d\n\x15no_speech_probability\x18\x06 \x01(\x02\"\x93\x01\n\x0eRecognizedWord\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bprobability\x18\x04 \x01(\x02\"\xa2\x01\n\x10RecognizeSummary\x12\x31\n\x0e\x61udio_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x32\n\x0fspeech_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x05model\x18\x03 \x01(\x0b\x32\x18.locutor.common.v1.Model\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model\"r\n\x0e\x44iarizeRequest\x12/\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1d.locutor.asr.v1.DiarizeConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12\x13\n\taudio_uri\x18\x03 \x01(\tH\x00\x42\t\n\x07payload\"\x91\x01\n\rDiarizeConfig\x12.\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\x15\n\rspeaker_count\x18\x02 \x01(\r\x12)\n\x05spans\x18\x03 \x03(\x0b\x32\x1a.locutor.asr.v1.SpeechSpan\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\"l\n\nSpeechSpan\x12/\n\x0cstart_offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x91\x01\n\x0f\x44iarizeResponse\x12*\n\x05turns\x18\x01 \x03(\x0b\x32\x1b.locutor.asr.v1.SpeakerTurn\x12)\n\x08speakers\x18\x02 \x03(\x0b\x32\x17.locutor.asr.v1.Speaker\x12\'\n\x05model\x18\x03 \x01(\x0b\x32\x18.locutor.common.v1.Model\"\x92\x01\n\x0bSpeakerTurn\x12/\n\x0cstart_offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07speaker\x18\x03 \x01(\r\x12\x12\n\nconfidence\x18\x04 \x01(\x02\"e\n\x07Speaker\x12\x11\n\tembedding\x18\x01 \x03(\x02\x12\x13\n\x0bpitch_hertz\x18\x02 \x01(\x02\x12\x32\n\x0fspeech_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration2\x85\x02\n\nAsrService\x12T\n\tRecognize\x12 .locutor.asr.v1.RecognizeRequest\x1a!.locutor.asr.v1.RecognizeResponse(\x01\x30\x01\x12L\n\x07\x44iarize\x12\x1e.locutor.asr.v1.DiarizeRequest\x1a\x1f.locutor.asr.v1.DiarizeResponse(\x01\x12S\n\nListModels\x12!.locutor.asr.v1.ListModelsRequest\x1a\".locutor.asr.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,35 +35,35 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locutor.asr.v1.asr_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RECOGNIZEREQUEST']._serialized_start=138
-  _globals['_RECOGNIZEREQUEST']._serialized_end=235
-  _globals['_RECOGNIZECONFIG']._serialized_start=238
-  _globals['_RECOGNIZECONFIG']._serialized_end=369
-  _globals['_RECOGNIZERESPONSE']._serialized_start=372
-  _globals['_RECOGNIZERESPONSE']._serialized_end=554
-  _globals['_LANGUAGEDETECTION']._serialized_start=556
-  _globals['_LANGUAGEDETECTION']._serialized_end=612
-  _globals['_SEGMENT']._serialized_start=615
-  _globals['_SEGMENT']._serialized_end=842
-  _globals['_RECOGNIZEDWORD']._serialized_start=845
-  _globals['_RECOGNIZEDWORD']._serialized_end=992
-  _globals['_RECOGNIZESUMMARY']._serialized_start=995
-  _globals['_RECOGNIZESUMMARY']._serialized_end=1157
-  _globals['_LISTMODELSREQUEST']._serialized_start=1159
-  _globals['_LISTMODELSREQUEST']._serialized_end=1178
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1180
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1242
-  _globals['_DIARIZEREQUEST']._serialized_start=1244
-  _globals['_DIARIZEREQUEST']._serialized_end=1337
-  _globals['_DIARIZECONFIG']._serialized_start=1340
-  _globals['_DIARIZECONFIG']._serialized_end=1485
-  _globals['_SPEECHSPAN']._serialized_start=1487
-  _globals['_SPEECHSPAN']._serialized_end=1595
-  _globals['_DIARIZERESPONSE']._serialized_start=1598
-  _globals['_DIARIZERESPONSE']._serialized_end=1743
-  _globals['_SPEAKERTURN']._serialized_start=1746
-  _globals['_SPEAKERTURN']._serialized_end=1892
-  _globals['_SPEAKER']._serialized_start=1894
-  _globals['_SPEAKER']._serialized_end=1995
-  _globals['_ASRSERVICE']._serialized_start=1998
-  _globals['_ASRSERVICE']._serialized_end=2259
+  _globals['_RECOGNIZEREQUEST']._serialized_end=256
+  _globals['_RECOGNIZECONFIG']._serialized_start=259
+  _globals['_RECOGNIZECONFIG']._serialized_end=390
+  _globals['_RECOGNIZERESPONSE']._serialized_start=393
+  _globals['_RECOGNIZERESPONSE']._serialized_end=575
+  _globals['_LANGUAGEDETECTION']._serialized_start=577
+  _globals['_LANGUAGEDETECTION']._serialized_end=633
+  _globals['_SEGMENT']._serialized_start=636
+  _globals['_SEGMENT']._serialized_end=863
+  _globals['_RECOGNIZEDWORD']._serialized_start=866
+  _globals['_RECOGNIZEDWORD']._serialized_end=1013
+  _globals['_RECOGNIZESUMMARY']._serialized_start=1016
+  _globals['_RECOGNIZESUMMARY']._serialized_end=1178
+  _globals['_LISTMODELSREQUEST']._serialized_start=1180
+  _globals['_LISTMODELSREQUEST']._serialized_end=1199
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1201
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1263
+  _globals['_DIARIZEREQUEST']._serialized_start=1265
+  _globals['_DIARIZEREQUEST']._serialized_end=1379
+  _globals['_DIARIZECONFIG']._serialized_start=1382
+  _globals['_DIARIZECONFIG']._serialized_end=1527
+  _globals['_SPEECHSPAN']._serialized_start=1529
+  _globals['_SPEECHSPAN']._serialized_end=1637
+  _globals['_DIARIZERESPONSE']._serialized_start=1640
+  _globals['_DIARIZERESPONSE']._serialized_end=1785
+  _globals['_SPEAKERTURN']._serialized_start=1788
+  _globals['_SPEAKERTURN']._serialized_end=1934
+  _globals['_SPEAKER']._serialized_start=1936
+  _globals['_SPEAKER']._serialized_end=2037
+  _globals['_ASRSERVICE']._serialized_start=2040
+  _globals['_ASRSERVICE']._serialized_end=2301
 # @@protoc_insertion_point(module_scope)

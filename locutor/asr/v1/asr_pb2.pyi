@@ -27,7 +27,12 @@ class RecognizeRequest(_message.Message):
 
     CONFIG_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
+    AUDIO_URI_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
+    audio_uri: _builtins.str
+    """In place of all `audio`: "media/<sha256>" in the artifact store that this server shares with its caller
+    (LOCUTOR_STORE), and nothing else. A server without one refuses (FAILED_PRECONDITION, reason NO_STORE).
+    """
     @_builtins.property
     def config(self) -> Global___RecognizeConfig: ...
     def __init__(
@@ -35,12 +40,13 @@ class RecognizeRequest(_message.Message):
         *,
         config: Global___RecognizeConfig | None = ...,
         audio: _builtins.bytes = ...,
+        audio_uri: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "payload", b"payload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_uri", b"audio_uri", "config", b"config", "payload", b"payload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "payload", b"payload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_uri", b"audio_uri", "config", b"config", "payload", b"payload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio", "audio_uri"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -281,7 +287,10 @@ class DiarizeRequest(_message.Message):
 
     CONFIG_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
+    AUDIO_URI_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
+    audio_uri: _builtins.str
+    """As in RecognizeRequest."""
     @_builtins.property
     def config(self) -> Global___DiarizeConfig: ...
     def __init__(
@@ -289,12 +298,13 @@ class DiarizeRequest(_message.Message):
         *,
         config: Global___DiarizeConfig | None = ...,
         audio: _builtins.bytes = ...,
+        audio_uri: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "payload", b"payload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_uri", b"audio_uri", "config", b"config", "payload", b"payload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "payload", b"payload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_uri", b"audio_uri", "config", b"config", "payload", b"payload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio", "audio_uri"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 

@@ -24,27 +24,28 @@ _sym_db = _symbol_database.Default()
 
 from locutor.common.v1 import audio_pb2 as locutor_dot_common_dot_v1_dot_audio__pb2
 from locutor.common.v1 import model_pb2 as locutor_dot_common_dot_v1_dot_model__pb2
+from locutor.common.v1 import stored_pb2 as locutor_dot_common_dot_v1_dot_stored__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flocutor/asr/v1/separation.proto\x12\x0elocutor.asr.v1\x1a\x1dlocutor/common/v1/audio.proto\x1a\x1dlocutor/common/v1/model.proto\"_\n\x0fSeparateRequest\x12\x30\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1e.locutor.asr.v1.SeparateConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"P\n\x0eSeparateConfig\x12.\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\"e\n\x10SeparateResponse\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32\x1e.locutor.asr.v1.SeparateHeaderH\x00\x12\x14\n\nbackground\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"9\n\x0eSeparateHeader\x12\'\n\x05model\x18\x01 \x01(\x0b\x32\x18.locutor.common.v1.Model\"\x1d\n\x1bListSeparationModelsRequest\"H\n\x1cListSeparationModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model2\xd9\x01\n\x11SeparationService\x12Q\n\x08Separate\x12\x1f.locutor.asr.v1.SeparateRequest\x1a .locutor.asr.v1.SeparateResponse(\x01\x30\x01\x12q\n\x14ListSeparationModels\x12+.locutor.asr.v1.ListSeparationModelsRequest\x1a,.locutor.asr.v1.ListSeparationModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flocutor/asr/v1/separation.proto\x12\x0elocutor.asr.v1\x1a\x1dlocutor/common/v1/audio.proto\x1a\x1dlocutor/common/v1/model.proto\x1a\x1elocutor/common/v1/stored.proto\"t\n\x0fSeparateRequest\x12\x30\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1e.locutor.asr.v1.SeparateConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12\x13\n\taudio_uri\x18\x03 \x01(\tH\x00\x42\t\n\x07payload\"i\n\x0eSeparateConfig\x12.\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x17\n\x0foutput_to_store\x18\x03 \x01(\x08\"\x97\x01\n\x10SeparateResponse\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32\x1e.locutor.asr.v1.SeparateHeaderH\x00\x12\x14\n\nbackground\x18\x02 \x01(\x0cH\x00\x12\x30\n\x06stored\x18\x03 \x01(\x0b\x32\x1e.locutor.common.v1.StoredMediaH\x00\x42\t\n\x07payload\"9\n\x0eSeparateHeader\x12\'\n\x05model\x18\x01 \x01(\x0b\x32\x18.locutor.common.v1.Model\"\x1d\n\x1bListSeparationModelsRequest\"H\n\x1cListSeparationModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model2\xd9\x01\n\x11SeparationService\x12Q\n\x08Separate\x12\x1f.locutor.asr.v1.SeparateRequest\x1a .locutor.asr.v1.SeparateResponse(\x01\x30\x01\x12q\n\x14ListSeparationModels\x12+.locutor.asr.v1.ListSeparationModelsRequest\x1a,.locutor.asr.v1.ListSeparationModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locutor.asr.v1.separation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEPARATEREQUEST']._serialized_start=113
-  _globals['_SEPARATEREQUEST']._serialized_end=208
-  _globals['_SEPARATECONFIG']._serialized_start=210
-  _globals['_SEPARATECONFIG']._serialized_end=290
-  _globals['_SEPARATERESPONSE']._serialized_start=292
-  _globals['_SEPARATERESPONSE']._serialized_end=393
-  _globals['_SEPARATEHEADER']._serialized_start=395
-  _globals['_SEPARATEHEADER']._serialized_end=452
-  _globals['_LISTSEPARATIONMODELSREQUEST']._serialized_start=454
-  _globals['_LISTSEPARATIONMODELSREQUEST']._serialized_end=483
-  _globals['_LISTSEPARATIONMODELSRESPONSE']._serialized_start=485
-  _globals['_LISTSEPARATIONMODELSRESPONSE']._serialized_end=557
-  _globals['_SEPARATIONSERVICE']._serialized_start=560
-  _globals['_SEPARATIONSERVICE']._serialized_end=777
+  _globals['_SEPARATEREQUEST']._serialized_start=145
+  _globals['_SEPARATEREQUEST']._serialized_end=261
+  _globals['_SEPARATECONFIG']._serialized_start=263
+  _globals['_SEPARATECONFIG']._serialized_end=368
+  _globals['_SEPARATERESPONSE']._serialized_start=371
+  _globals['_SEPARATERESPONSE']._serialized_end=522
+  _globals['_SEPARATEHEADER']._serialized_start=524
+  _globals['_SEPARATEHEADER']._serialized_end=581
+  _globals['_LISTSEPARATIONMODELSREQUEST']._serialized_start=583
+  _globals['_LISTSEPARATIONMODELSREQUEST']._serialized_end=612
+  _globals['_LISTSEPARATIONMODELSRESPONSE']._serialized_start=614
+  _globals['_LISTSEPARATIONMODELSRESPONSE']._serialized_end=686
+  _globals['_SEPARATIONSERVICE']._serialized_start=689
+  _globals['_SEPARATIONSERVICE']._serialized_end=906
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from locutor.common.v1 import audio_pb2 as _audio_pb2
 from locutor.common.v1 import model_pb2 as _model_pb2
+from locutor.common.v1 import stored_pb2 as _stored_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -26,7 +27,10 @@ class SeparateRequest(_message.Message):
 
     CONFIG_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
+    AUDIO_URI_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
+    audio_uri: _builtins.str
+    """As in RecognizeRequest."""
     @_builtins.property
     def config(self) -> Global___SeparateConfig: ...
     def __init__(
@@ -34,12 +38,13 @@ class SeparateRequest(_message.Message):
         *,
         config: Global___SeparateConfig | None = ...,
         audio: _builtins.bytes = ...,
+        audio_uri: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "payload", b"payload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_uri", b"audio_uri", "config", b"config", "payload", b"payload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "payload", b"payload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_uri", b"audio_uri", "config", b"config", "payload", b"payload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio", "audio_uri"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -51,8 +56,11 @@ class SeparateConfig(_message.Message):
 
     FORMAT_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
+    OUTPUT_TO_STORE_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """Engine by name. Empty: the server's default."""
+    output_to_store: _builtins.bool
+    """Put the background into the shared store, and answer with `stored` in place of it."""
     @_builtins.property
     def format(self) -> _audio_pb2.AudioFormat:
         """PCM_S16LE."""
@@ -62,10 +70,11 @@ class SeparateConfig(_message.Message):
         *,
         format: _audio_pb2.AudioFormat | None = ...,
         engine: _builtins.str = ...,
+        output_to_store: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "format", b"format"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "format", b"format", "output_to_store", b"output_to_store"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -77,21 +86,27 @@ class SeparateResponse(_message.Message):
 
     HEADER_FIELD_NUMBER: _builtins.int
     BACKGROUND_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
     background: _builtins.bytes
     """Music and effects, in the request's format."""
     @_builtins.property
     def header(self) -> Global___SeparateHeader: ...
+    @_builtins.property
+    def stored(self) -> _stored_pb2.StoredMedia:
+        """Where `output_to_store` was asked for: last."""
+
     def __init__(
         self,
         *,
         header: Global___SeparateHeader | None = ...,
         background: _builtins.bytes = ...,
+        stored: _stored_pb2.StoredMedia | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "header", b"header", "payload", b"payload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "header", b"header", "payload", b"payload", "stored", b"stored"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "header", b"header", "payload", b"payload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "header", b"header", "payload", b"payload", "stored", b"stored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["header", "background"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["header", "background", "stored"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 

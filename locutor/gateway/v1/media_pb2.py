@@ -22,27 +22,32 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1elocutor/gateway/v1/media.proto\x12\x12locutor.gateway.v1\"h\n\x12UploadMediaRequest\x12\x37\n\x06\x63onfig\x18\x01 \x01(\x0b\x32%.locutor.gateway.v1.UploadMediaConfigH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"<\n\x11UploadMediaConfig\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\"?\n\x13UploadMediaResponse\x12(\n\x05media\x18\x01 \x01(\x0b\x32\x19.locutor.gateway.v1.Media\"Q\n\x05Media\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x11\n\tfile_name\x18\x04 \x01(\t\"9\n\x14\x44ownloadMediaRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x14\n\x0coffset_bytes\x18\x02 \x01(\x04\"^\n\x15\x44ownloadMediaResponse\x12*\n\x05media\x18\x01 \x01(\x0b\x32\x19.locutor.gateway.v1.MediaH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload2\xd8\x01\n\x0cMediaService\x12`\n\x0bUploadMedia\x12&.locutor.gateway.v1.UploadMediaRequest\x1a\'.locutor.gateway.v1.UploadMediaResponse(\x01\x12\x66\n\rDownloadMedia\x12(.locutor.gateway.v1.DownloadMediaRequest\x1a).locutor.gateway.v1.DownloadMediaResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1elocutor/gateway/v1/media.proto\x12\x12locutor.gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"h\n\x12UploadMediaRequest\x12\x37\n\x06\x63onfig\x18\x01 \x01(\x0b\x32%.locutor.gateway.v1.UploadMediaConfigH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"<\n\x11UploadMediaConfig\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\"?\n\x13UploadMediaResponse\x12(\n\x05media\x18\x01 \x01(\x0b\x32\x19.locutor.gateway.v1.Media\"Q\n\x05Media\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x11\n\tfile_name\x18\x04 \x01(\t\"9\n\x14\x44ownloadMediaRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x14\n\x0coffset_bytes\x18\x02 \x01(\x04\"^\n\x15\x44ownloadMediaResponse\x12*\n\x05media\x18\x01 \x01(\x0b\x32\x19.locutor.gateway.v1.MediaH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"$\n\x15GetDownloadUrlRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\"\x80\x01\n\x16GetDownloadUrlResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05media\x18\x03 \x01(\x0b\x32\x19.locutor.gateway.v1.Media2\xc1\x02\n\x0cMediaService\x12`\n\x0bUploadMedia\x12&.locutor.gateway.v1.UploadMediaRequest\x1a\'.locutor.gateway.v1.UploadMediaResponse(\x01\x12\x66\n\rDownloadMedia\x12(.locutor.gateway.v1.DownloadMediaRequest\x1a).locutor.gateway.v1.DownloadMediaResponse0\x01\x12g\n\x0eGetDownloadUrl\x12).locutor.gateway.v1.GetDownloadUrlRequest\x1a*.locutor.gateway.v1.GetDownloadUrlResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locutor.gateway.v1.media_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_UPLOADMEDIAREQUEST']._serialized_start=54
-  _globals['_UPLOADMEDIAREQUEST']._serialized_end=158
-  _globals['_UPLOADMEDIACONFIG']._serialized_start=160
-  _globals['_UPLOADMEDIACONFIG']._serialized_end=220
-  _globals['_UPLOADMEDIARESPONSE']._serialized_start=222
-  _globals['_UPLOADMEDIARESPONSE']._serialized_end=285
-  _globals['_MEDIA']._serialized_start=287
-  _globals['_MEDIA']._serialized_end=368
-  _globals['_DOWNLOADMEDIAREQUEST']._serialized_start=370
-  _globals['_DOWNLOADMEDIAREQUEST']._serialized_end=427
-  _globals['_DOWNLOADMEDIARESPONSE']._serialized_start=429
-  _globals['_DOWNLOADMEDIARESPONSE']._serialized_end=523
-  _globals['_MEDIASERVICE']._serialized_start=526
-  _globals['_MEDIASERVICE']._serialized_end=742
+  _globals['_UPLOADMEDIAREQUEST']._serialized_start=87
+  _globals['_UPLOADMEDIAREQUEST']._serialized_end=191
+  _globals['_UPLOADMEDIACONFIG']._serialized_start=193
+  _globals['_UPLOADMEDIACONFIG']._serialized_end=253
+  _globals['_UPLOADMEDIARESPONSE']._serialized_start=255
+  _globals['_UPLOADMEDIARESPONSE']._serialized_end=318
+  _globals['_MEDIA']._serialized_start=320
+  _globals['_MEDIA']._serialized_end=401
+  _globals['_DOWNLOADMEDIAREQUEST']._serialized_start=403
+  _globals['_DOWNLOADMEDIAREQUEST']._serialized_end=460
+  _globals['_DOWNLOADMEDIARESPONSE']._serialized_start=462
+  _globals['_DOWNLOADMEDIARESPONSE']._serialized_end=556
+  _globals['_GETDOWNLOADURLREQUEST']._serialized_start=558
+  _globals['_GETDOWNLOADURLREQUEST']._serialized_end=594
+  _globals['_GETDOWNLOADURLRESPONSE']._serialized_start=597
+  _globals['_GETDOWNLOADURLRESPONSE']._serialized_end=725
+  _globals['_MEDIASERVICE']._serialized_start=728
+  _globals['_MEDIASERVICE']._serialized_end=1049
 # @@protoc_insertion_point(module_scope)

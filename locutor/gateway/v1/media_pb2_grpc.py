@@ -45,6 +45,11 @@ class MediaServiceStub(object):
                 request_serializer=locutor_dot_gateway_dot_v1_dot_media__pb2.DownloadMediaRequest.SerializeToString,
                 response_deserializer=locutor_dot_gateway_dot_v1_dot_media__pb2.DownloadMediaResponse.FromString,
                 _registered_method=True)
+        self.GetDownloadUrl = channel.unary_unary(
+                '/locutor.gateway.v1.MediaService/GetDownloadUrl',
+                request_serializer=locutor_dot_gateway_dot_v1_dot_media__pb2.GetDownloadUrlRequest.SerializeToString,
+                response_deserializer=locutor_dot_gateway_dot_v1_dot_media__pb2.GetDownloadUrlResponse.FromString,
+                _registered_method=True)
 
 
 class MediaServiceServicer(object):
@@ -65,6 +70,14 @@ class MediaServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDownloadUrl(self, request, context):
+        """A URL by which a media is read from the store itself, past this gateway. Whoever has it may read that media until
+        it expires. Stores that cannot give one (a local folder) say so: download it then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MediaServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +90,11 @@ def add_MediaServiceServicer_to_server(servicer, server):
                     servicer.DownloadMedia,
                     request_deserializer=locutor_dot_gateway_dot_v1_dot_media__pb2.DownloadMediaRequest.FromString,
                     response_serializer=locutor_dot_gateway_dot_v1_dot_media__pb2.DownloadMediaResponse.SerializeToString,
+            ),
+            'GetDownloadUrl': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDownloadUrl,
+                    request_deserializer=locutor_dot_gateway_dot_v1_dot_media__pb2.GetDownloadUrlRequest.FromString,
+                    response_serializer=locutor_dot_gateway_dot_v1_dot_media__pb2.GetDownloadUrlResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +152,33 @@ class MediaService(object):
             '/locutor.gateway.v1.MediaService/DownloadMedia',
             locutor_dot_gateway_dot_v1_dot_media__pb2.DownloadMediaRequest.SerializeToString,
             locutor_dot_gateway_dot_v1_dot_media__pb2.DownloadMediaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDownloadUrl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/locutor.gateway.v1.MediaService/GetDownloadUrl',
+            locutor_dot_gateway_dot_v1_dot_media__pb2.GetDownloadUrlRequest.SerializeToString,
+            locutor_dot_gateway_dot_v1_dot_media__pb2.GetDownloadUrlResponse.FromString,
             options,
             channel_credentials,
             insecure,

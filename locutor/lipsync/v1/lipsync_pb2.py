@@ -25,69 +25,70 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from locutor.common.v1 import audio_pb2 as locutor_dot_common_dot_v1_dot_audio__pb2
 from locutor.common.v1 import model_pb2 as locutor_dot_common_dot_v1_dot_model__pb2
+from locutor.common.v1 import stored_pb2 as locutor_dot_common_dot_v1_dot_stored__pb2
 from locutor.common.v1 import timeline_pb2 as locutor_dot_common_dot_v1_dot_timeline__pb2
 from locutor.common.v1 import video_pb2 as locutor_dot_common_dot_v1_dot_video__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n locutor/lipsync/v1/lipsync.proto\x12\x12locutor.lipsync.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dlocutor/common/v1/audio.proto\x1a\x1dlocutor/common/v1/model.proto\x1a locutor/common/v1/timeline.proto\x1a\x1dlocutor/common/v1/video.proto\"\xc2\x01\n\x0e\x41nimateRequest\x12\x33\n\x06\x63onfig\x18\x01 \x01(\x0b\x32!.locutor.lipsync.v1.AnimateConfigH\x00\x12\x12\n\x08portrait\x18\x02 \x01(\x0cH\x00\x12\x1a\n\x10\x62\x61\x63kground_image\x18\x03 \x01(\x0cH\x00\x12/\n\x08timeline\x18\x04 \x01(\x0b\x32\x1b.locutor.common.v1.TimelineH\x00\x12\x0f\n\x05\x61udio\x18\x05 \x01(\x0cH\x00\x42\t\n\x07payload\"\xc5\x02\n\rAnimateConfig\x12-\n\x05video\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.VideoFormat\x12-\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\x31\n\nbackground\x18\x03 \x01(\x0b\x32\x1d.locutor.common.v1.Background\x12\x33\n\x0bperformance\x18\x04 \x01(\x0b\x32\x1e.locutor.common.v1.Performance\x12\x13\n\x0b\x66rame_count\x18\x05 \x01(\r\x12\x13\n\x0b\x66irst_frame\x18\x06 \x01(\r\x12\x0e\n\x06\x65ngine\x18\x07 \x01(\t\x12\x0e\n\x06locale\x18\x08 \x01(\t\x12$\n\x04\x63ues\x18\t \x03(\x0b\x32\x16.locutor.common.v1.Cue\"\xd5\x01\n\x0f\x41nimateResponse\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.locutor.lipsync.v1.AnimateHeaderH\x00\x12\x12\n\x08\x66ragment\x18\x02 \x01(\x0cH\x00\x12\x37\n\x08progress\x18\x03 \x01(\x0b\x32#.locutor.lipsync.v1.AnimateProgressH\x00\x12\x35\n\x07summary\x18\x04 \x01(\x0b\x32\".locutor.lipsync.v1.AnimateSummaryH\x00\x42\t\n\x07payload\"|\n\rAnimateHeader\x12\'\n\x05model\x18\x01 \x01(\x0b\x32\x18.locutor.common.v1.Model\x12\x13\n\x0b\x66rame_count\x18\x02 \x01(\r\x12-\n\x08warnings\x18\x03 \x03(\x0b\x32\x1b.locutor.lipsync.v1.Finding\"&\n\x0f\x41nimateProgress\x12\x13\n\x0b\x66rames_done\x18\x01 \x01(\r\"Y\n\x0e\x41nimateSummary\x12\x13\n\x0b\x66rame_count\x18\x01 \x01(\r\x12\x32\n\x08unusable\x18\x02 \x03(\x0b\x32 .locutor.lipsync.v1.UnusableSpan\"~\n\x0cUnusableSpan\x12/\n\x0cstart_offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x03 \x01(\t\"~\n\x07\x46ootage\x12-\n\x05video\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.VideoFormat\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\r\"^\n\x11TrackFacesRequest\x12-\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.locutor.lipsync.v1.FootageH\x00\x12\x0f\n\x05video\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"\xa7\x01\n\x12TrackFacesResponse\x12:\n\x08progress\x18\x01 \x01(\x0b\x32&.locutor.lipsync.v1.TrackFacesProgressH\x00\x12\x10\n\x06tracks\x18\x02 \x01(\x0cH\x00\x12\x38\n\x07summary\x18\x03 \x01(\x0b\x32%.locutor.lipsync.v1.TrackFacesSummaryH\x00\x42\t\n\x07payload\")\n\x12TrackFacesProgress\x12\x13\n\x0b\x66rames_done\x18\x01 \x01(\r\"\xb3\x01\n\x11TrackFacesSummary\x12\x13\n\x0b\x66rame_count\x18\x01 \x01(\r\x12\r\n\x05shots\x18\x02 \x03(\r\x12,\n\x05\x66\x61\x63\x65s\x18\x03 \x03(\x0b\x32\x1d.locutor.lipsync.v1.FaceTrack\x12\'\n\x05model\x18\x04 \x01(\x0b\x32\x18.locutor.common.v1.Model\x12\x13\n\x0bheld_frames\x18\x05 \x01(\r\x12\x0e\n\x06\x64\x61mage\x18\x06 \x01(\t\"\x84\x01\n\tFaceTrack\x12\x0e\n\x06person\x18\x01 \x01(\r\x12\x13\n\x0b\x66irst_frame\x18\x02 \x01(\r\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\r\x12&\n\x04\x66\x61\x63\x65\x18\x04 \x01(\x0b\x32\x18.locutor.lipsync.v1.Face\x12\x15\n\rusable_frames\x18\x05 \x01(\r\"\xbe\x01\n\x13\x41nimateVideoRequest\x12\x38\n\x06\x63onfig\x18\x01 \x01(\x0b\x32&.locutor.lipsync.v1.AnimateVideoConfigH\x00\x12\x0f\n\x05video\x18\x02 \x01(\x0cH\x00\x12\x10\n\x06tracks\x18\x03 \x01(\x0cH\x00\x12\x0f\n\x05\x61udio\x18\x04 \x01(\x0cH\x00\x12.\n\x04line\x18\x05 \x01(\x0b\x32\x1e.locutor.lipsync.v1.DubbedLineH\x00\x42\t\n\x07payload\"\xf5\x01\n\x12\x41nimateVideoConfig\x12,\n\x07\x66ootage\x18\x01 \x01(\x0b\x32\x1b.locutor.lipsync.v1.Footage\x12-\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12-\n\naudio_lead\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x0bperformance\x18\x04 \x01(\x0b\x32\x1e.locutor.common.v1.Performance\x12\x0e\n\x06\x65ngine\x18\x05 \x01(\t\x12\x0e\n\x06locale\x18\x06 \x01(\t\"\xfe\x01\n\nDubbedLine\x12\x0f\n\x07speaker\x18\x01 \x01(\t\x12\x36\n\x13source_start_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11source_end_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x08timeline\x18\x04 \x01(\x0b\x32\x1b.locutor.common.v1.Timeline\x12\x32\n\x0ftimeline_offset\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06silent\x18\x06 \x01(\x08\"\xe4\x01\n\x14\x41nimateVideoResponse\x12\x38\n\x06header\x18\x01 \x01(\x0b\x32&.locutor.lipsync.v1.AnimateVideoHeaderH\x00\x12\x12\n\x08\x66ragment\x18\x02 \x01(\x0cH\x00\x12\x37\n\x08progress\x18\x03 \x01(\x0b\x32#.locutor.lipsync.v1.AnimateProgressH\x00\x12:\n\x07summary\x18\x04 \x01(\x0b\x32\'.locutor.lipsync.v1.AnimateVideoSummaryH\x00\x42\t\n\x07payload\"=\n\x12\x41nimateVideoHeader\x12\'\n\x05model\x18\x01 \x01(\x0b\x32\x18.locutor.common.v1.Model\"\xac\x01\n\x13\x41nimateVideoSummary\x12\x13\n\x0b\x66rame_count\x18\x01 \x01(\r\x12\x16\n\x0e\x63hanged_frames\x18\x02 \x01(\r\x12\x32\n\x08unusable\x18\x03 \x03(\x0b\x32 .locutor.lipsync.v1.UnusableSpan\x12\x0f\n\x07persons\x18\x04 \x03(\x05\x12\x13\n\x0bheld_frames\x18\x05 \x01(\r\x12\x0e\n\x06\x64\x61mage\x18\x06 \x01(\t\"\"\n\x0eInspectRequest\x12\x10\n\x08portrait\x18\x01 \x01(\x0c\"Z\n\x07\x46inding\x12.\n\x08severity\x18\x01 \x01(\x0e\x32\x1c.locutor.lipsync.v1.Severity\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xa5\x01\n\x0fInspectResponse\x12\x0e\n\x06usable\x18\x01 \x01(\x08\x12-\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x1b.locutor.lipsync.v1.Finding\x12\x14\n\x0cwidth_pixels\x18\x03 \x01(\r\x12\x15\n\rheight_pixels\x18\x04 \x01(\r\x12&\n\x04\x66\x61\x63\x65\x18\x05 \x01(\x0b\x32\x18.locutor.lipsync.v1.Face\"\xba\x01\n\x04\x46\x61\x63\x65\x12\x13\n\x0bleft_pixels\x18\x01 \x01(\x02\x12\x12\n\ntop_pixels\x18\x02 \x01(\x02\x12\x14\n\x0cwidth_pixels\x18\x03 \x01(\x02\x12\x15\n\rheight_pixels\x18\x04 \x01(\x02\x12\x1a\n\x12interocular_pixels\x18\x05 \x01(\x02\x12\x13\n\x0byaw_degrees\x18\x06 \x01(\x02\x12\x15\n\rpitch_degrees\x18\x07 \x01(\x02\x12\x14\n\x0croll_degrees\x18\x08 \x01(\x02\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model*N\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x14\n\x10SEVERITY_WARNING\x10\x01\x12\x12\n\x0eSEVERITY_ERROR\x10\x02\x32\xe3\x03\n\x0eLipsyncService\x12V\n\x07\x41nimate\x12\".locutor.lipsync.v1.AnimateRequest\x1a#.locutor.lipsync.v1.AnimateResponse(\x01\x30\x01\x12_\n\nTrackFaces\x12%.locutor.lipsync.v1.TrackFacesRequest\x1a&.locutor.lipsync.v1.TrackFacesResponse(\x01\x30\x01\x12\x65\n\x0c\x41nimateVideo\x12\'.locutor.lipsync.v1.AnimateVideoRequest\x1a(.locutor.lipsync.v1.AnimateVideoResponse(\x01\x30\x01\x12T\n\x07Inspect\x12\".locutor.lipsync.v1.InspectRequest\x1a#.locutor.lipsync.v1.InspectResponse(\x01\x12[\n\nListModels\x12%.locutor.lipsync.v1.ListModelsRequest\x1a&.locutor.lipsync.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n locutor/lipsync/v1/lipsync.proto\x12\x12locutor.lipsync.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dlocutor/common/v1/audio.proto\x1a\x1dlocutor/common/v1/model.proto\x1a\x1elocutor/common/v1/stored.proto\x1a locutor/common/v1/timeline.proto\x1a\x1dlocutor/common/v1/video.proto\"\xc2\x01\n\x0e\x41nimateRequest\x12\x33\n\x06\x63onfig\x18\x01 \x01(\x0b\x32!.locutor.lipsync.v1.AnimateConfigH\x00\x12\x12\n\x08portrait\x18\x02 \x01(\x0cH\x00\x12\x1a\n\x10\x62\x61\x63kground_image\x18\x03 \x01(\x0cH\x00\x12/\n\x08timeline\x18\x04 \x01(\x0b\x32\x1b.locutor.common.v1.TimelineH\x00\x12\x0f\n\x05\x61udio\x18\x05 \x01(\x0cH\x00\x42\t\n\x07payload\"\xde\x02\n\rAnimateConfig\x12-\n\x05video\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.VideoFormat\x12-\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\x31\n\nbackground\x18\x03 \x01(\x0b\x32\x1d.locutor.common.v1.Background\x12\x33\n\x0bperformance\x18\x04 \x01(\x0b\x32\x1e.locutor.common.v1.Performance\x12\x13\n\x0b\x66rame_count\x18\x05 \x01(\r\x12\x13\n\x0b\x66irst_frame\x18\x06 \x01(\r\x12\x0e\n\x06\x65ngine\x18\x07 \x01(\t\x12\x0e\n\x06locale\x18\x08 \x01(\t\x12$\n\x04\x63ues\x18\t \x03(\x0b\x32\x16.locutor.common.v1.Cue\x12\x17\n\x0foutput_to_store\x18\n \x01(\x08\"\x87\x02\n\x0f\x41nimateResponse\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.locutor.lipsync.v1.AnimateHeaderH\x00\x12\x12\n\x08\x66ragment\x18\x02 \x01(\x0cH\x00\x12\x37\n\x08progress\x18\x03 \x01(\x0b\x32#.locutor.lipsync.v1.AnimateProgressH\x00\x12\x35\n\x07summary\x18\x04 \x01(\x0b\x32\".locutor.lipsync.v1.AnimateSummaryH\x00\x12\x30\n\x06stored\x18\x05 \x01(\x0b\x32\x1e.locutor.common.v1.StoredMediaH\x00\x42\t\n\x07payload\"|\n\rAnimateHeader\x12\'\n\x05model\x18\x01 \x01(\x0b\x32\x18.locutor.common.v1.Model\x12\x13\n\x0b\x66rame_count\x18\x02 \x01(\r\x12-\n\x08warnings\x18\x03 \x03(\x0b\x32\x1b.locutor.lipsync.v1.Finding\"&\n\x0f\x41nimateProgress\x12\x13\n\x0b\x66rames_done\x18\x01 \x01(\r\"Y\n\x0e\x41nimateSummary\x12\x13\n\x0b\x66rame_count\x18\x01 \x01(\r\x12\x32\n\x08unusable\x18\x02 \x03(\x0b\x32 .locutor.lipsync.v1.UnusableSpan\"~\n\x0cUnusableSpan\x12/\n\x0cstart_offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x03 \x01(\t\"~\n\x07\x46ootage\x12-\n\x05video\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.VideoFormat\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\r\"s\n\x11TrackFacesRequest\x12-\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.locutor.lipsync.v1.FootageH\x00\x12\x0f\n\x05video\x18\x02 \x01(\x0cH\x00\x12\x13\n\tvideo_uri\x18\x03 \x01(\tH\x00\x42\t\n\x07payload\"\xa7\x01\n\x12TrackFacesResponse\x12:\n\x08progress\x18\x01 \x01(\x0b\x32&.locutor.lipsync.v1.TrackFacesProgressH\x00\x12\x10\n\x06tracks\x18\x02 \x01(\x0cH\x00\x12\x38\n\x07summary\x18\x03 \x01(\x0b\x32%.locutor.lipsync.v1.TrackFacesSummaryH\x00\x42\t\n\x07payload\")\n\x12TrackFacesProgress\x12\x13\n\x0b\x66rames_done\x18\x01 \x01(\r\"\xb3\x01\n\x11TrackFacesSummary\x12\x13\n\x0b\x66rame_count\x18\x01 \x01(\r\x12\r\n\x05shots\x18\x02 \x03(\r\x12,\n\x05\x66\x61\x63\x65s\x18\x03 \x03(\x0b\x32\x1d.locutor.lipsync.v1.FaceTrack\x12\'\n\x05model\x18\x04 \x01(\x0b\x32\x18.locutor.common.v1.Model\x12\x13\n\x0bheld_frames\x18\x05 \x01(\r\x12\x0e\n\x06\x64\x61mage\x18\x06 \x01(\t\"\x84\x01\n\tFaceTrack\x12\x0e\n\x06person\x18\x01 \x01(\r\x12\x13\n\x0b\x66irst_frame\x18\x02 \x01(\r\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\r\x12&\n\x04\x66\x61\x63\x65\x18\x04 \x01(\x0b\x32\x18.locutor.lipsync.v1.Face\x12\x15\n\rusable_frames\x18\x05 \x01(\r\"\xe9\x01\n\x13\x41nimateVideoRequest\x12\x38\n\x06\x63onfig\x18\x01 \x01(\x0b\x32&.locutor.lipsync.v1.AnimateVideoConfigH\x00\x12\x0f\n\x05video\x18\x02 \x01(\x0cH\x00\x12\x10\n\x06tracks\x18\x03 \x01(\x0cH\x00\x12\x0f\n\x05\x61udio\x18\x04 \x01(\x0cH\x00\x12.\n\x04line\x18\x05 \x01(\x0b\x32\x1e.locutor.lipsync.v1.DubbedLineH\x00\x12\x13\n\tvideo_uri\x18\x06 \x01(\tH\x00\x12\x14\n\ntracks_uri\x18\x07 \x01(\tH\x00\x42\t\n\x07payload\"\x8e\x02\n\x12\x41nimateVideoConfig\x12,\n\x07\x66ootage\x18\x01 \x01(\x0b\x32\x1b.locutor.lipsync.v1.Footage\x12-\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12-\n\naudio_lead\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x0bperformance\x18\x04 \x01(\x0b\x32\x1e.locutor.common.v1.Performance\x12\x0e\n\x06\x65ngine\x18\x05 \x01(\t\x12\x0e\n\x06locale\x18\x06 \x01(\t\x12\x17\n\x0foutput_to_store\x18\x07 \x01(\x08\"\xfe\x01\n\nDubbedLine\x12\x0f\n\x07speaker\x18\x01 \x01(\t\x12\x36\n\x13source_start_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11source_end_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x08timeline\x18\x04 \x01(\x0b\x32\x1b.locutor.common.v1.Timeline\x12\x32\n\x0ftimeline_offset\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06silent\x18\x06 \x01(\x08\"\x96\x02\n\x14\x41nimateVideoResponse\x12\x38\n\x06header\x18\x01 \x01(\x0b\x32&.locutor.lipsync.v1.AnimateVideoHeaderH\x00\x12\x12\n\x08\x66ragment\x18\x02 \x01(\x0cH\x00\x12\x37\n\x08progress\x18\x03 \x01(\x0b\x32#.locutor.lipsync.v1.AnimateProgressH\x00\x12:\n\x07summary\x18\x04 \x01(\x0b\x32\'.locutor.lipsync.v1.AnimateVideoSummaryH\x00\x12\x30\n\x06stored\x18\x05 \x01(\x0b\x32\x1e.locutor.common.v1.StoredMediaH\x00\x42\t\n\x07payload\"=\n\x12\x41nimateVideoHeader\x12\'\n\x05model\x18\x01 \x01(\x0b\x32\x18.locutor.common.v1.Model\"\xac\x01\n\x13\x41nimateVideoSummary\x12\x13\n\x0b\x66rame_count\x18\x01 \x01(\r\x12\x16\n\x0e\x63hanged_frames\x18\x02 \x01(\r\x12\x32\n\x08unusable\x18\x03 \x03(\x0b\x32 .locutor.lipsync.v1.UnusableSpan\x12\x0f\n\x07persons\x18\x04 \x03(\x05\x12\x13\n\x0bheld_frames\x18\x05 \x01(\r\x12\x0e\n\x06\x64\x61mage\x18\x06 \x01(\t\"\"\n\x0eInspectRequest\x12\x10\n\x08portrait\x18\x01 \x01(\x0c\"Z\n\x07\x46inding\x12.\n\x08severity\x18\x01 \x01(\x0e\x32\x1c.locutor.lipsync.v1.Severity\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xa5\x01\n\x0fInspectResponse\x12\x0e\n\x06usable\x18\x01 \x01(\x08\x12-\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x1b.locutor.lipsync.v1.Finding\x12\x14\n\x0cwidth_pixels\x18\x03 \x01(\r\x12\x15\n\rheight_pixels\x18\x04 \x01(\r\x12&\n\x04\x66\x61\x63\x65\x18\x05 \x01(\x0b\x32\x18.locutor.lipsync.v1.Face\"\xba\x01\n\x04\x46\x61\x63\x65\x12\x13\n\x0bleft_pixels\x18\x01 \x01(\x02\x12\x12\n\ntop_pixels\x18\x02 \x01(\x02\x12\x14\n\x0cwidth_pixels\x18\x03 \x01(\x02\x12\x15\n\rheight_pixels\x18\x04 \x01(\x02\x12\x1a\n\x12interocular_pixels\x18\x05 \x01(\x02\x12\x13\n\x0byaw_degrees\x18\x06 \x01(\x02\x12\x15\n\rpitch_degrees\x18\x07 \x01(\x02\x12\x14\n\x0croll_degrees\x18\x08 \x01(\x02\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model*N\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x14\n\x10SEVERITY_WARNING\x10\x01\x12\x12\n\x0eSEVERITY_ERROR\x10\x02\x32\xe3\x03\n\x0eLipsyncService\x12V\n\x07\x41nimate\x12\".locutor.lipsync.v1.AnimateRequest\x1a#.locutor.lipsync.v1.AnimateResponse(\x01\x30\x01\x12_\n\nTrackFaces\x12%.locutor.lipsync.v1.TrackFacesRequest\x1a&.locutor.lipsync.v1.TrackFacesResponse(\x01\x30\x01\x12\x65\n\x0c\x41nimateVideo\x12\'.locutor.lipsync.v1.AnimateVideoRequest\x1a(.locutor.lipsync.v1.AnimateVideoResponse(\x01\x30\x01\x12T\n\x07Inspect\x12\".locutor.lipsync.v1.InspectRequest\x1a#.locutor.lipsync.v1.InspectResponse(\x01\x12[\n\nListModels\x12%.locutor.lipsync.v1.ListModelsRequest\x1a&.locutor.lipsync.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locutor.lipsync.v1.lipsync_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEVERITY']._serialized_start=3832
-  _globals['_SEVERITY']._serialized_end=3910
-  _globals['_ANIMATEREQUEST']._serialized_start=216
-  _globals['_ANIMATEREQUEST']._serialized_end=410
-  _globals['_ANIMATECONFIG']._serialized_start=413
-  _globals['_ANIMATECONFIG']._serialized_end=738
-  _globals['_ANIMATERESPONSE']._serialized_start=741
-  _globals['_ANIMATERESPONSE']._serialized_end=954
-  _globals['_ANIMATEHEADER']._serialized_start=956
-  _globals['_ANIMATEHEADER']._serialized_end=1080
-  _globals['_ANIMATEPROGRESS']._serialized_start=1082
-  _globals['_ANIMATEPROGRESS']._serialized_end=1120
-  _globals['_ANIMATESUMMARY']._serialized_start=1122
-  _globals['_ANIMATESUMMARY']._serialized_end=1211
-  _globals['_UNUSABLESPAN']._serialized_start=1213
-  _globals['_UNUSABLESPAN']._serialized_end=1339
-  _globals['_FOOTAGE']._serialized_start=1341
-  _globals['_FOOTAGE']._serialized_end=1467
-  _globals['_TRACKFACESREQUEST']._serialized_start=1469
-  _globals['_TRACKFACESREQUEST']._serialized_end=1563
-  _globals['_TRACKFACESRESPONSE']._serialized_start=1566
-  _globals['_TRACKFACESRESPONSE']._serialized_end=1733
-  _globals['_TRACKFACESPROGRESS']._serialized_start=1735
-  _globals['_TRACKFACESPROGRESS']._serialized_end=1776
-  _globals['_TRACKFACESSUMMARY']._serialized_start=1779
-  _globals['_TRACKFACESSUMMARY']._serialized_end=1958
-  _globals['_FACETRACK']._serialized_start=1961
-  _globals['_FACETRACK']._serialized_end=2093
-  _globals['_ANIMATEVIDEOREQUEST']._serialized_start=2096
-  _globals['_ANIMATEVIDEOREQUEST']._serialized_end=2286
-  _globals['_ANIMATEVIDEOCONFIG']._serialized_start=2289
-  _globals['_ANIMATEVIDEOCONFIG']._serialized_end=2534
-  _globals['_DUBBEDLINE']._serialized_start=2537
-  _globals['_DUBBEDLINE']._serialized_end=2791
-  _globals['_ANIMATEVIDEORESPONSE']._serialized_start=2794
-  _globals['_ANIMATEVIDEORESPONSE']._serialized_end=3022
-  _globals['_ANIMATEVIDEOHEADER']._serialized_start=3024
-  _globals['_ANIMATEVIDEOHEADER']._serialized_end=3085
-  _globals['_ANIMATEVIDEOSUMMARY']._serialized_start=3088
-  _globals['_ANIMATEVIDEOSUMMARY']._serialized_end=3260
-  _globals['_INSPECTREQUEST']._serialized_start=3262
-  _globals['_INSPECTREQUEST']._serialized_end=3296
-  _globals['_FINDING']._serialized_start=3298
-  _globals['_FINDING']._serialized_end=3388
-  _globals['_INSPECTRESPONSE']._serialized_start=3391
-  _globals['_INSPECTRESPONSE']._serialized_end=3556
-  _globals['_FACE']._serialized_start=3559
-  _globals['_FACE']._serialized_end=3745
-  _globals['_LISTMODELSREQUEST']._serialized_start=3747
-  _globals['_LISTMODELSREQUEST']._serialized_end=3766
-  _globals['_LISTMODELSRESPONSE']._serialized_start=3768
-  _globals['_LISTMODELSRESPONSE']._serialized_end=3830
-  _globals['_LIPSYNCSERVICE']._serialized_start=3913
-  _globals['_LIPSYNCSERVICE']._serialized_end=4396
+  _globals['_SEVERITY']._serialized_start=4078
+  _globals['_SEVERITY']._serialized_end=4156
+  _globals['_ANIMATEREQUEST']._serialized_start=248
+  _globals['_ANIMATEREQUEST']._serialized_end=442
+  _globals['_ANIMATECONFIG']._serialized_start=445
+  _globals['_ANIMATECONFIG']._serialized_end=795
+  _globals['_ANIMATERESPONSE']._serialized_start=798
+  _globals['_ANIMATERESPONSE']._serialized_end=1061
+  _globals['_ANIMATEHEADER']._serialized_start=1063
+  _globals['_ANIMATEHEADER']._serialized_end=1187
+  _globals['_ANIMATEPROGRESS']._serialized_start=1189
+  _globals['_ANIMATEPROGRESS']._serialized_end=1227
+  _globals['_ANIMATESUMMARY']._serialized_start=1229
+  _globals['_ANIMATESUMMARY']._serialized_end=1318
+  _globals['_UNUSABLESPAN']._serialized_start=1320
+  _globals['_UNUSABLESPAN']._serialized_end=1446
+  _globals['_FOOTAGE']._serialized_start=1448
+  _globals['_FOOTAGE']._serialized_end=1574
+  _globals['_TRACKFACESREQUEST']._serialized_start=1576
+  _globals['_TRACKFACESREQUEST']._serialized_end=1691
+  _globals['_TRACKFACESRESPONSE']._serialized_start=1694
+  _globals['_TRACKFACESRESPONSE']._serialized_end=1861
+  _globals['_TRACKFACESPROGRESS']._serialized_start=1863
+  _globals['_TRACKFACESPROGRESS']._serialized_end=1904
+  _globals['_TRACKFACESSUMMARY']._serialized_start=1907
+  _globals['_TRACKFACESSUMMARY']._serialized_end=2086
+  _globals['_FACETRACK']._serialized_start=2089
+  _globals['_FACETRACK']._serialized_end=2221
+  _globals['_ANIMATEVIDEOREQUEST']._serialized_start=2224
+  _globals['_ANIMATEVIDEOREQUEST']._serialized_end=2457
+  _globals['_ANIMATEVIDEOCONFIG']._serialized_start=2460
+  _globals['_ANIMATEVIDEOCONFIG']._serialized_end=2730
+  _globals['_DUBBEDLINE']._serialized_start=2733
+  _globals['_DUBBEDLINE']._serialized_end=2987
+  _globals['_ANIMATEVIDEORESPONSE']._serialized_start=2990
+  _globals['_ANIMATEVIDEORESPONSE']._serialized_end=3268
+  _globals['_ANIMATEVIDEOHEADER']._serialized_start=3270
+  _globals['_ANIMATEVIDEOHEADER']._serialized_end=3331
+  _globals['_ANIMATEVIDEOSUMMARY']._serialized_start=3334
+  _globals['_ANIMATEVIDEOSUMMARY']._serialized_end=3506
+  _globals['_INSPECTREQUEST']._serialized_start=3508
+  _globals['_INSPECTREQUEST']._serialized_end=3542
+  _globals['_FINDING']._serialized_start=3544
+  _globals['_FINDING']._serialized_end=3634
+  _globals['_INSPECTRESPONSE']._serialized_start=3637
+  _globals['_INSPECTRESPONSE']._serialized_end=3802
+  _globals['_FACE']._serialized_start=3805
+  _globals['_FACE']._serialized_end=3991
+  _globals['_LISTMODELSREQUEST']._serialized_start=3993
+  _globals['_LISTMODELSREQUEST']._serialized_end=4012
+  _globals['_LISTMODELSRESPONSE']._serialized_start=4014
+  _globals['_LISTMODELSRESPONSE']._serialized_end=4076
+  _globals['_LIPSYNCSERVICE']._serialized_start=4159
+  _globals['_LIPSYNCSERVICE']._serialized_end=4642
 # @@protoc_insertion_point(module_scope)

@@ -11,6 +11,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from locutor.common.v1 import audio_pb2 as _audio_pb2
 from locutor.common.v1 import model_pb2 as _model_pb2
+from locutor.common.v1 import stored_pb2 as _stored_pb2
 from locutor.common.v1 import timeline_pb2 as _timeline_pb2
 from locutor.common.v1 import video_pb2 as _video_pb2
 import builtins as _builtins
@@ -97,6 +98,7 @@ class AnimateConfig(_message.Message):
     ENGINE_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
     CUES_FIELD_NUMBER: _builtins.int
+    OUTPUT_TO_STORE_FIELD_NUMBER: _builtins.int
     frame_count: _builtins.int
     """Number of frames to make. They may outlast the audio; the mouth then rests. 0: as many as the audio needs."""
     first_frame: _builtins.int
@@ -107,6 +109,8 @@ class AnimateConfig(_message.Message):
     """Engine by name. Empty: the server's default."""
     locale: _builtins.str
     """BCP 47 locale of the speech, where known."""
+    output_to_store: _builtins.bool
+    """Put the fragments, joined, into the shared store, and answer with `stored` in place of them."""
     @_builtins.property
     def video(self) -> _video_pb2.VideoFormat: ...
     @_builtins.property
@@ -133,10 +137,11 @@ class AnimateConfig(_message.Message):
         engine: _builtins.str = ...,
         locale: _builtins.str = ...,
         cues: _abc.Iterable[_video_pb2.Cue] | None = ...,
+        output_to_store: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "background", b"background", "performance", b"performance", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "background", b"background", "cues", b"cues", "engine", b"engine", "first_frame", b"first_frame", "frame_count", b"frame_count", "locale", b"locale", "performance", b"performance", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "background", b"background", "cues", b"cues", "engine", b"engine", "first_frame", b"first_frame", "frame_count", b"frame_count", "locale", b"locale", "output_to_store", b"output_to_store", "performance", b"performance", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -150,6 +155,7 @@ class AnimateResponse(_message.Message):
     FRAGMENT_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
     fragment: _builtins.bytes
     """Part of a fragmented MP4: the first holds its header (ftyp, moov), each later one whole fragments
     (moof, mdat) that begin with an IDR frame of a closed group of pictures.
@@ -160,6 +166,10 @@ class AnimateResponse(_message.Message):
     def progress(self) -> Global___AnimateProgress: ...
     @_builtins.property
     def summary(self) -> Global___AnimateSummary: ...
+    @_builtins.property
+    def stored(self) -> _stored_pb2.StoredMedia:
+        """Where `output_to_store` was asked for: right before the summary."""
+
     def __init__(
         self,
         *,
@@ -167,12 +177,13 @@ class AnimateResponse(_message.Message):
         fragment: _builtins.bytes = ...,
         progress: Global___AnimateProgress | None = ...,
         summary: Global___AnimateSummary | None = ...,
+        stored: _stored_pb2.StoredMedia | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fragment", b"fragment", "header", b"header", "payload", b"payload", "progress", b"progress", "summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fragment", b"fragment", "header", b"header", "payload", b"payload", "progress", b"progress", "stored", b"stored", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fragment", b"fragment", "header", b"header", "payload", b"payload", "progress", b"progress", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fragment", b"fragment", "header", b"header", "payload", b"payload", "progress", b"progress", "stored", b"stored", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["header", "fragment", "progress", "summary"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["header", "fragment", "progress", "summary", "stored"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -322,8 +333,11 @@ class TrackFacesRequest(_message.Message):
 
     CONFIG_FIELD_NUMBER: _builtins.int
     VIDEO_FIELD_NUMBER: _builtins.int
+    VIDEO_URI_FIELD_NUMBER: _builtins.int
     video: _builtins.bytes
     """A video file of any container and codec that can be decoded, in chunks of 64 to 256 KiB; at most 256 MiB."""
+    video_uri: _builtins.str
+    """In place of `video`."""
     @_builtins.property
     def config(self) -> Global___Footage: ...
     def __init__(
@@ -331,12 +345,13 @@ class TrackFacesRequest(_message.Message):
         *,
         config: Global___Footage | None = ...,
         video: _builtins.bytes = ...,
+        video_uri: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "payload", b"payload", "video", b"video"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "payload", b"payload", "video", b"video", "video_uri", b"video_uri"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "payload", b"payload", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "payload", b"payload", "video", b"video", "video_uri", b"video_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "video"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "video", "video_uri"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -481,11 +496,17 @@ class AnimateVideoRequest(_message.Message):
     TRACKS_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     LINE_FIELD_NUMBER: _builtins.int
+    VIDEO_URI_FIELD_NUMBER: _builtins.int
+    TRACKS_URI_FIELD_NUMBER: _builtins.int
     video: _builtins.bytes
     """At most 256 MiB."""
     tracks: _builtins.bytes
     audio: _builtins.bytes
     """The dubbed speech: no more of it than `audio_lead`, the frames, and 2 s after them."""
+    video_uri: _builtins.str
+    """In place of `video`."""
+    tracks_uri: _builtins.str
+    """In place of `tracks`: what TrackFaces gave, joined."""
     @_builtins.property
     def config(self) -> Global___AnimateVideoConfig: ...
     @_builtins.property
@@ -500,12 +521,14 @@ class AnimateVideoRequest(_message.Message):
         tracks: _builtins.bytes = ...,
         audio: _builtins.bytes = ...,
         line: Global___DubbedLine | None = ...,
+        video_uri: _builtins.str = ...,
+        tracks_uri: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "line", b"line", "payload", b"payload", "tracks", b"tracks", "video", b"video"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "line", b"line", "payload", b"payload", "tracks", b"tracks", "tracks_uri", b"tracks_uri", "video", b"video", "video_uri", b"video_uri"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "line", b"line", "payload", b"payload", "tracks", b"tracks", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "line", b"line", "payload", b"payload", "tracks", b"tracks", "tracks_uri", b"tracks_uri", "video", b"video", "video_uri", b"video_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "video", "tracks", "audio", "line"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "video", "tracks", "audio", "line", "video_uri", "tracks_uri"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -521,9 +544,12 @@ class AnimateVideoConfig(_message.Message):
     PERFORMANCE_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
+    OUTPUT_TO_STORE_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     locale: _builtins.str
     """BCP 47 locale of the dubbed speech."""
+    output_to_store: _builtins.bool
+    """As in AnimateConfig."""
     @_builtins.property
     def footage(self) -> Global___Footage: ...
     @_builtins.property
@@ -547,10 +573,11 @@ class AnimateVideoConfig(_message.Message):
         performance: _video_pb2.Performance | None = ...,
         engine: _builtins.str = ...,
         locale: _builtins.str = ...,
+        output_to_store: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_lead", b"audio_lead", "footage", b"footage", "performance", b"performance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_lead", b"audio_lead", "engine", b"engine", "footage", b"footage", "locale", b"locale", "performance", b"performance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "audio_lead", b"audio_lead", "engine", b"engine", "footage", b"footage", "locale", b"locale", "output_to_store", b"output_to_store", "performance", b"performance"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -614,6 +641,7 @@ class AnimateVideoResponse(_message.Message):
     FRAGMENT_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
     fragment: _builtins.bytes
     """As in AnimateResponse."""
     @_builtins.property
@@ -622,6 +650,10 @@ class AnimateVideoResponse(_message.Message):
     def progress(self) -> Global___AnimateProgress: ...
     @_builtins.property
     def summary(self) -> Global___AnimateVideoSummary: ...
+    @_builtins.property
+    def stored(self) -> _stored_pb2.StoredMedia:
+        """As in AnimateResponse."""
+
     def __init__(
         self,
         *,
@@ -629,12 +661,13 @@ class AnimateVideoResponse(_message.Message):
         fragment: _builtins.bytes = ...,
         progress: Global___AnimateProgress | None = ...,
         summary: Global___AnimateVideoSummary | None = ...,
+        stored: _stored_pb2.StoredMedia | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fragment", b"fragment", "header", b"header", "payload", b"payload", "progress", b"progress", "summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fragment", b"fragment", "header", b"header", "payload", b"payload", "progress", b"progress", "stored", b"stored", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fragment", b"fragment", "header", b"header", "payload", b"payload", "progress", b"progress", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fragment", b"fragment", "header", b"header", "payload", b"payload", "progress", b"progress", "stored", b"stored", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["header", "fragment", "progress", "summary"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["header", "fragment", "progress", "summary", "stored"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 

@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class LipsyncServiceStub(object):
-    """Talking faces.
+    """Talking faces. Where a field ends in `_uri`, bytes may be named in place of being sent: "media/<sha256>" in the artifact
+    store that this server shares with its caller (LOCUTOR_STORE), and nothing else. A server without one refuses
+    (FAILED_PRECONDITION, reason NO_STORE).
     """
 
     def __init__(self, channel):
@@ -63,7 +65,9 @@ class LipsyncServiceStub(object):
 
 
 class LipsyncServiceServicer(object):
-    """Talking faces.
+    """Talking faces. Where a field ends in `_uri`, bytes may be named in place of being sent: "media/<sha256>" in the artifact
+    store that this server shares with its caller (LOCUTOR_STORE), and nothing else. A server without one refuses
+    (FAILED_PRECONDITION, reason NO_STORE).
     """
 
     def Animate(self, request_iterator, context):
@@ -142,7 +146,9 @@ def add_LipsyncServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LipsyncService(object):
-    """Talking faces.
+    """Talking faces. Where a field ends in `_uri`, bytes may be named in place of being sent: "media/<sha256>" in the artifact
+    store that this server shares with its caller (LOCUTOR_STORE), and nothing else. A server without one refuses
+    (FAILED_PRECONDITION, reason NO_STORE).
     """
 
     @staticmethod
