@@ -89,14 +89,14 @@ def set_up(service: str = "", level: str = "INFO") -> None:
         raise InvalidInput.of("LOCUTOR_LOG", f"found {form!r}; set it to text or json", "BAD_SETTING")
     handler = _Stderr()
     handler.setFormatter(_json_formatter() if form == "json" else _Lines())
-    handler.addFilter(_Context(service))
+    wanted = logging.getLevelNamesMapping()[level]
+    handler.addFilter(_Context(service, wanted))
     root = logging.getLogger()
     for earlier in [found for found in root.handlers if isinstance(found, _Stderr)]:
         root.removeHandler(earlier)
     root.addHandler(handler)
-    root.setLevel(max(level, "INFO", key=logging.getLevelNamesMapping().__getitem__))
-    for name in _OURS:
-        logging.getLogger(name).setLevel(level)
+    # The handler has the last word: others may be there too.
+    root.setLevel(min(root.level, wanted))
     if form == "json":
         # What else would write to stderr by itself.
         logging.captureWarnings(True)
@@ -119,13 +119,17 @@ class _Stderr(logging.StreamHandler[TextIO]):
 
 
 class _Context(logging.Filter):
-    """Adds what is bound."""
+    """Adds what is bound, and lets through what is of the level that is wanted."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, level: int) -> None:
         super().__init__()
         self._service = service
+        self._level = level
 
     def filter(self, record: logging.LogRecord) -> bool:
+        ours = record.name.partition(".")[0] in _OURS
+        if record.levelno < (self._level if ours else max(self._level, logging.INFO)):
+            return False
         fields = _bound.get()
         for name in FIELDS:
             setattr(record, name, fields.get(name, self._service if name == "service" else ""))
