@@ -25,5 +25,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if (name.startswith("LOCUTOR_") and name not in _KEPT) or name.lower() in {"http_proxy", "https_proxy", "grpc_proxy", "all_proxy"}:
+        if (name.startswith(("LOCUTOR_", "OTEL_")) and name not in _KEPT) or name.lower() in {"http_proxy", "https_proxy", "grpc_proxy", "all_proxy"}:
             monkeypatch.delenv(name)
