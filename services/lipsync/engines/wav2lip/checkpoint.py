@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from locutor.errors import InvalidInput, MissingExtra
+from locutor.errors import MissingExtra, MissingWeights
 from services.lipsync.engines.wav2lip.layout import WIDTH, layout
 from services.lipsync.engines.wav2lip.settings import CHECKPOINT_VARIABLE
 
@@ -23,7 +23,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], int]:
     """The tensors of a PyTorch file by their names, float32, and the channels of the first layer.
 
     The file holds them as they are, or below "state_dict", with or without "module." before their names. Raises `MissingExtra` without PyTorch,
-    and `InvalidInput` (field: the setting) for a file that is no such checkpoint.
+    and `MissingWeights` for a file that is no such checkpoint.
     """
     try:
         import torch
@@ -44,7 +44,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], int]:
 
 
 def check_shapes(found: Mapping[str, tuple[int, ...]], path: Path) -> int:
-    """The channels of the first layer. Raises `InvalidInput` where names and shapes are not exactly those of the layout."""
+    """The channels of the first layer. Raises `MissingWeights` where names and shapes are not exactly those of the layout."""
     first = found.get(_FIRST, ())
     width = first[0] if len(first) == 4 and first[0] > 0 else WIDTH
     expected = layout(width).shapes()
@@ -61,6 +61,6 @@ def _listed(names: list[str], kind: str) -> str:
     return f"{len(names)} {kind} ({', '.join(names[:_NAMED])}{more})"
 
 
-def _refused(path: Path, what: str) -> InvalidInput:
+def _refused(path: Path, what: str) -> MissingWeights:
     remedy = "Give a wav2lip.pth or wav2lip_gan.pth of the published layout (96 pixels), or an ONNX export of another one"
-    return InvalidInput.of(CHECKPOINT_VARIABLE, f"{path.name} {what}. {remedy}", "BAD_CHECKPOINT")
+    return MissingWeights(f"{CHECKPOINT_VARIABLE}: {path.name} {what}. {remedy}")

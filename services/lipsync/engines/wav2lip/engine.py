@@ -34,8 +34,8 @@ class Wav2LipEngine:
     def __init__(self, store: ModelStore, threads: int | None = None) -> None:
         """`threads` for the network, and for the frames around it; default: the processors this process may use.
 
-        Raises `MissingWeights` where no checkpoint is set, `MissingExtra` for a PyTorch file without PyTorch, and `InvalidInput` for a file that is
-        no checkpoint of Wav2Lip.
+        Raises `MissingWeights` where no checkpoint is set, or what is set is none, `MissingExtra` for a PyTorch file without PyTorch, and
+        `Unavailable` where the device that is asked for is not there.
         """
         self.info = self.describe(store)
         checkpoint = find_checkpoint(store)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from locutor.errors import InvalidInput
+from locutor.errors import MissingWeights, Unavailable
 from services.lipsync.engines.wav2lip.layout import COLORS, FACE_CHANNELS, MEL_BANDS, MEL_COLUMNS
 from services.lipsync.engines.wav2lip.runtime import CPU_BATCH, CUDA_BATCH
 from services.lipsync.engines.wav2lip.settings import CHECKPOINT_VARIABLE, DEVICE_VARIABLE, Placement
@@ -24,11 +24,11 @@ class OnnxNetwork:
     """A `Runtime`."""
 
     def __init__(self, path: Path, placement: Placement, threads: int) -> None:
-        """Raises `InvalidInput` for a file that is no Wav2Lip network, or where the device that is asked for is not there."""
+        """Raises `MissingWeights` for a file that is no Wav2Lip network, and `Unavailable` where the device that is asked for is not there."""
         available = ort.get_available_providers()
         if placement.device == "cuda" and _CUDA not in available:
             text = f"asks for CUDA, and this ONNX Runtime has {', '.join(available)}; set it to auto or cpu, or install onnxruntime-gpu in its place"
-            raise InvalidInput.of(DEVICE_VARIABLE, text, "NO_DEVICE")
+            raise Unavailable(f"{DEVICE_VARIABLE} {text}", reason="NO_DEVICE")
         providers = [_CUDA, "CPUExecutionProvider"] if placement.device != "cpu" and _CUDA in available else ["CPUExecutionProvider"]
         self._session = _session(path, providers, threads)
         on_cuda = self._session.get_providers()[0] == _CUDA
@@ -91,5 +91,5 @@ def _inputs(session: ort.InferenceSession, path: Path) -> tuple[ort.NodeArg, ort
     return mels[0], faces[0]
 
 
-def _refused(path: Path, what: str) -> InvalidInput:
-    return InvalidInput.of(CHECKPOINT_VARIABLE, f"{path.name} {what}", "BAD_CHECKPOINT")
+def _refused(path: Path, what: str) -> MissingWeights:
+    return MissingWeights(f"{CHECKPOINT_VARIABLE}: {path.name} {what}")

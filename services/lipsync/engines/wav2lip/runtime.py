@@ -26,7 +26,8 @@ class Runtime(Protocol):
 
 
 def load_runtime(checkpoint: Checkpoint, placement: Placement, threads: int) -> Runtime:
-    """Raises `MissingExtra` for a PyTorch file without PyTorch, and `InvalidInput` for a file that is no Wav2Lip network, or a device that is not there."""
+    """Raises `MissingExtra` for a PyTorch file without PyTorch, `MissingWeights` for a file that is no Wav2Lip network, and `Unavailable` for a device that is
+    not there."""
     if checkpoint.is_onnx:
         from services.lipsync.engines.wav2lip.onnx_runtime import OnnxNetwork
 

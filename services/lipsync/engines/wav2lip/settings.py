@@ -67,10 +67,7 @@ class Placement:
 
 
 def find_checkpoint(store: ModelStore) -> Checkpoint | str:
-    """The checkpoint, or what to do to have one. Nothing is loaded or fetched.
-
-    Raises `InvalidInput` for a name that no checkpoint has.
-    """
+    """The checkpoint, or what to do to have one. Nothing is loaded or fetched."""
     named = os.environ.get(CHECKPOINT_VARIABLE)
     remedy = f"set {CHECKPOINT_VARIABLE} to a checkpoint of Wav2Lip (.pth, or .onnx); none is carried by the package registries"
     if named:
@@ -83,7 +80,7 @@ def find_checkpoint(store: ModelStore) -> Checkpoint | str:
     else:
         return remedy
     if path.suffix.lower() not in (*TORCH_SUFFIXES, ONNX_SUFFIX):
-        raise InvalidInput.of(CHECKPOINT_VARIABLE, f"{path.name!r} ends in none of {', '.join((*TORCH_SUFFIXES, ONNX_SUFFIX))}; name a checkpoint")
+        return f"{path.name} ends in none of {', '.join((*TORCH_SUFFIXES, ONNX_SUFFIX))}; {remedy}"
     if not path.is_file():
         return f"{path.name} is not there; {remedy}"
     license_ = os.environ.get(LICENSE_VARIABLE) or license_

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from locutor.errors import InvalidInput
+from locutor.errors import Unavailable
 from services.lipsync.engines.wav2lip.layout import SIDE
 from services.lipsync.engines.wav2lip.network import Wav2LipNetwork
 from services.lipsync.engines.wav2lip.runtime import CPU_BATCH, CUDA_BATCH
@@ -23,9 +23,9 @@ class TorchNetwork:
     side = SIDE
 
     def __init__(self, weights: Mapping[str, np.ndarray], width: int, placement: Placement) -> None:
-        """Raises `InvalidInput` where the device that is asked for is not there."""
+        """Raises `Unavailable` where the device that is asked for is not there."""
         if placement.device == "cuda" and not torch.cuda.is_available():
-            raise InvalidInput.of(DEVICE_VARIABLE, "asks for CUDA, and PyTorch finds none; set it to auto or cpu", "NO_DEVICE")
+            raise Unavailable(f"{DEVICE_VARIABLE} asks for CUDA, and PyTorch finds none; set it to auto or cpu", reason="NO_DEVICE")
         on_cuda = placement.device != "cpu" and torch.cuda.is_available()
         self._device = torch.device("cuda" if on_cuda else "cpu")
         self._precision = torch.float16 if on_cuda else torch.float32
