@@ -2,6 +2,8 @@
 
     media/<sha256>      bytes: uploads, intermediate results, outputs
     steps/<sha256>      what a step made: names, digests and sizes of its outputs, and small facts, as JSON
+    leases/<job>        what a job has used, and whether it still does: see leases.py
+    collector/...       who collects, and when each step was last used: see collector.py
 
 A step's key is made of all that its output depends on, so what was once made is never made again: not after a crash,
 not for another job, not where another part of a script changed.
@@ -10,39 +12,29 @@ not for another job, not where another part of a script changed.
 from __future__ import annotations
 
 import asyncio
+import copy
 import hashlib
 import json
-import os
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import suppress
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
-import obstore
-from obstore.exceptions import AlreadyExistsError
-from obstore.store import LocalStore, from_url
+from gateway.leases import Lease, Leases
+from gateway.quota import Quota
+from locutor.errors import NotFound
+from services.store import Blob, CorruptArtifact, MediaStore, digest_of, file_digest
 
-from locutor.errors import InternalError, NotFound
+__all__ = ["ArtifactStore", "Blob", "CorruptArtifact", "StepResult", "digest_of", "file_digest", "step_key"]
 
-_CREATE_LIMIT_BYTES = 32 * 1024 * 1024
-"""Above it a file is sent in parts, which cannot be create-only; the key is the content's digest, so a second writer writes the same bytes."""
-_READ_CHUNK_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True)
-class Blob:
-    """Bytes in the store."""
-
-    sha256: str
-    """Lower-case hexadecimal."""
-    size_bytes: int
-
-    @property
-    def uri(self) -> str:
-        return f"media/{self.sha256}"
+_SEEN_S = 60.0
+"""A blob that was there so lately is not asked for again. One that has vanished since is made anew when it is read."""
+_MOST_SEEN = 100_000
+_STEPS_AT_ONCE = 32
+"""Questions to the store at a time, where many steps are looked for."""
 
 
 @dataclass(frozen=True)
@@ -55,144 +47,123 @@ class StepResult:
     """Small results, as JSON knows them."""
 
 
-class CorruptArtifact(InternalError):
-    """Bytes in the store are not those that were written. They were removed, so that they are made again."""
-
-    reason = "CORRUPT_ARTIFACT"
-
-
 def step_key(step: str, inputs: Mapping[str, Any]) -> str:
     """The key of a step's result: sha256 of the canonical JSON of its name and of all that its output depends on."""
     text = json.dumps({"step": step, "inputs": inputs}, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def digest_of(uri: str) -> str:
-    """The digest in a "media/<sha256>" URI. Raises `NotFound` for anything else: a name is never taken for a path."""
-    scheme, _, digest = uri.partition("/")
-    if scheme != "media" or len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-        raise NotFound(f"{uri[:100]!r} is not the URI of a media; they look like media/<sha256>", reason="MEDIA_NOT_FOUND")
-    return digest
+class ArtifactStore(MediaStore):
+    """Bytes and steps. Whoever reads or writes one uses it under a lease: his job's, or the process's own."""
 
+    def __init__(self, url: str, quota: Quota | None = None) -> None:
+        """`url` as `Objects` takes it. `quota`: how much may be in it; None: as much as fits."""
+        super().__init__(url)
+        self.leases = Leases(self.objects)
+        self.quota = quota or Quota(0)
+        self._job_lease: Lease | None = None
+        self._seen: OrderedDict[str, float] = OrderedDict()
 
-class ArtifactStore:
-    """Bytes and steps in a folder, or in S3, Google Cloud Storage or Azure. Writes appear whole or not at all."""
+    @asynccontextmanager
+    async def leased(self, job_id: str) -> AsyncIterator[ArtifactStore]:
+        """The same store, for one job's work: what it uses inside the block is not collected before its end."""
+        async with self.leases.job(job_id) as lease:
+            view = copy.copy(self)
+            view._job_lease = lease
+            yield view
 
-    def __init__(self, url: str) -> None:
-        if url.startswith("file:"):
-            self._store: Any = LocalStore(unquote(urlparse(url).path), mkdir=True)
-        else:
-            self._store = from_url(url)
+    @property
+    def _lease(self) -> Lease:
+        return self._job_lease or self.leases.own
 
-    async def put_bytes(self, data: bytes) -> Blob:
-        blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
-        await self._create(_media(blob.sha256), data)
-        return blob
-
-    async def put_file(self, path: Path, sha256: str | None = None) -> Blob:
-        """Store a file. `sha256`: where it is already known."""
-        digest = sha256 if sha256 is not None else await asyncio.to_thread(file_digest, path)
-        blob = Blob(digest, await asyncio.to_thread(os.path.getsize, path))
-        if blob.size_bytes <= _CREATE_LIMIT_BYTES:
-            await self._create(_media(blob.sha256), path)
-        elif not await self.has(blob.sha256):
-            await obstore.put_async(self._store, _media(blob.sha256), path)
-        return blob
-
-    async def has(self, sha256: str) -> bool:
-        return await self._size(sha256) is not None
+    async def close(self) -> None:
+        """Write down what was used."""
+        await self.leases.close()
 
     async def blob(self, sha256: str) -> Blob:
         """Raises `NotFound`."""
-        size = await self._size(sha256)
-        if size is None:
-            raise NotFound(f"there is no media/{sha256}; it was never uploaded here, or has expired", reason="MEDIA_NOT_FOUND")
-        return Blob(sha256, size)
+        await self._lease.use_media(sha256)
+        try:
+            return await super().blob(sha256)
+        except NotFound:
+            self._seen.pop(sha256, None)
+            raise
 
-    async def read(self, sha256: str) -> bytes:
-        """All bytes, verified. For what is small. Raises `NotFound` and `CorruptArtifact`."""
-        return b"".join([chunk async for chunk in self.stream(sha256)])
-
-    async def stream(self, sha256: str, offset: int = 0) -> AsyncIterator[bytes]:
-        """The bytes from `offset` on, in chunks of at most 256 KiB; read from the start, they are verified at the end.
-
-        Raises `NotFound` and `CorruptArtifact`.
-        """
-        blob = await self.blob(sha256)
-        if offset >= blob.size_bytes:
-            return
-        hasher = hashlib.sha256()
-        result = await obstore.get_async(self._store, _media(sha256), options={"range": {"offset": offset}})
-        async for part in result.stream(min_chunk_size=_READ_CHUNK_BYTES):
-            data = bytes(part)
-            hasher.update(data)
-            for begin in range(0, len(data), _READ_CHUNK_BYTES):
-                yield data[begin : begin + _READ_CHUNK_BYTES]
-        if offset == 0 and hasher.hexdigest() != sha256:
-            await self.remove(sha256)
-            raise CorruptArtifact(f"media/{sha256} is damaged and was removed from the store")
-
-    async def fetch(self, sha256: str, path: Path) -> Path:
-        """Copy to a local file, verified. Raises `NotFound` and `CorruptArtifact`."""
-        with path.open("wb") as file:
-            async for chunk in self.stream(sha256):
-                file.write(chunk)
-        return path
+    async def adopt(self, blob: Blob) -> Blob:
+        """Bytes that a service has put into this store. Raises `NotFound` where they are not there."""
+        found = await self.blob(blob.sha256)
+        self.quota.add(found.size_bytes)
+        return found
 
     async def remove(self, sha256: str) -> None:
         """No effect where it is gone already."""
-        with suppress(FileNotFoundError):
-            await obstore.delete_async(self._store, _media(sha256))
-
-    async def remove_before(self, time: datetime, keep: Collection[str]) -> int:
-        """Remove steps and bytes that were written before `time`, but for the digests to keep; returns how many."""
-        old: list[str] = []
-        async for batch in obstore.list(self._store):
-            old += [entry["path"] for entry in batch if entry["last_modified"] < time and entry["path"].removeprefix("media/") not in keep]
-        if old:
-            await obstore.delete_async(self._store, old)
-        return len(old)
+        self._seen.pop(sha256, None)
+        await super().remove(sha256)
 
     async def find_step(self, key: str) -> StepResult | None:
         """What the step made, or None where it was not done, or where an output of it is gone."""
-        try:
-            record = json.loads(bytes(await (await obstore.get_async(self._store, _step(key))).bytes_async()))
-            blobs = {name: Blob(sha256, size) for name, (sha256, size) in record["blobs"].items()}
-            complete = all([await self._size(blob.sha256) == blob.size_bytes for blob in blobs.values()])
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError):
-            complete = False
-        if not complete:
-            with suppress(FileNotFoundError):
-                await obstore.delete_async(self._store, _step(key))
-            return None
-        return StepResult(blobs, record["facts"])
+        return (await self.find_steps([key]))[0]
+
+    async def find_steps(self, keys: Sequence[str]) -> list[StepResult | None]:
+        """`find_step` of many at a time."""
+        await self._lease.use_steps(keys)
+        gate = asyncio.Semaphore(_STEPS_AT_ONCE)
+
+        async def one(key: str) -> StepResult | None:
+            async with gate:
+                return await self._find(key)
+
+        return [await self._find(key) for key in keys] if len(keys) == 1 else list(await asyncio.gather(*map(one, keys)))
 
     async def save_step(self, key: str, result: StepResult) -> None:
         record = {"blobs": {name: [blob.sha256, blob.size_bytes] for name, blob in result.blobs.items()}, "facts": dict(result.facts)}
-        await self._create(_step(key), json.dumps(record, sort_keys=True, ensure_ascii=False).encode())
+        await self._lease.use_steps([key])
+        self._lease.made_of(key, [blob.sha256 for blob in result.blobs.values()])
+        data = json.dumps(record, sort_keys=True, ensure_ascii=False).encode()
+        # The key says all about the content: who came first wrote the same, unless what he wrote has been lost.
+        if not await self.objects.create(f"steps/{key}", data) and await self._find(key) is None:
+            await self.objects.create(f"steps/{key}", data)
 
-    async def _size(self, sha256: str) -> int | None:
-        try:
-            return int((await obstore.head_async(self._store, _media(sha256)))["size"])
-        except FileNotFoundError:
+    async def _find(self, key: str) -> StepResult | None:
+        data = await self.objects.get(f"steps/{key}")
+        if data is None:
             return None
+        result = read_record(data)
+        if result is None or not all([await self._is_there(blob) for blob in result.blobs.values()]):
+            await self.objects.remove([f"steps/{key}"])
+            return None
+        self._lease.made_of(key, [blob.sha256 for blob in result.blobs.values()])
+        return result
 
-    async def _create(self, path: str, content: bytes | Path) -> None:
-        # The key says all about the content: who came first wrote the same.
-        with suppress(AlreadyExistsError):
-            await obstore.put_async(self._store, path, content, mode="create")
+    async def _is_there(self, blob: Blob) -> bool:
+        now = time.monotonic()
+        if now - self._seen.get(blob.sha256, -_SEEN_S) < _SEEN_S:
+            return True
+        if await self._size(blob.sha256) != blob.size_bytes:
+            return False
+        self._saw(blob.sha256, now)
+        return True
+
+    def _saw(self, sha256: str, now: float) -> None:
+        self._seen[sha256] = now
+        self._seen.move_to_end(sha256)
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.popitem(last=False)
+
+    async def _put(self, blob: Blob, content: bytes | Path) -> bool:
+        await self._lease.use_media(blob.sha256)
+        await self.quota.admit(blob.size_bytes)
+        written = await super()._put(blob, content)
+        if written:
+            self.quota.add(blob.size_bytes)
+        self._saw(blob.sha256, time.monotonic())
+        return written
 
 
-def file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _media(sha256: str) -> str:
-    return f"media/{sha256}"
-
-
-def _step(key: str) -> str:
-    return f"steps/{key}"
+def read_record(data: bytes) -> StepResult | None:
+    """What a step's object says; None where it is damaged."""
+    try:
+        record = json.loads(data)
+        return StepResult({name: Blob(sha256, size) for name, (sha256, size) in record["blobs"].items()}, record["facts"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

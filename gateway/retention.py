@@ -6,9 +6,12 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from gateway.artifacts import ArtifactStore, digest_of
-from gateway.jobs import JobTable
+from gateway.artifacts import digest_of
+from gateway.collector import Collector
+from gateway.inventory import Needs
+from gateway.jobs import ENDED, JobTable
 from gateway.settings import GatewaySettings
+from locutor.errors import LocutorError
 from locutor.gateway.v1 import job_pb2
 
 log = logging.getLogger("locutor.gateway")
@@ -19,10 +22,10 @@ _INTERVAL_S = 6 * 3600.0
 class Retention:
     """Sweeps now and then."""
 
-    def __init__(self, settings: GatewaySettings, table: JobTable, store: ArtifactStore) -> None:
+    def __init__(self, settings: GatewaySettings, table: JobTable, collector: Collector) -> None:
         self._settings = settings
         self._table = table
-        self._store = store
+        self._collector = collector
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -38,24 +41,32 @@ class Retention:
         for job in await self._table.expired(now):
             await self._table.delete(job.id)
         oldest = now - self._settings.retention
-        needed = {digest for job in await self._table.all() for digest in _media_of(job)}
+        needed = {digest for job in await self._table.all() for digest in media_of(job)}
         expired = [digest for digest in await self._table.media_before(oldest) if digest not in needed]
         await self._table.delete_media(expired, oldest)
-        needed |= set(await self._table.media_before(now))
-        removed = await self._store.remove_before(oldest, needed)
-        log.info("retention: %d media expired, %d objects removed", len(expired), removed)
+        collected = await self._collector.collect(self._settings.retention, self._settings.store_bytes or None, now=now)
+        log.info("retention: %d media expired, %d bytes removed", len(expired), collected.removed_bytes)
 
     async def _run(self) -> None:
         while True:
             try:
                 await self.sweep(datetime.now(UTC))
+            except LocutorError as error:
+                log.warning("the sweep of expired jobs did not end (%s); it is tried again in %g hours", error.message, _INTERVAL_S / 3600)
             except Exception:
                 # A store that is away for a while must not end the sweeping for good.
                 log.exception("the sweep of expired jobs failed; it is tried again in %g hours", _INTERVAL_S / 3600)
             await asyncio.sleep(_INTERVAL_S)
 
 
-def _media_of(job: job_pb2.Job) -> list[str]:
+async def needs_of(table: JobTable) -> Needs:
+    """What the jobs and uploads in the table refer to."""
+    jobs = await table.all()
+    media = {digest for job in jobs for digest in media_of(job)} | set(await table.media_before(datetime.max.replace(tzinfo=UTC)))
+    return Needs(frozenset(media), frozenset(job.id for job in jobs if job.state not in ENDED))
+
+
+def media_of(job: job_pb2.Job) -> list[str]:
     """Digests of all that a job was given and has made."""
     dub = job.dub
     given = [job.present.face_uri, job.present.background_uri, dub.video_uri, dub.source_subtitles_uri, dub.music_and_effects_uri]

@@ -149,7 +149,8 @@ class JobRunner:
         folder.mkdir()
         try:
             pipeline = self._pipelines[tracker.job.WhichOneof("spec") or ""]
-            await pipeline.run(Workflow(self._store, self._locks, folder), tracker)
+            async with self._store.leased(tracker.job.id) as store:
+                await pipeline.run(Workflow(store, self._locks, folder), tracker)
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 

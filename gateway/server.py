@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from gateway.artifacts import ArtifactStore
+from gateway.collector import Collector
 from gateway.dub.pipeline import DubPipeline
 from gateway.jobs import JobTable
 from gateway.owners import Owner
 from gateway.present.pipeline import PresentPipeline
-from gateway.retention import Retention
+from gateway.quota import Quota
+from gateway.retention import Retention, needs_of
 from gateway.runner import JobRunner, Pipeline
-from gateway.servicers import CatalogServicer, JobServicer, MediaServicer
+from gateway.servicers import CatalogServicer, JobServicer, MediaServicer, StoreServicer
 from gateway.services import Services
 from gateway.settings import GatewaySettings
 from gateway.signing_key import SigningKey
@@ -30,18 +33,21 @@ class Gateway:
         remote = [name for name, address in settings.services.items() if not address.startswith("unix:")]
         self._services = Services(addresses, dict.fromkeys(remote, settings.services_tls) if settings.services_tls is not None else None)
         self._table = JobTable(settings.database)
-        store = ArtifactStore(settings.store_url)
+        self._store = store = ArtifactStore(settings.store_url, Quota(settings.store_bytes))
+        collector = Collector(store, partial(needs_of, self._table))
+        store.quota.collect_with(collector.make_room)
         signing_key = SigningKey.from_environment({**os.environ, "LOCUTOR_DATA": str(settings.data)})
         pipelines: dict[str, Pipeline] = {
             "present": PresentPipeline(settings, self._services, self._table, signing_key),
             "dub": DubPipeline(settings, self._services, self._table, signing_key),
         }
         self._runner = JobRunner(settings, self._table, store, self._owner, pipelines)
-        self._retention = Retention(settings, self._table, store)
+        self._retention = Retention(settings, self._table, collector)
         self.servicers: Sequence[Service] = (
             JobServicer(settings, self._table, store, self._services, self._runner, self._owner),
             MediaServicer(settings, self._table, store),
             CatalogServicer(self._table, store, self._services),
+            StoreServicer(settings, collector),
         )
         """To be registered and closed by a server."""
 
@@ -53,6 +59,7 @@ class Gateway:
     async def close(self) -> None:
         """After the servicers were closed."""
         await self._retention.stop()
+        await self._store.close()
         await self._services.close()
         await self._table.close()
         self._owner.release()

@@ -26,6 +26,10 @@ class GatewaySettings:
     """Folder of the jobs' database, of the artifacts where `store` is empty, and of work in progress."""
     store: str = ""
     """URL of the artifact store: "s3://bucket/prefix", "gs://...", "az://...", "file:///...". Empty: a folder in `data`."""
+    store_bytes: int = 0
+    """How large the artifact store may grow; 0: as large as it can."""
+    services_share_store: bool = False
+    """The services that have an address are set to the same store: big media are handed to them, and taken from them, as URIs."""
     services: Mapping[str, str] = field(default_factory=dict)
     """Name of a service to its URI. A service that is not named is started in this process."""
     services_tls: TlsFiles | None = None
@@ -47,6 +51,8 @@ class GatewaySettings:
     """URI of the web form; empty: none."""
     tokens: Path | None = None
     """File of tenants and the digests of their tokens; None: everybody who reaches the gateway may call it."""
+    operators: frozenset[str] = frozenset()
+    """Tenants who may collect garbage. Where nobody is asked for a token, everybody may."""
 
     @property
     def database(self) -> Path:
@@ -58,7 +64,8 @@ class GatewaySettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
-        """Read LOCUTOR_DATA, LOCUTOR_STORE, the services' LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE and LOCUTOR_LIPSYNC, LOCUTOR_WEB,
+        """Read LOCUTOR_DATA, LOCUTOR_STORE, LOCUTOR_STORE_MB (MiB that it may grow to), LOCUTOR_SERVICES_SHARE_STORE, LOCUTOR_OPERATORS (names of
+        tenants, with commas between), the services' LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE and LOCUTOR_LIPSYNC, LOCUTOR_WEB,
         LOCUTOR_SERVICES_TLS_CA, LOCUTOR_SERVICES_TLS_CERTIFICATE and LOCUTOR_SERVICES_TLS_KEY, LOCUTOR_TOKENS, LOCUTOR_JOBS (how many at
         once), LOCUTOR_UPLOAD_MB (MiB of the largest file that is taken) and LOCUTOR_RETENTION_DAYS.
 
@@ -69,6 +76,10 @@ class GatewaySettings:
             found["data"] = Path(environment["LOCUTOR_DATA"]).expanduser()
         if environment.get("LOCUTOR_STORE"):
             found["store"] = environment["LOCUTOR_STORE"]
+        if environment.get("LOCUTOR_STORE_MB"):
+            found["store_bytes"] = int(_number(environment, "LOCUTOR_STORE_MB", 1, 1e12)) * 1024 * 1024
+        found["services_share_store"] = environment.get("LOCUTOR_SERVICES_SHARE_STORE", "").lower() in {"1", "true", "yes"}
+        found["operators"] = frozenset(name.strip() for name in environment.get("LOCUTOR_OPERATORS", "").split(",") if name.strip())
         services = {name: environment[f"LOCUTOR_{name.upper()}"] for name in SERVICES if environment.get(f"LOCUTOR_{name.upper()}")}
         for name, address in services.items():
             try:

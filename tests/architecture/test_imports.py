@@ -30,6 +30,8 @@ def complaint(module: str, item: Import) -> str:
     """Why `module` may not import `item`; empty where it may."""
     name, parts = item.name, module.split(".")
     ours = within(name, OURS)
+    if within(name, ["dbos"]) and not within(module, ["gateway.durable"]):
+        return "gateway/durable alone knows the engine of workflows: another one may take its place"
     if within(name, NOT_SHIPPED):
         return "what is shipped knows nothing that is not"
     if parts[0] == "media":
@@ -111,6 +113,8 @@ def test_every_import_is_allowed() -> None:
         ("media.mux", "from locutor.common.v1 import video_pb2"),
         ("gateway.present.speak", "from services.tts.engine import Speech"),
         ("gateway.jobs", "def f():\n    import services.weights"),
+        ("gateway.workflow", "from dbos import DBOS"),
+        ("locutor.cli.jobs", "def f():\n    import dbos"),
         ("locutor.client", "import services"),
         ("locutor.cli.models", "from services.weights import ModelStore"),
         ("locutor.client", "def f():\n    from gateway import embedded"),
@@ -134,6 +138,7 @@ def test_the_rules_refuse(module: str, source: str) -> None:
         ),
         ("gateway.embedded", "from services.tts.servicer import TtsServicer"),
         ("gateway.artifacts", "from services.store import MediaStore"),
+        ("gateway.durable.engine", "from dbos import DBOS"),
         ("gateway.present.speak", "from locutor.tts.v1 import tts_pb2\nimport services.serving\nfrom media import mux"),
         ("locutor.cli.models", "if TYPE_CHECKING:\n    from services.weights import ModelStore\ndef f():\n    import gateway.embedded"),
     ],

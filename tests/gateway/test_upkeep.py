@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -20,9 +21,10 @@ import grpc.aio
 import pytest
 
 from gateway.artifacts import ArtifactStore
+from gateway.collector import Collector
 from gateway.jobs import JobTable
 from gateway.owners import Owner
-from gateway.retention import Retention
+from gateway.retention import Retention, needs_of
 from gateway.settings import GatewaySettings
 from gateway.tokens import read_tokens
 from locutor.address import CHANNEL_OPTIONS
@@ -38,7 +40,7 @@ from tests.gateway.fakes import Fakes
 async def test_what_has_expired_goes_and_nothing_else(client: Client, settings: GatewaySettings, spec: job_pb2.PresentSpec) -> None:
     job = await client.ended((await client.create(spec)).id)
     table, store = JobTable(settings.database), ArtifactStore(settings.store_url)
-    retention = Retention(settings, table, store)
+    retention = Retention(settings, table, Collector(store, partial(needs_of, table), settle_s=0))
     kept = {output.media.uri.removeprefix("media/") for result in job.results for output in result.outputs} | {spec.face_uri.removeprefix("media/")}
     end = job.end_time.ToDatetime(UTC)
 
@@ -59,7 +61,8 @@ async def test_steps_go_before_the_job_that_needs_its_outputs(client: Client, se
     table, store = JobTable(settings.database), ArtifactStore(settings.store_url)
     job.expire_time.FromDatetime(datetime(2999, 1, 1))
     await table.save(job)
-    await Retention(settings, table, store).sweep(job.end_time.ToDatetime(UTC) + settings.retention + timedelta(hours=1))
+    retention = Retention(settings, table, Collector(store, partial(needs_of, table), settle_s=0))
+    await retention.sweep(job.end_time.ToDatetime(UTC) + settings.retention + timedelta(hours=1))
     left = {path.name for path in (settings.data / "store" / "media").iterdir()}
     assert left == {output.media.uri.removeprefix("media/") for result in job.results for output in result.outputs} | {spec.face_uri.removeprefix("media/")}
     await table.close()
