@@ -1,0 +1,1 @@
+"""Crash tests on the real processes, services and weights: `make chaos`."""
