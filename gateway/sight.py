@@ -34,8 +34,6 @@ STAGE_FACTOR = Histogram(
     "locutor_stage_real_time_factor", "Time at work over length of programme, of stages of which nothing was in the store.", _STAGE, buckets=_FACTORS
 )
 STEPS = Counter("locutor_steps_total", "Steps, by what came of them: computed, cached (found in the store), retried, failed.", (*_STAGE, "outcome"))
-STORE_READ = Counter("locutor_store_read_bytes_total", "Bytes of artifacts that were read from the store.")
-STORE_WRITTEN = Counter("locutor_store_written_bytes_total", "Bytes of artifacts that were written to the store.")
 
 _STATES = {
     job_pb2.STATE_SUCCEEDED: "succeeded",

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlparse
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, from_url
+from prometheus_client import Counter
 
 from locutor.errors import InvalidInput, LocutorError, Overloaded, ServiceLost, Unavailable
 
@@ -26,6 +27,9 @@ _REMOVED_AT_ONCE = 1000
 """As many as S3 takes in one request."""
 _FULL = ("os error 28", "os error 122", "no space left", "quota exceeded", "storage full")
 """How a full disk, or a bucket over its quota, words it."""
+
+_READ = Counter("locutor_store_read_bytes_total", "Bytes that this process read from the artifact store.")
+_WRITTEN = Counter("locutor_store_written_bytes_total", "Bytes that this process wrote to the artifact store.")
 
 
 class StoreLost(ServiceLost):
@@ -75,23 +79,28 @@ class Objects:
                 await obstore.put_async(self._store, path, content, mode="create")
             except AlreadyExistsError:
                 return False
+        _WRITTEN.inc(_size(content))
         return True
 
     async def put(self, path: str, content: bytes | Path) -> None:
         """Write, whatever is there; a large file in parts."""
         with self._errors(), self._there_is_a_bucket():
             await obstore.put_async(self._store, path, content, chunk_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+        _WRITTEN.inc(_size(content))
 
     async def get(self, path: str) -> bytes | None:
         """All of a small object, or None."""
         with self._errors():
             if self.folder is not None:
                 # A call of its own in the event loop costs many times what reading a small file does.
-                return await asyncio.to_thread(self._get_now, path)
-            try:
-                return bytes(await (await obstore.get_async(self._store, path)).bytes_async())
-            except FileNotFoundError:
-                return None
+                data = await asyncio.to_thread(self._get_now, path)
+            else:
+                try:
+                    data = bytes(await (await obstore.get_async(self._store, path)).bytes_async())
+                except FileNotFoundError:
+                    data = None
+        _READ.inc(len(data or b""))
+        return data
 
     async def stream(self, path: str, offset: int, chunk_bytes: int) -> AsyncIterator[bytes]:
         """From `offset`, which is before the object's end, in chunks of at most `chunk_bytes`. Raises `FileNotFoundError` before the first of them."""
@@ -99,6 +108,7 @@ class Objects:
             result = await obstore.get_async(self._store, path, options={"range": {"offset": offset}})
             async for part in result.stream(min_chunk_size=chunk_bytes):
                 data = bytes(part)
+                _READ.inc(len(data))
                 for begin in range(0, len(data), chunk_bytes):
                     yield data[begin : begin + chunk_bytes]
 
@@ -181,6 +191,10 @@ class Objects:
             if any(sign in str(error).lower() for sign in _FULL):
                 raise StoreFull(f"there is no room left in the artifact store {self.url}; make room, or run: locutor gc", retry_after_s=60.0) from error
             raise StoreLost(f"the artifact store {self.url} does not answer: {_first_line(error)}") from error
+
+
+def _size(content: bytes | Path) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
 def _first_line(error: Exception) -> str:
