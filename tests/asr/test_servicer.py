@@ -250,6 +250,9 @@ async def _text(stub: asr_pb2_grpc.AsrServiceStub, speech: Recording) -> str:
 
 async def test_models(stub: asr_pb2_grpc.AsrServiceStub) -> None:
     models = (await stub.ListModels(asr_pb2.ListModelsRequest())).models
-    assert [model.engine for model in models] == ["faster-whisper", "resemblyzer"]
-    assert all(model.installed for model in models) and [model.is_default for model in models] == [True, False]
-    assert [model.license for model in models] == ["MIT", "Apache-2.0"]
+    chosen, other, diarizer = [model for model in models if model.engine != "openai-whisper"]
+    assert (chosen.engine, chosen.name, chosen.installed, chosen.is_default) == ("faster-whisper", "whisper-base", True, True)
+    assert (other.engine, other.name) == ("faster-whisper", "whisper-tiny-en") and list(other.locales) == ["en"]
+    assert other.installed or other.remedy == "fetch the weights: locutor models fetch whisper-tiny-en"
+    assert (diarizer.engine, diarizer.installed, diarizer.is_default) == ("resemblyzer", True, False)
+    assert [model.license for model in (chosen, other, diarizer)] == ["MIT", "MIT", "Apache-2.0"]

@@ -1,130 +1,140 @@
-"""Whisper on CTranslate2, int8: 99 languages on a CPU."""
+"""Whisper on CTranslate2, of any size, in int8 on a CPU and in half precision on a GPU: 99 languages."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-import numpy as np
+import ctranslate2
 from faster_whisper.tokenizer import _LANGUAGE_CODES
 
-from services.asr.engine import SAMPLE_RATE, LanguageDetection, RecognitionOptions, Segment
-from services.asr.engines.placement import placed
-from services.asr.engines.silero import SpeechProbability
-from services.asr.engines.whisper_languages import bcp47, script_prompt, whisper_language
-from services.asr.engines.whisper_window import WindowWhisper, detect_language, transcribe
-from services.asr.pauses import FRAME, PauseFinder, Region
-from services.asr.windows import Window, WindowPacker
+from locutor.errors import InvalidInput, MissingWeights, NotFound
+from services.asr.engine import RecognitionOptions
+from services.asr.engines.ctranslate2_whisper import CTranslate2Whisper
+from services.asr.engines.own_weights import FOLDER_VARIABLE, digest, stated_license, whisper_folder
+from services.asr.engines.whisper_languages import bcp47
+from services.asr.engines.whisper_stream import WhisperStream
+from services.devices import COMPUTE_VARIABLE, Device, compute_type, ctranslate2_device
 from services.engine import ModelInfo
-from services.weights import ModelStore
+from services.weights import Artifact, ModelStore
 
 WEIGHTS_VARIABLE = "LOCUTOR_ASR_WEIGHTS"
-"""Environment variable: the artifact of the model store to run in place of the default."""
+"""Environment variable: what to run in place of the default: an artifact of the model store, a folder in LOCUTOR_WHISPER_MODELS, or a path to one."""
 DEFAULT_WEIGHTS = "whisper-base"
+
+_NAME = "faster-whisper"
+_VERSION = "2"
+_FILES = ("model.bin", "config.json", "tokenizer.json")
+_VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+"""What a folder of CTranslate2's Whisper holds; with the first three and one of these, nothing is asked of the network."""
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """Weights and what of them is there."""
+
+    info: ModelInfo
+    folder: Path | None
+    """None: an artifact, which the store has or brings."""
 
 
 class FasterWhisperEngine:
-    """Weights are an artifact of the store that holds a CTranslate2 folder: `whisper-base`, `whisper-tiny-en`, or the operator's own."""
+    """Weights are an artifact of the store that holds a CTranslate2 folder (`whisper-base`, `whisper-tiny-en`), or such a folder of the operator's."""
 
     def __init__(self, store: ModelStore, threads: int = 0, weights: str = "") -> None:
         """`threads` of one call, 0: as many as the machine has; `weights` default to LOCUTOR_ASR_WEIGHTS, else `whisper-base`."""
-        name = weights or _chosen_weights()
-        folder = store.ensure(name)
-        self.info = self.describe(store, name)
-        self._model = WindowWhisper(str(folder), device="cpu", compute_type="int8", cpu_threads=threads or os.cpu_count() or 1)
+        found = _find(store, weights or _chosen_weights())
+        if found.folder is not None and not found.info.installed:
+            raise MissingWeights(f"{found.info.name}: {found.info.remedy}")
+        folder = found.folder or store.ensure(found.info.name)
+        device = ctranslate2_device(_NAME)
+        numbers = _compute_type(device)
+        self.info = replace(found.info, engine_version=_version(numbers), installed=True, remedy="")
+        self._model = CTranslate2Whisper(
+            str(folder), device=device.kind, device_index=device.index, compute_type=numbers, cpu_threads=threads or os.cpu_count() or 1, local_files_only=True
+        )
 
     @classmethod
-    def describe(cls, store: ModelStore, weights: str = "") -> ModelInfo:
-        """What `info` is once loaded; nothing is loaded or fetched."""
-        artifact = store.artifact(weights or _chosen_weights())
-        # OpenAI names the English-only models ".en".
-        languages = ["en"] if artifact.name.endswith(("-en", ".en")) else list(_LANGUAGE_CODES)
-        installed = store.installed(artifact.name)
-        return ModelInfo(
-            engine="faster-whisper",
-            engine_version="2",
-            name=artifact.name,
-            weights=artifact.weights,
-            license=artifact.license,
-            commercial_use=artifact.commercial_use,
-            locales=tuple(sorted(bcp47(language) for language in languages)),
-            installed=installed,
-            remedy="" if installed else f"fetch the weights: locutor models fetch {artifact.name}",
-        )
+    def describe(cls, store: ModelStore) -> Sequence[ModelInfo]:
+        """The weights that are set first, then all others that could be; nothing is loaded or fetched."""
+        chosen = replace(_find(store, _chosen_weights()).info, engine_version=_version(_compute_type(ctranslate2_device(_NAME))))
+        artifacts = [_of_artifact(store, state.artifact) for state in store.list() if _is_whisper(state.artifact)]
+        own = [_of_folder(folder, hashed=False) for folder in sorted(whisper_folder(store).glob("*/")) if (folder / _FILES[0]).is_file()]
+        return [chosen, *(info for info in (*artifacts, *own) if info.name != chosen.name)]
 
     def open(self, options: RecognitionOptions) -> WhisperStream:
         """Begin a stream. Raises `InvalidInput` (field "locale") for a language that the weights do not know."""
-        known = self._model.supported_languages
-        # Weights of one language have nothing to detect.
-        language = whisper_language(options.locale, known) if options.locale else known[0] if len(known) == 1 else ""
-        return WhisperStream(self._model, language, options)
+        return WhisperStream(self._model, options)
 
 
 def _chosen_weights() -> str:
     return os.environ.get(WEIGHTS_VARIABLE) or DEFAULT_WEIGHTS
 
 
-class WhisperStream:
-    """Frames to speech probabilities, to regions, to windows, to segments."""
+def _find(store: ModelStore, name: str) -> _Weights:
+    """The weights of that name. Raises `NotFound` where there are none."""
+    folder = next((path for path in (Path(name).expanduser(), whisper_folder(store) / name) if path.is_dir() and (path / _FILES[0]).is_file()), None)
+    if folder is not None:
+        return _Weights(_of_folder(folder), folder)
+    try:
+        return _Weights(_of_artifact(store, store.artifact(name)), None)
+    except NotFound as error:
+        raise NotFound(f"{error.message}; {WEIGHTS_VARIABLE} may also name a folder of CTranslate2's, by its path or in {FOLDER_VARIABLE}") from error
 
-    def __init__(self, model: WindowWhisper, language: str, options: RecognitionOptions) -> None:
-        self._model = model
-        self._language = language
-        self._options = options
-        self._told_language = False
-        self._probability = SpeechProbability()
-        self._pauses = PauseFinder()
-        self._packer = WindowPacker()
-        self._rest = np.zeros(0, np.float32)
-        self._heard_samples = 0
-        self._speech_samples = 0
 
-    @property
-    def heard_s(self) -> float:
-        return self._heard_samples / SAMPLE_RATE
+def _is_whisper(artifact: Artifact) -> bool:
+    return artifact.weights.keys() >= set(_FILES)
 
-    @property
-    def speech_s(self) -> float:
-        return self._speech_samples / SAMPLE_RATE
 
-    def accept(self, samples: np.ndarray, *, caught_up: bool) -> Iterator[LanguageDetection | Segment]:
-        self._heard_samples += len(samples)
-        audio = np.concatenate([self._rest, samples.astype(np.float32, copy=False)])
-        whole = len(audio) // FRAME * FRAME
-        self._rest = audio[whole:].copy()
-        yield from self._hear(audio[:whole])
-        if caught_up:
-            yield from self._understand(self._packer.take_if_due(self._pauses.silent_s))
+def _of_artifact(store: ModelStore, artifact: Artifact) -> ModelInfo:
+    installed = store.installed(artifact.name)
+    return ModelInfo(
+        engine=_NAME,
+        engine_version=_VERSION,
+        name=artifact.name,
+        weights=artifact.weights,
+        license=artifact.license,
+        commercial_use=artifact.commercial_use,
+        locales=_locales(artifact.name),
+        installed=installed,
+        remedy="" if installed else f"fetch the weights: locutor models fetch {artifact.name}",
+    )
 
-    def finish(self) -> Iterator[LanguageDetection | Segment]:
-        yield from self._hear(np.pad(self._rest, (0, -len(self._rest) % FRAME)))
-        for region in self._pauses.finish():
-            yield from self._add(region)
-        yield from self._understand(self._packer.take())
 
-    def _hear(self, audio: np.ndarray) -> Iterator[LanguageDetection | Segment]:
-        frames = audio.reshape(-1, FRAME)
-        for region in self._pauses.accept(frames, self._probability(frames)):
-            yield from self._add(region)
+def _of_folder(folder: Path, hashed: bool = True) -> ModelInfo:
+    """`hashed`: tell the digests of its files, which takes seconds for large ones."""
+    files = [folder / name for name in _FILES] + [folder / name for name in _VOCABULARIES if (folder / name).is_file()]
+    missing = [path.name for path in files if not path.is_file()] + ([" or ".join(_VOCABULARIES)] if len(files) == len(_FILES) else [])
+    license_, commercial_use = stated_license()
+    return ModelInfo(
+        engine=_NAME,
+        engine_version=_VERSION,
+        name=folder.name,
+        weights={path.name: digest(path) for path in files} if hashed and not missing else {},
+        license=license_,
+        commercial_use=commercial_use,
+        locales=_locales(folder.name),
+        installed=not missing,
+        remedy=f"its folder lacks {', '.join(missing)}: convert the model once more, with the tokenizer's files" if missing else "",
+    )
 
-    def _add(self, region: Region) -> Iterator[LanguageDetection | Segment]:
-        self._speech_samples += region.speech_samples
-        yield from self._understand(self._packer.add(region))
 
-    def _understand(self, window: Window | None) -> Iterator[LanguageDetection | Segment]:
-        if window is None:
-            return
-        audio = window.audio
-        language, probability = (self._language, 1.0) if self._language else detect_language(self._model, audio)
-        segments = list(placed(transcribe(self._model, audio, language, self._prompt(language)), window, self._options.words))
-        if not segments:
-            # What was no speech after all tells nothing of the language either.
-            return
-        self._language = language
-        if not self._told_language:
-            self._told_language = True
-            yield LanguageDetection(bcp47(language), probability)
-        yield from segments
+def _locales(name: str) -> tuple[str, ...]:
+    # OpenAI names the English-only models ".en".
+    languages = ["en"] if name.endswith(("-en", ".en")) else list(_LANGUAGE_CODES)
+    return tuple(sorted(bcp47(language) for language in languages))
 
-    def _prompt(self, language: str) -> str:
-        return f"{script_prompt(self._options.locale or bcp47(language))} {self._options.hint}".strip()
+
+def _compute_type(device: Device) -> str:
+    """Raises `InvalidInput` for numbers that the device does not compute with."""
+    wanted, known = compute_type(device), ctranslate2.get_supported_compute_types(device.kind, device.index)
+    if wanted not in known:
+        raise InvalidInput.of(COMPUTE_VARIABLE, f"found {wanted!r}, which {device} does not compute with; give auto, {', '.join(sorted(known))}")
+    return wanted
+
+
+def _version(numbers: str) -> str:
+    """Other numbers may give another text."""
+    return _VERSION if numbers == "int8" else f"{_VERSION} ({numbers})"

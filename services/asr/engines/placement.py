@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from faster_whisper.transcribe import Segment as WhisperSegment
-from faster_whisper.transcribe import Word as WhisperWord
-
 from services.asr.engine import RecognizedWord, Segment
+from services.asr.engines.whisper_model import HeardSegment, HeardWord
 from services.asr.windows import Window
 
 _SENTENCE_ENDS = tuple(".?!…。？！।؟")
@@ -22,7 +20,7 @@ class _Stretch:
     """Words of one region that belong to one sentence, as far as Whisper divides sentences."""
 
     region: int
-    words: tuple[WhisperWord, ...]
+    words: tuple[HeardWord, ...]
     mean_log_probability: float
     no_speech_probability: float
 
@@ -51,7 +49,7 @@ class _Stretch:
         )
 
 
-def placed(segments: Iterable[WhisperSegment], window: Window, with_words: bool) -> Iterator[Segment]:
+def placed(segments: Iterable[HeardSegment], window: Window, with_words: bool) -> Iterator[Segment]:
     """Segments at their places in the stream: cut where a pause falls into one, joined where Whisper broke off within a sentence."""
     pending: _Stretch | None = None
     for stretch in _stretches(segments, window):
@@ -65,9 +63,9 @@ def placed(segments: Iterable[WhisperSegment], window: Window, with_words: bool)
         yield _segment(pending, window, with_words)
 
 
-def _stretches(segments: Iterable[WhisperSegment], window: Window) -> Iterator[_Stretch]:
+def _stretches(segments: Iterable[HeardSegment], window: Window) -> Iterator[_Stretch]:
     for segment in segments:
-        by_region: dict[int, list[WhisperWord]] = {}
+        by_region: dict[int, list[HeardWord]] = {}
         for word in segment.words or ():
             by_region.setdefault(window.region_at((word.start + word.end) / 2), []).append(word)
         for region, words in by_region.items():
