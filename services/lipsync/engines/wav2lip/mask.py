@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-# Around the mouth: under the nose, the cheeks beside it, the jaw, the chin above its edge. Convex as a hull.
-RING = (2, 98, 327, 203, 423, 206, 426, 216, 436, 212, 432, 214, 434, 210, 430, 169, 394, 140, 369, 171, 396, 175)
+# Around the mouth: under the nose, which stays as sharp as it is, the cheeks beside it, the jaw, the chin above its edge. Convex as a hull.
+RING = (2, 165, 391, 206, 426, 216, 436, 212, 432, 214, 434, 210, 430, 169, 394, 140, 369, 171, 396, 175)
 """MediaPipe's landmarks."""
 SIDE = 96
 """Pixels of the square in which a mask is drawn: what is soft needs no more."""
