@@ -62,15 +62,15 @@ class Chunk:
         return "".join(piece.spoken for piece in self.pieces).strip()
 
 
-def chunks_of(text: str, reader: Reader, g2p: G2P) -> list[Chunk]:
-    """What is spoken of a text, in order; nothing where it has no words."""
+def chunks_of(text: str, reader: Reader, g2p: G2P, shortest: int = SHORT_SYMBOLS) -> list[Chunk]:
+    """What is spoken of a text, in order; nothing where it has no words. Sentences of less than `shortest` symbols join their neighbours."""
     chunks = []
     for sentence in split_sentences(text, reader.is_abbreviation):
         spoken = reader.read(sentence.text)
         chunk = chunk_of(sentence, spoken, g2p.units(spoken.spoken))
         if chunk is not None:
             chunks.append(chunk)
-    return packed(chunks)
+    return packed(chunks, shortest)
 
 
 def chunk_of(sentence: Sentence, text: SpokenText, units: Sequence[Unit]) -> Chunk | None:
@@ -86,15 +86,15 @@ def chunk_of(sentence: Sentence, text: SpokenText, units: Sequence[Unit]) -> Chu
     return Chunk(_closed(pieces), sentence.begin, sentence.end)
 
 
-def packed(chunks: Iterable[Chunk]) -> list[Chunk]:
-    """Join what is too short to be spoken alone with the chunk behind it, the last with the one before; cut what is too long."""
+def packed(chunks: Iterable[Chunk], shortest: int) -> list[Chunk]:
+    """Join what has less than `shortest` symbols with the chunk behind it, the last with the one before; cut what is too long."""
     joined: list[Chunk] = []
     for chunk in chunks:
-        if joined and _fits(joined[-1], chunk) and len(joined[-1].symbols) < SHORT_SYMBOLS:
+        if joined and _fits(joined[-1], chunk) and len(joined[-1].symbols) < shortest:
             joined[-1] = _join(joined[-1], chunk)
         else:
             joined.append(chunk)
-    if len(joined) > 1 and len(joined[-1].symbols) < SHORT_SYMBOLS and _fits(joined[-2], joined[-1]):
+    if len(joined) > 1 and len(joined[-1].symbols) < shortest and _fits(joined[-2], joined[-1]):
         joined[-2:] = [_join(joined[-2], joined[-1])]
     return [part for index, chunk in enumerate(joined) for part in (_early(chunk) if index == 0 else _cut(chunk))]
 

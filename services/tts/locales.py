@@ -23,9 +23,19 @@ def match_locale(asked: str, available: Sequence[str]) -> str:
     Raises `InvalidInput` (field "locale") for a malformed tag and for a language that is not there.
     """
     listed = ", ".join(sorted(available))
+    if _parsed(asked) is None:
+        raise InvalidInput.of("locale", f"{asked!r} is not a BCP 47 tag; give one of {listed}", "MALFORMED_LOCALE")
+    found = nearest_locale(asked, available)
+    if not found:
+        raise InvalidInput.of("locale", f"no voice speaks {asked!r}; there are {listed}", "UNKNOWN_LOCALE")
+    return found
+
+
+def nearest_locale(asked: str, available: Sequence[str]) -> str:
+    """As `match_locale`; empty where no locale speaks for it, or it is malformed."""
     tag = _parsed(asked)
     if tag is None:
-        raise InvalidInput.of("locale", f"{asked!r} is not a BCP 47 tag; give one of {listed}", "MALFORMED_LOCALE")
+        return ""
     by_tag = {locale.casefold(): locale for locale in available}
     canonical = tag.to_tag()
     for candidate in (canonical, _MOST_SPOKEN.get(canonical, ""), _NEIGHBOURS.get(canonical, "")):
@@ -35,7 +45,7 @@ def match_locale(asked: str, available: Sequence[str]) -> str:
     # Where two regions are as near, the language's most spoken.
     near = sorted((langcodes.tag_distance(tag, locale), locale not in _MOST_SPOKEN.values(), locale) for locale in same_language)
     if not near or near[0][0] > _LARGEST_DISTANCE:
-        raise InvalidInput.of("locale", f"no voice speaks {asked!r}; there are {listed}", "UNKNOWN_LOCALE")
+        return ""
     return near[0][2]
 
 

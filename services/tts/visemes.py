@@ -4,44 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from services.articulation.phonetics import phones
 from services.articulation.shapes import shape_spans
 from services.tts.engine import PhonemeSpan, Viseme, VisemeSpan
 
 V = Viseme
 
+# Affricates look like their fricative throughout.
+_WHOLE = {**dict.fromkeys(["tʃ", "dʒ", "tɕ", "dʑ", "ʈʂ", "ɖʐ"], V.CH), **dict.fromkeys(["ts", "dz"], V.SS), "pf": V.PP}
+
 # The set's own examples: p b m · f v · th · t d · k g · tS dZ S · s z · n l · r · A: · e · ih · oh · ou. Other sounds
 # take the shape whose lips and jaw are nearest; glottal sounds leave the lips to their neighbours.
 _SHAPES: dict[str, Viseme] = {
-    **dict.fromkeys(["p", "b", "m", "ɓ"], V.PP),
-    **dict.fromkeys(["f", "v", "ʋ", "ɱ"], V.FF),
-    **dict.fromkeys(["θ", "ð"], V.TH),
-    **dict.fromkeys(["t", "d", "ɾ", "ʈ", "ɖ", "ɽ"], V.DD),
-    **dict.fromkeys(["k", "ɡ", "g", "ŋ", "x", "χ", "ɣ", "q", "c", "ɟ", "ç", "ʝ", "ɰ", "ɴ", "h", "ɦ", "ʔ"], V.KK),
-    **dict.fromkeys(["ʃ", "ʒ", "tʃ", "dʒ", "ɕ", "ʑ", "tɕ", "dʑ", "ʂ", "ʐ", "ʈʂ"], V.CH),
-    **dict.fromkeys(["s", "z", "ts", "dz"], V.SS),
-    **dict.fromkeys(["n", "l", "ɲ", "ʎ", "ɳ", "ɭ"], V.NN),
-    **dict.fromkeys(["ɹ", "r", "ɻ", "ʁ", "ɚ", "ɝ", "ɜ"], V.RR),
-    **dict.fromkeys(["a", "ɑ", "ɐ", "æ", "ʌ"], V.AA),
-    **dict.fromkeys(["e", "ɛ", "ə"], V.E),
-    **dict.fromkeys(["i", "ɪ", "ɨ", "j", "ᵻ"], V.IH),
-    **dict.fromkeys(["o", "ɔ", "ɒ", "ɤ", "œ", "ø"], V.OH),
-    **dict.fromkeys(["u", "ʊ", "w", "y", "ɥ", "ɯ", "β", "ɸ"], V.OU),
+    phone: shape
+    for shape, listed in {
+        V.PP: "p b m ʙ ɓ",
+        V.FF: "f v ʋ ɱ ⱱ",
+        V.TH: "θ ð",
+        V.DD: "t d ɾ ʈ ɖ ɽ ɗ",
+        V.KK: "k ɡ g ŋ x χ ɣ q ɢ c ɟ ʄ ç ʝ ɰ ɴ ɠ ʛ ʟ h ɦ ʔ ħ ʕ",
+        V.CH: "ʃ ʒ ʧ ʤ ɕ ʑ ʨ ʥ ʂ ʐ ꭧ ꭦ",
+        V.SS: "s z ʦ ʣ",
+        V.NN: "n l ɲ ʎ ɳ ɭ ɫ ɬ ɮ ɺ",
+        V.RR: "ɹ r ɻ ʁ ʀ ɚ ɝ ɜ",
+        V.AA: "a ɑ ɐ æ ʌ",
+        V.E: "e ɛ ə ɘ",
+        V.IH: "i ɪ ɨ j ᵻ",
+        V.OH: "o ɔ ɒ ɤ œ ø ɞ ɵ ɶ",
+        V.OU: "u ʊ w ʍ y ʏ ʉ ɥ ɯ β ɸ",
+    }.items()
+    for phone in listed.split()
 }
 
-_MARKS = str.maketrans("", "", "ːˑ\u0303ʰʲʷ\u0329\u032f")
+_UNKNOWN = V.E
+"""Half open, as the neutral mouth of a sound that is not charted."""
 
 
 def shapes_of(symbol: str) -> tuple[Viseme, ...]:
-    """Shapes of one phoneme in IPA: one, or two for a diphthong. Raises `KeyError` for what is not IPA of the languages spoken here."""
-    bare = symbol.translate(_MARKS)
-    if not bare:
-        return (V.SILENCE,)
-    if bare in _SHAPES:
-        return (_SHAPES[bare],)
-    if len(bare) == 2:
-        first, second = _SHAPES[bare[0]], _SHAPES[bare[1]]
-        return (first,) if first is second else (first, second)
-    raise KeyError(symbol)
+    """Shapes that one phoneme in IPA passes through, in order: one, or two for a diphthong; silence for what is no sound."""
+    found = phones(symbol)
+    if (whole := _WHOLE.get("".join(found))) is not None:
+        return (whole,)
+    return tuple(dict.fromkeys(_SHAPES.get(phone, _UNKNOWN) for phone in found)) or (V.SILENCE,)
 
 
 def visemes_of(phonemes: Iterable[PhonemeSpan]) -> tuple[VisemeSpan, ...]:

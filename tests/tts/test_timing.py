@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.articulation.phonetics import CHART
 from services.tts.engine import PhonemeSpan, Viseme
 from services.tts.engines.kokoro.symbols import SYMBOL_IDS
 from services.tts.g2p.tokens import PUNCTUATION
 from services.tts.pauses import timed
 from services.tts.timing import STRESS, is_modifier, sounds_of
-from services.tts.visemes import shapes_of, visemes_of
+from services.tts.visemes import _SHAPES, shapes_of, visemes_of
 
 SAMPLE_RATE = 24_000
 
@@ -33,6 +34,11 @@ def test_every_symbol_has_a_mouth_shape() -> None:
         if symbol != " " and symbol not in PUNCTUATION | STRESS and not is_modifier(symbol):
             (sound,) = [s for s in sounds_of(symbol, [0, 1, 3, 4]) if s.symbol]
             assert Viseme.SILENCE not in shapes_of(sound.symbol)
+
+
+def test_every_sound_of_the_chart_has_a_mouth_shape() -> None:
+    assert _SHAPES.keys() >= CHART
+    assert shapes_of("tʰ") == (Viseme.DD,) and shapes_of("aɪə") == (Viseme.AA, Viseme.IH, Viseme.E) and shapes_of("d͡ʒ") == (Viseme.CH,)
 
 
 def test_diphthongs_have_two_shapes_and_equal_ones_join() -> None:

@@ -48,14 +48,16 @@ def ipa_of_words(voice: str, words: list[str]) -> list[str]:
 class EspeakG2P:
     """Units by espeak-ng: `to_symbols(word, ipa)` turns its IPA into what the voice was trained on, empty where nothing of it is known."""
 
-    def __init__(self, voice: str, to_symbols: Callable[[str, str], str]) -> None:
+    def __init__(self, voice: str, to_symbols: Callable[[str, str], str], with_figures: bool = False) -> None:
+        """`with_figures`: figures and signs are read too, as espeak does."""
         self._voice = voice
         self._to_symbols = to_symbols
+        self._with_figures = with_figures
 
     def units(self, spoken: str) -> list[Unit]:
         units: list[Unit] = []
         clause: list[Token] = []
-        for token in tokens_of(spoken):
+        for token in tokens_of(spoken, self._with_figures):
             if token.is_word or token.mark == " " or token.mark in QUOTES:
                 clause.append(token)
                 continue

@@ -18,9 +18,12 @@ PUNCTUATION = frozenset(';:,.!?—…"()“”')
 QUOTES = frozenset('"“”')
 
 # Apostrophes and hyphens inside a word belong to it, and so does the apostrophe of an elision at its end ("l’").
-_TOKEN = regex.compile(
-    r"(?P<word>[\p{L}\p{M}\p{N}]+(?:[’'‘\-\u2010\u2011·\u200c\u200d][\p{L}\p{M}\p{N}]+)*(?:[’'](?=\s|[\p{L}]))?)|(?P<space>\s+)|(?P<mark>\.{2,}|[^\p{L}\p{M}\p{N}\s])"
-)
+_WORD = r"[\p{L}\p{M}\p{N}]+(?:[’'‘\-\u2010\u2011·\u200c\u200d][\p{L}\p{M}\p{N}]+)*(?:[’'](?=\s|[\p{L}]))?"
+# Figures as they are written, with an ordinal's full stop, and signs: each is read as a word.
+_FIGURES = r"\p{N}+(?:[.,:]\p{N}+)*(?:\.(?=\s+\p{L}))?|[\p{Sc}%‰&+=§@#°№]"
+_REST = r"(?P<space>\s+)|(?P<mark>\.{2,}|[^\p{L}\p{M}\p{N}\s])"
+_TOKEN = regex.compile(rf"(?P<word>{_WORD})|{_REST}")
+_TOKEN_WITH_FIGURES = regex.compile(rf"(?P<word>{_FIGURES}|{_WORD})|{_REST}")
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,13 @@ def mark_of(written: str) -> str:
     return mark if mark in PUNCTUATION else ""
 
 
-def tokens_of(text: str) -> list[Token]:
-    """Words, marks and spaces in order; what is not spoken is left out. A dash between spaces is a mark, a hyphen is not."""
+def tokens_of(text: str, with_figures: bool = False) -> list[Token]:
+    """Words, marks and spaces in order; what is not spoken is left out. A dash between spaces is a mark, a hyphen is not.
+
+    `with_figures`: the text has figures and signs, which are words too.
+    """
     tokens: list[Token] = []
-    for match in _TOKEN.finditer(text):
+    for match in (_TOKEN_WITH_FIGURES if with_figures else _TOKEN).finditer(text):
         begin, end = match.span()
         if match["word"]:
             tokens.append(Token(match["word"], begin, end))

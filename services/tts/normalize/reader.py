@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from services.tts.locales import nearest_locale
 from services.tts.normalize.fragments import Rule, SpokenText, write_out
 from services.tts.normalize.grammar import Grammar
 from services.tts.normalize.languages.english import AmericanEnglish, BritishEnglish
@@ -23,6 +24,9 @@ _GRAMMARS: dict[str, type[Grammar]] = {
     grammar.locale: grammar for grammar in (AmericanEnglish, BritishEnglish, Spanish, French, Hindi, Italian, Japanese, BrazilianPortuguese, Mandarin)
 }
 
+_ORDINAL_STOPS = frozenset(["bs", "cs", "da", "de", "et", "fi", "fo", "hr", "hu", "is", "lb", "lt", "lv", "mk", "nb", "nn", "no", "pl", "sk", "sl", "sr", "tr"])
+_WITHOUT_SPACES = frozenset(["hak", "km", "lo", "my", "shn", "th", "yue"])
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -33,6 +37,10 @@ class Reader:
     """With their full stop: "Dr."."""
     spaces: bool
     """The language puts spaces between words."""
+    leaves_figures: bool = False
+    """Figures and signs stay as they stand: whoever speaks reads them."""
+    ordinals: bool = False
+    """A full stop behind a small number does not end a sentence: "3." is "third"."""
 
     def read(self, text: str) -> SpokenText:
         """The text as a native reads it aloud."""
@@ -40,7 +48,18 @@ class Reader:
 
     def is_abbreviation(self, word: str) -> bool:
         """Whether a word with its full stop does not end a sentence."""
+        if self.ordinals and len(word) <= 3 and word[:-1].isdigit():
+            return True
         return word in self.abbreviations or (len(word) == 2 and word[0].isupper() and word[0].isascii())
+
+
+def reader_for(locale: str) -> Reader:
+    """The reader of the locale, or of another region of its language; else one that leaves figures to whoever speaks."""
+    nearest = nearest_locale(locale, tuple(_GRAMMARS))
+    if nearest:
+        return reader_of(nearest)
+    language = locale.partition("-")[0]
+    return Reader(words.emoji_rules(), frozenset(), language not in _WITHOUT_SPACES, leaves_figures=True, ordinals=language in _ORDINAL_STOPS)
 
 
 @cache
