@@ -16,7 +16,7 @@ from gateway.server import Gateway
 from gateway.settings import SERVICES, GatewaySettings
 from locutor.errors import LocutorError
 from services.engine import EngineSpec, load_engine_class
-from services.serving import GrpcServer, ServingSettings
+from services.serving import GrpcServer, ServingSettings, tracing
 from services.weights import ModelStore
 
 log = logging.getLogger("locutor.gateway")
@@ -76,6 +76,8 @@ class EmbeddedGateway:
         async with AsyncExitStack() as stack:
             folder = Path(tempfile.mkdtemp(prefix="locutor-"))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            tracing.set_up("gateway")
+            stack.push_async_callback(asyncio.to_thread, tracing.shut_down)
             self._services = EmbeddedServices(self._settings)
             stack.push_async_callback(self._services.stop)
             await self._services.start()

@@ -33,7 +33,9 @@ STAGE_MEDIA_SECONDS = Counter("locutor_stage_media_seconds_total", "Length of pr
 STAGE_FACTOR = Histogram(
     "locutor_stage_real_time_factor", "Time at work over length of programme, of stages of which nothing was in the store.", _STAGE, buckets=_FACTORS
 )
-STEPS = Counter("locutor_steps_total", "Steps, by what came of them: computed, cached (found in the store), retried, failed.", (*_STAGE, "outcome"))
+STEPS = Counter(
+    "locutor_steps_total", "Steps that were computed or cached (found in the store); attempts that failed, and of these the retried.", (*_STAGE, "outcome")
+)
 
 _STATES = {
     job_pb2.STATE_SUCCEEDED: "succeeded",
@@ -110,6 +112,7 @@ class StageSight:
             failure = ""
         except Exception as error:
             failure = error.reason if isinstance(error, LocutorError) else type(error).__name__
+            STEPS.labels(*self._labels, "failed").inc()
             raise
         finally:
             tracing.end(span, failure)
@@ -118,10 +121,8 @@ class StageSight:
         STEPS.labels(*self._labels, "cached" if cached else "computed").inc()
 
     def step_retried(self) -> None:
+        """An attempt at a step failed, and another one follows."""
         STEPS.labels(*self._labels, "retried").inc()
-
-    def step_failed(self) -> None:
-        STEPS.labels(*self._labels, "failed").inc()
 
     def ended(self) -> None:
         """The stage has its last state."""
