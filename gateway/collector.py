@@ -95,8 +95,9 @@ class Collector:
         """
 
         async def look() -> tuple[Inventory, dict[str, Reason]]:
+            await self._store.leases.write()
             inventory = await read_inventory(self._store.objects, await self._needs(), now)
-            return inventory, _judged(inventory, self._grace, unused_for, most_bytes)
+            return inventory, judge(inventory, self._grace, unused_for, most_bytes)
 
         if dry_run:
             return _told(*await look(), dry_run=True)
@@ -128,7 +129,7 @@ class Collector:
             await self._store.objects.remove(paths[begin : begin + _REMOVED_AT_ONCE])
 
 
-def _judged(inventory: Inventory, grace: timedelta, unused_for: timedelta | None, most_bytes: int | None) -> dict[str, Reason]:
+def judge(inventory: Inventory, grace: timedelta, unused_for: timedelta | None, most_bytes: int | None) -> dict[str, Reason]:
     """What becomes of each object, by its path."""
     verdicts = {path: _alone(inventory, path, grace, unused_for) for path in inventory.objects}
     users: dict[str, list[str]] = {}

@@ -63,7 +63,7 @@ async def read_inventory(objects: Objects, needs: Needs, now: datetime | None = 
             # It ended a moment ago, or is damaged: a job that lives writes it anew.
             continue
         alive = not lease.ended and (lease.id in needs.unfinished or found.modified > now - ALIVE)
-        names = _note(lease, now if alive else found.modified, outputs, used)
+        names = _note(lease, found.modified, outputs, used)
         if alive:
             leased |= names
         else:

@@ -132,7 +132,7 @@ class Leases:
         self._beat: object = None
         self._read = -math.inf
         """When the condemned were read, by the monotonic clock."""
-        self._reading = asyncio.Lock()
+        self._reading, self._writing = asyncio.Lock(), asyncio.Lock()
 
     @asynccontextmanager
     async def job(self, job_id: str) -> AsyncIterator[Lease]:
@@ -156,9 +156,7 @@ class Leases:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self.own.ended = True
-        for lease in (self.own, *self._jobs.values()):
-            if lease.dirty:
-                await self._try_to_write(lease)
+        await self.write()
 
     async def permit(self, names: Collection[str]) -> None:
         """Return once none of the names is condemned."""
@@ -186,22 +184,25 @@ class Leases:
         kept: dict = json.loads(data) if data is not None else {"names": (), "beat": None}
         self._condemned, self._beat, self._read = frozenset(kept["names"]), kept["beat"], asked
 
+    async def write(self) -> None:
+        """Write every lease that has changed, or must be renewed."""
+        for lease in (self.own, *self._jobs.values()):
+            if lease.dirty or (lease is not self.own and time.monotonic() - lease.written > _RENEW_S):
+                await self._try_to_write(lease)
+
     async def _write_now_and_then(self) -> None:
         while self._jobs or self.own.dirty:
             await asyncio.sleep(FLUSH_S)
-            for lease in list(self._jobs.values()):
-                if lease.dirty or time.monotonic() - lease.written > _RENEW_S:
-                    await self._try_to_write(lease)
-            if self.own.dirty:
-                await self._try_to_write(self.own)
-                if time.monotonic() - self.own.begun > _OWN_S and not self.own.dirty:
-                    self.own = Lease(self, f"process-{secrets.token_hex(6)}")
+            await self.write()
+            if time.monotonic() - self.own.begun > _OWN_S and not self.own.dirty:
+                self.own = Lease(self, f"process-{secrets.token_hex(6)}")
 
     async def _try_to_write(self, lease: Lease) -> None:
-        lease.dirty, lease.written = False, time.monotonic()
-        try:
-            await self._objects.put(f"{FOLDER}/{lease.id}", lease.record.to_bytes())
-        except LocutorError as error:
-            # The next round tries again; what is used meanwhile is young, or at worst made again.
-            lease.dirty = True
-            log.warning("the lease of %s could not be written: %s", lease.id, error.message)
+        async with self._writing:
+            lease.dirty, lease.written = False, time.monotonic()
+            try:
+                await self._objects.put(f"{FOLDER}/{lease.id}", lease.record.to_bytes())
+            except LocutorError as error:
+                # The next round tries again; what is used meanwhile is young, or at worst made again.
+                lease.dirty = True
+                log.warning("the lease of %s could not be written: %s", lease.id, error.message)
