@@ -173,6 +173,16 @@ class JobTable:
 
         return [job_pb2.Job.FromString(data) for data in await self._run(take)]
 
+    async def unended(self) -> tuple[dict[job_pb2.State.ValueType, int], job_pb2.Job | None]:
+        """How many jobs of all tenants are in each state that is not an end, and the oldest of those that wait for a worker."""
+
+        def count(connection: sa.Connection) -> tuple[dict[job_pb2.State.ValueType, int], job_pb2.Job | None]:
+            rows = connection.execute(sa.select(_jobs.c.state, sa.func.count()).where(_jobs.c.state.not_in(ENDED)).group_by(_jobs.c.state)).tuples().all()
+            oldest = connection.execute(sa.select(_jobs.c.job).where(_jobs.c.state == job_pb2.STATE_QUEUED).order_by(_jobs.c.number).limit(1)).scalar()
+            return dict(rows), job_pb2.Job.FromString(oldest) if oldest is not None else None
+
+        return await self._run(count)
+
     async def expired(self, now: datetime) -> list[job_pb2.Job]:
         """Ended jobs whose time is over."""
         return await self._select(_jobs.c.expires < now.timestamp())

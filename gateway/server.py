@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from gateway import queue_metrics
 from gateway.artifacts import ArtifactStore
 from gateway.collector import Collector
 from gateway.dub.pipeline import DubPipeline
@@ -34,6 +35,7 @@ class Gateway:
         self._services = Services(addresses, dict.fromkeys(remote, settings.services_tls) if settings.services_tls is not None else None)
         self._table = JobTable(settings.database)
         self._store = store = ArtifactStore(settings.store_url, Quota(settings.store_bytes))
+        queue_metrics.watch(self._table)
         collector = Collector(store, partial(needs_of, self._table))
         store.quota.collect_with(collector.make_room)
         signing_key = SigningKey.from_environment({**os.environ, "LOCUTOR_DATA": str(settings.data)})
