@@ -8,9 +8,11 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from gateway.artifacts import ArtifactStore
+from gateway.durable import Durable
 from gateway.failures import job_error
 from gateway.jobs import ENDED, JobTable
 from gateway.owners import Owner
@@ -36,8 +38,11 @@ class Pipeline(Protocol):
 class JobRunner:
     """Every job of this gateway that has not ended."""
 
-    def __init__(self, settings: GatewaySettings, table: JobTable, store: ArtifactStore, owner: Owner, pipelines: Mapping[str, Pipeline]) -> None:
+    def __init__(
+        self, settings: GatewaySettings, table: JobTable, store: ArtifactStore, owner: Owner, durable: Durable, pipelines: Mapping[str, Pipeline]
+    ) -> None:
         """`pipelines`: by the name of the job's spec, "present" or "dub"."""
+        self._durable = durable
         self._settings = settings
         self._owner = owner
         self._table = table
@@ -75,7 +80,7 @@ class JobRunner:
         job.state = job_pb2.STATE_QUEUED
         tracker = self._trackers[job.id] = JobTracker(job)
         tracker.reset()
-        self._tasks[job.id] = asyncio.create_task(self._run(tracker), name=f"job-{job.id}")
+        self._tasks[job.id] = asyncio.create_task(self._start(tracker), name=f"job-{job.id}")
         self._tasks[job.id].add_done_callback(lambda _: self._forget(job.id))
 
     def current(self, job_id: str) -> job_pb2.Job | None:
@@ -105,7 +110,18 @@ class JobRunner:
         self._trackers.pop(job_id, None)
         self._cancelled.discard(job_id)
 
-    async def _run(self, tracker: JobTracker) -> None:
+    async def _start(self, tracker: JobTracker) -> None:
+        job = tracker.job
+        try:
+            await self._durable.job(job.id, partial(self._run, tracker))
+        finally:
+            # It may have been cancelled before it ran.
+            if job.id in self._cancelled and job.state not in ENDED:
+                self._end(tracker, job_pb2.STATE_CANCELLED)
+                await self._save_end(job)
+
+    async def _run(self, tracker: JobTracker) -> str:
+        """Returns the state in which the job ended."""
         job = tracker.job
         saver = asyncio.create_task(self._save_now_and_then(tracker))
         try:
@@ -114,6 +130,7 @@ class JobRunner:
                 if not job.HasField("start_time"):
                     job.start_time.CopyFrom(now())
                 tracker.began()
+                tracker.sight.began(self._owner.id)
                 tracker.changed()
                 await self._save(job)
                 await self._work(tracker)
@@ -124,12 +141,14 @@ class JobRunner:
             self._end(tracker, job_pb2.STATE_CANCELLED)
         except Exception as error:
             incident = secrets.token_hex(4)
-            log.warning("job %s failed, incident %s", job.id, incident, exc_info=error)
+            log.warning("job %s failed, incident %s", job.id, incident, exc_info=error, extra={"incident": incident})
             job.error.CopyFrom(job_error(error, incident))
             self._end(tracker, job_pb2.STATE_FAILED)
         finally:
             saver.cancel()
+            tracker.sight.let_go()
         await self._save_end(job)
+        return job_pb2.State.Name(job.state)
 
     def _end(self, tracker: JobTracker, state: job_pb2.State.ValueType) -> None:
         """All that tells the end of a job, at once, so that no watcher sees half of it."""
@@ -150,7 +169,7 @@ class JobRunner:
         try:
             pipeline = self._pipelines[tracker.job.WhichOneof("spec") or ""]
             async with self._store.leased(tracker.job.id) as store:
-                await pipeline.run(Workflow(store, self._locks, folder), tracker)
+                await pipeline.run(Workflow(tracker.job.id, store, self._durable, self._locks, folder), tracker)
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 

@@ -10,6 +10,7 @@ from gateway import queue_metrics
 from gateway.artifacts import ArtifactStore
 from gateway.collector import Collector
 from gateway.dub.pipeline import DubPipeline
+from gateway.durable import Durable
 from gateway.jobs import JobTable
 from gateway.owners import Owner
 from gateway.present.pipeline import PresentPipeline
@@ -43,7 +44,8 @@ class Gateway:
             "present": PresentPipeline(settings, self._services, self._table, signing_key),
             "dub": DubPipeline(settings, self._services, self._table, signing_key),
         }
-        self._runner = JobRunner(settings, self._table, store, self._owner, pipelines)
+        self._durable = Durable(settings.workflows, self._owner.id)
+        self._runner = JobRunner(settings, self._table, store, self._owner, self._durable, pipelines)
         self._retention = Retention(settings, self._table, collector)
         self.servicers: Sequence[Service] = (
             JobServicer(settings, self._table, store, self._services, self._runner, self._owner),
@@ -61,6 +63,7 @@ class Gateway:
     async def close(self) -> None:
         """After the servicers were closed."""
         await self._retention.stop()
+        await self._durable.stop()
         await self._store.close()
         await self._services.close()
         await self._table.close()

@@ -59,6 +59,11 @@ class GatewaySettings:
         return self.data / "jobs.sqlite"
 
     @property
+    def workflows(self) -> Path:
+        """Database of the durable workflows."""
+        return self.data / "dbos.sqlite"
+
+    @property
     def store_url(self) -> str:
         return self.store or (self.data / "store").absolute().as_uri()
 

@@ -1,25 +1,27 @@
 """How a job's work is cut into steps that are never done twice.
 
-A pipeline sees only this: `step` for work with a result that is kept, `children` for parts that run side by side. An
-engine for durable workflows may take its place without a change to a pipeline.
+A pipeline sees only this: `step` for work with a result that is kept, `children` for parts that run side by side. A step whose
+result is not in the store is done as a unit of durable work.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from gateway.artifacts import ArtifactStore, CorruptArtifact, StepResult, step_key
+from gateway.artifacts import ArtifactStore, Blob, CorruptArtifact, StepResult, step_key
 from gateway.progress import StageTracker
-from gateway.services import retried
 from locutor.errors import NotFound
 
 T = TypeVar("T")
+
+Checkpoint = Any
+"""As JSON knows it."""
 
 
 class StepLocks:
@@ -35,13 +37,30 @@ class StepLocks:
         return lock
 
 
+class Units(Protocol):
+    """Runs pieces of a job's work, each once, whatever process dies."""
+
+    async def unit(self, unit_id: str, work: Callable[[], Awaitable[Checkpoint]], told: Callable[[Exception, float], None]) -> tuple[Checkpoint, bool]:
+        """What `work` returns, as JSON, and whether it was run by this call; else that is the checkpoint of an earlier run.
+
+        It is tried again where its error is retryable; `told` is told the error, and the seconds until then.
+        """
+        ...
+
+    async def forget(self, unit_id: str) -> None:
+        """Remove a checkpoint whose result is of no use any more."""
+        ...
+
+
 class Workflow:
     """The run of one job."""
 
-    def __init__(self, store: ArtifactStore, locks: StepLocks, folder: Path) -> None:
+    def __init__(self, job_id: str, store: ArtifactStore, units: Units, locks: StepLocks, folder: Path) -> None:
         """`folder`: for files in progress; it is removed after the run."""
         self.store = store
         self.folder = folder
+        self._job_id = job_id
+        self._units = units
         self._locks = locks
 
     async def step(
@@ -57,23 +76,14 @@ class Workflow:
         `inputs`: all that the result depends on, as JSON; with `name` it is the step's key. `make` returns what is to be
         kept and the value; it is called again where its error is retryable. `load` gives the value from what was kept.
         """
-        key = step_key(name, inputs)
-        async with self._locks.of(key):
-            found = await self.store.find_step(key)
-            if found is not None:
-                try:
-                    value = await load(found)
-                except (CorruptArtifact, NotFound):
-                    # What was kept is damaged or gone: it is made again.
-                    pass
-                else:
-                    stage.step_done(cached=True)
-                    return value
-            with stage.at_work():
-                result, value = await retried(make)
-                await self.store.save_step(key, result)
-            stage.step_done(cached=False)
-            return value
+
+        async def make_one(places: Sequence[int]) -> list[tuple[StepResult | None, T]]:
+            return [await make()]
+
+        async def load_one(place: int, kept: StepResult) -> T:
+            return await load(kept)
+
+        return (await self.steps(stage, name, [inputs], make_one, load_one, 1))[0]
 
     async def steps(
         self,
@@ -90,30 +100,78 @@ class Workflow:
         None is not kept. `load` is given the place. Of equal inputs the first one's result is that of all.
         """
         keys = [step_key(name, each) for each in inputs]
-        found: dict[str, T] = {}
         first = {key: place for place, key in reversed(list(enumerate(keys)))}
+        found: dict[str, T] = {}
         async with AsyncExitStack() as held:
             for key in sorted(first):
                 await held.enter_async_context(self._locks.of(key))
-            missing = []
             for key, place in first.items():
                 kept = await self.store.find_step(key)
                 if kept is None:
-                    missing.append(place)
-                else:
+                    continue
+                # What was kept and is damaged or gone is made again.
+                with suppress(CorruptArtifact, NotFound):
                     found[key] = await load(place, kept)
                     stage.step_done(cached=True)
-            missing.sort()
-            for begin in range(0, len(missing), most):
-                places = missing[begin : begin + most]
-                with stage.at_work():
-                    made = await retried(partial(make, places))
-                    for place, (result, value) in zip(places, made, strict=True):
-                        found[keys[place]] = value
-                        if result is not None:
-                            await self.store.save_step(keys[place], result)
-                        stage.step_done(cached=False)
+            missing = sorted(place for key, place in first.items() if key not in found)
+            while missing:
+                places = missing[:most]
+                values = await self._unit(stage, name, keys, places, make, load)
+                found.update((keys[place], value) for place, value in values.items())
+                missing = [place for place in missing if place not in values]
         return [found[key] for key in keys]
+
+    async def _unit(
+        self,
+        stage: StageTracker,
+        name: str,
+        keys: Sequence[str],
+        places: Sequence[int],
+        make: Callable[[Sequence[int]], Awaitable[list[tuple[StepResult | None, T]]]],
+        load: Callable[[int, StepResult], Awaitable[T]],
+    ) -> dict[int, T]:
+        """What was made of the steps at `places`, as one unit; of one that an earlier run came to the end of, what it has left of them."""
+        unit_id = _unit_id(self._job_id, name, [keys[place] for place in places])
+        values: list[T] = []
+
+        async def work() -> Checkpoint:
+            with stage.sight.step(name, keys[places[0]]):
+                made = await make(places)
+            values[:] = [value for _, value in made]
+            return [_record(result) if result is not None else None for result, _ in made]
+
+        with stage.at_work():
+            records, is_made = await self._units.unit(unit_id, work, lambda error, wait_s: stage.sight.step_retried())
+            results = [_result(record) if record is not None else None for record in records]
+            for place, result in zip(places, results, strict=True):
+                if result is not None:
+                    await self.store.save_step(keys[place], result)
+        if is_made:
+            for _ in places:
+                stage.step_done(cached=False)
+            return dict(zip(places, values, strict=True))
+        left: dict[int, T] = {}
+        for place, result in zip(places, results, strict=True):
+            if result is not None:
+                with suppress(CorruptArtifact, NotFound):
+                    left[place] = await load(place, result)
+                    stage.step_done(cached=True)
+        if len(left) < len(places):
+            await self._units.forget(unit_id)
+        return left
+
+
+def _unit_id(job_id: str, name: str, keys: Sequence[str]) -> str:
+    """What is done is named by what it is made from, and not by its place among a job's steps: these run side by side in any order."""
+    return f"{job_id}:{name}:{keys[0] if len(keys) == 1 else hashlib.sha256(','.join(keys).encode()).hexdigest()}"
+
+
+def _record(result: StepResult) -> Checkpoint:
+    return {"blobs": {name: [blob.sha256, blob.size_bytes] for name, blob in result.blobs.items()}, "facts": dict(result.facts)}
+
+
+def _result(record: Checkpoint) -> StepResult:
+    return StepResult({name: Blob(sha256, size) for name, (sha256, size) in record["blobs"].items()}, record["facts"])
 
 
 @asynccontextmanager

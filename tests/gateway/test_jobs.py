@@ -19,8 +19,9 @@ from locutor.gateway.v1 import job_pb2
 from locutor.tts.v1 import tts_pb2
 from media.clock import PROGRAMME_RATE
 from media.probe import probe
-from tests.gateway.conftest import Client, eventually, make_spec, running_gateway
+from tests.gateway.conftest import Client, client_of, eventually, make_spec, running_gateway
 from tests.gateway.fakes import SENTENCE_S, Fakes
+from tests.gateway.test_upkeep import environment_of, process
 
 SUCCEEDED, FAILED, CANCELLED = job_pb2.STATE_SUCCEEDED, job_pb2.STATE_FAILED, job_pb2.STATE_CANCELLED
 
@@ -381,15 +382,13 @@ async def test_a_gateway_whose_disk_is_full_stops_and_the_next_ends_its_job(
         assert again.state == SUCCEEDED and steps(again)["en-US mux"] == (2, 2)
 
 
-async def test_a_living_gateway_keeps_its_jobs(settings: GatewaySettings, fakes: Fakes, portrait: bytes, tmp_path: Path) -> None:
-    (tmp_path / "b").mkdir()
+async def test_a_living_gateway_keeps_its_jobs(client: Client, settings: GatewaySettings, fakes: Fakes, spec: job_pb2.PresentSpec, tmp_path: Path) -> None:
     fakes.lipsync.hold = asyncio.Event()
-    async with running_gateway(settings, fakes, tmp_path) as one:
-        job = await one.create(make_spec((await one.upload(portrait)).uri))
-        await eventually(lambda: len(fakes.lipsync.pieces) == 2)
-        async with running_gateway(settings, fakes, tmp_path / "b") as other:
-            assert (await other.get(job.id)).state == job_pb2.STATE_RUNNING
-            assert (await other.refused(other.jobs.CancelJob(job_pb2.CancelJobRequest(id=job.id)))).reason == "OTHER_GATEWAY"
-            fakes.lipsync.hold.set()
-            assert (await other.ended(job.id)).state == SUCCEEDED
-        assert fakes.lipsync.calls["Animate"] == len(set(fakes.lipsync.pieces))
+    job = await client.create(spec)
+    await eventually(lambda: len(fakes.lipsync.pieces) == 2)
+    async with process(environment_of(fakes, settings.data), tmp_path / "b.sock"), client_of(f"unix:{tmp_path}/b.sock") as other:
+        assert (await other.get(job.id)).state == job_pb2.STATE_RUNNING
+        assert (await other.refused(other.jobs.CancelJob(job_pb2.CancelJobRequest(id=job.id)))).reason == "OTHER_GATEWAY"
+        fakes.lipsync.hold.set()
+        assert (await other.ended(job.id)).state == SUCCEEDED
+    assert fakes.lipsync.calls["Animate"] == len(set(fakes.lipsync.pieces))

@@ -1,0 +1,176 @@
+"""The thin interface over DBOS: work under an id that is done once, whatever process dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dbos import DBOS, SetWorkflowID, WorkflowStatusString
+from dbos import error as dbos_error
+
+from gateway.durable.offers import Checkpoint, Offer
+from gateway.durable.system import system_config
+from gateway.durable.unit import RESULT, attempt_until_done
+
+Workflow = Callable[[str], Coroutine[Any, Any, Checkpoint]]
+
+_RESUMED_EVERY_S = 0.2
+"""How often the workflows that this process goes on with are looked for."""
+
+
+class LostWorkflow(Exception):
+    """Another process goes on with the work: this one lets go of it."""
+
+
+class Durable:
+    """The durable workflows of this process. One at a time can be at work in a process.
+
+    A workflow's body is code of ours that is offered under the workflow's id while it is wanted; what DBOS keeps is that it
+    began, its attempts and their results, and which process it belongs to. A workflow that a dead process left is resumed
+    by the process that wants it next, and begins at its last checkpoint.
+    """
+
+    def __init__(self, database: Path | str, executor_id: str) -> None:
+        """To be made inside the running event loop. `database`: an SQLite file or a Postgres URL; `executor_id`: never used before."""
+        self._loop = asyncio.get_running_loop()
+        self._offers: dict[str, Offer] = {}
+        self._bodies: set[asyncio.Task[Any]] = set()
+        self._queue = f"worker-{executor_id}"
+        self._resumes = False
+        DBOS(config=system_config(database, executor_id))
+        try:
+            self._job, self._unit = self._registered("job", self._run_job), self._registered("unit", self._run_unit)
+            DBOS.listen_queues([self._queue])
+            DBOS.launch()
+        except BaseException:
+            DBOS.destroy(destroy_registry=True)
+            raise
+
+    async def stop(self) -> None:
+        """Let go of all workflows: they stay pending, for the process that goes on with them."""
+        for body in self._bodies:
+            body.cancel()
+        if self._bodies:
+            await asyncio.wait(self._bodies)
+        if self._resumes:
+            await DBOS.delete_queue_async(self._queue)
+        # For the work in threads of this loop DBOS had put its own in place, which ends with it.
+        threads = ThreadPoolExecutor()
+        await self._loop.run_in_executor(threads, partial(DBOS.destroy, destroy_registry=True))
+        self._loop.set_default_executor(threads)
+
+    async def job(self, job_id: str, work: Callable[[], Awaitable[Checkpoint]]) -> Checkpoint:
+        """Run a job's work as the workflow of that id. One that ended before is run once more: its job says whether it is wanted."""
+        return await self._perform(self._job, job_id, Offer(work), again=True)
+
+    async def unit(self, unit_id: str, work: Callable[[], Awaitable[Checkpoint]], told: Callable[[Exception, float], None]) -> tuple[Checkpoint, bool]:
+        """The checkpoint of a piece of work, and whether it was made by this call; else an earlier run of it had come that far.
+
+        Tried again while its error is retryable. Raises its last error.
+        """
+        offer = Offer(work, told)
+        return await self._perform(self._unit, unit_id, offer, again=False), offer.made
+
+    async def forget(self, workflow_id: str) -> None:
+        """Remove what is kept of a workflow, so that it may be run anew."""
+        await DBOS.delete_workflow_async(workflow_id)
+
+    @staticmethod
+    def _registered(name: str, body: Workflow) -> Workflow:
+        @DBOS.workflow(name=name)
+        async def run(workflow_id: str) -> Checkpoint:
+            return await body(workflow_id)
+
+        return run
+
+    async def _perform(self, workflow: Workflow, workflow_id: str, offer: Offer, again: bool) -> Checkpoint:
+        self._offers[workflow_id] = offer
+        try:
+            await self._begin(workflow, workflow_id, offer, again)
+            return await offer.done
+        except asyncio.CancelledError:
+            if offer.body is not None:
+                offer.body.cancel()
+                await _ended(offer.body)
+            raise
+        finally:
+            del self._offers[workflow_id]
+
+    async def _begin(self, workflow: Workflow, workflow_id: str, offer: Offer, again: bool) -> None:
+        while True:
+            try:
+                with SetWorkflowID(workflow_id, workflow_id_reuse_policy="reject"):
+                    await DBOS.start_workflow_async(workflow, workflow_id)
+                return
+            except dbos_error.DBOSWorkflowIDInUseError:
+                known = await DBOS.get_workflow_status_async(workflow_id)
+            if known is None:
+                continue
+            if known.status in (WorkflowStatusString.PENDING.value, WorkflowStatusString.ENQUEUED.value):
+                await self._resume(workflow_id)
+                return
+            if not again and known.status == WorkflowStatusString.SUCCESS.value and RESULT in known.output:
+                offer.succeed(known.output[RESULT])
+                return
+            await DBOS.delete_workflow_async(workflow_id)
+
+    async def _resume(self, workflow_id: str) -> None:
+        """Go on with a workflow that another process, or an earlier run in this one, has left. What they write of it from now on is refused."""
+        if not self._resumes:
+            await DBOS.register_queue_async(self._queue, polling_interval_sec=_RESUMED_EVERY_S)
+            self._resumes = True
+        # A queue of this process alone: only here is the work on offer.
+        await DBOS.resume_workflow_async(workflow_id, queue_name=self._queue)
+
+    async def _run_job(self, job_id: str) -> Checkpoint:
+        offer = self._taken_up(job_id)
+        with _told(offer):
+            result = await offer.run()
+            offer.succeed(result)
+            return result
+
+    async def _run_unit(self, unit_id: str) -> Checkpoint:
+        offer = self._taken_up(unit_id)
+        with _told(offer):
+            ended = await attempt_until_done(offer)
+            if offer.error is not None:
+                offer.fail(offer.error)
+            else:
+                offer.succeed(ended[RESULT])
+            return ended
+
+    def _taken_up(self, workflow_id: str) -> Offer:
+        offer, body = self._offers.get(workflow_id), asyncio.current_task()
+        if offer is None or body is None:
+            # Nobody waits for it any more. It stays pending.
+            raise asyncio.CancelledError
+        offer.body = body
+        self._bodies.add(body)
+        body.add_done_callback(self._bodies.discard)
+        return offer
+
+
+@contextmanager
+def _told(offer: Offer) -> Iterator[None]:
+    """Whoever waits for the work is told of an end without a result."""
+    try:
+        yield
+    except (dbos_error.DBOSWorkflowConflictIDError, dbos_error.DBOSWorkflowCancelledError) as error:
+        offer.fail(LostWorkflow("another process goes on with it"))
+        # No exception that DBOS would wait upon for what the other process will have written.
+        raise asyncio.CancelledError from error
+    except BaseException as error:
+        offer.fail(error)
+        raise
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    """Wait for a task that was cancelled, however often the waiting one is cancelled itself."""
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])

@@ -1,0 +1,60 @@
+"""How DBOS is set up here: its database, and nothing that calls home."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOSConfig, DBOSPortableJSONSerializer
+
+_APPLICATION_VERSION = "1"
+"""By default it is a hash of the code: after any edit, the workflows of before would stay pending for ever."""
+_EXPECTED = "Asyncio task cancelled"
+"""How a warning begins that tells of every job that is cancelled, and of every gateway that stops."""
+_POLLING_S = 0.1
+"""How often messages to workflows are looked for, where the database does not tell of them."""
+_THREADS = 32
+"""For calls of the database, and for all other work in threads of the event loop in which it is launched."""
+
+
+def system_config(database: Path | str, executor_id: str) -> DBOSConfig:
+    """`database`: the file of an SQLite database, or the URL of a Postgres one. `executor_id`: of this process alone, since it began."""
+    # With a handler it brings none of its own: its messages go where ours go.
+    log = logging.getLogger("dbos")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+        log.addFilter(lambda record: not str(record.msg).startswith(_EXPECTED))
+    config: DBOSConfig = {
+        "name": "locutor",
+        "application_version": _APPLICATION_VERSION,
+        "executor_id": executor_id,
+        "serializer": DBOSPortableJSONSerializer(),
+        "notification_listener_polling_interval_sec": _POLLING_S,
+        "max_executor_threads": _THREADS,
+        "enable_otlp": False,
+        "log_level": "WARNING",
+    }
+    if isinstance(database, Path):
+        config["system_database_engine"] = _sqlite(database)
+    else:
+        config["system_database_url"] = database
+        config["use_listen_notify"] = True
+    return config
+
+
+def _sqlite(path: Path) -> sa.Engine:
+    engine = sa.create_engine(f"sqlite:///{path}")
+
+    @sa.event.listens_for(engine, "connect")
+    def _(connection: Any, _: object) -> None:
+        # The first three are what DBOS sets on an engine of its own. Write-ahead, without a sync for each commit, a
+        # commit survives the process's death (not the machine's), and costs a third.
+        connection.isolation_level = "IMMEDIATE"
+        connection.execute("PRAGMA busy_timeout=30000")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine
