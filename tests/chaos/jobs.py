@@ -35,13 +35,18 @@ class Inputs:
     @classmethod
     def make(cls, client: LocutorClient, folder: Path) -> Inputs:
         """The video that is dubbed is one that was presented before."""
-        portrait = io.BytesIO()
-        Image.fromarray(skimage.data.astronaut()).save(portrait, "PNG")
-        face = portrait.getvalue()
+        face = portrait()
         job = ended(client, client.create_present_job(_presented(client, face, "en-US")).id)
         video = next(output for output in job.results[0].outputs if output.kind == job_pb2.OUTPUT_KIND_VIDEO)
         client.download(video.media.uri, folder / "source.mp4")
         return cls(face, (folder / "source.mp4").read_bytes())
+
+
+def portrait() -> bytes:
+    """A picture in the public domain."""
+    image = io.BytesIO()
+    Image.fromarray(skimage.data.astronaut()).save(image, "PNG")
+    return image.getvalue()
 
 
 def ended(client: LocutorClient, job_id: str) -> job_pb2.Job:

@@ -49,6 +49,10 @@ class Running:
         raise RuntimeError(f"{self.name} does not serve:\n{self.log.read_text(errors='replace')[-3000:]}")
 
     @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    @property
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
