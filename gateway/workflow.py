@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ from gateway.progress import StageTracker
 from locutor.errors import NotFound
 
 T = TypeVar("T")
+
+log = logging.getLogger("locutor.gateway")
 
 Checkpoint = Any
 """As JSON knows it."""
@@ -147,7 +150,8 @@ class Workflow:
                 if result is not None:
                     await self.store.save_step(keys[place], result)
         if is_made:
-            for _ in places:
+            for place in places:
+                log.info("step done %s %s", name, keys[place][:16])
                 stage.step_done(cached=False)
             return dict(zip(places, values, strict=True))
         left: dict[int, T] = {}
