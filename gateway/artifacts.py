@@ -11,10 +11,10 @@ not for another job, not where another part of a script changed.
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import hashlib
 import json
+import math
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -33,8 +33,6 @@ __all__ = ["ArtifactStore", "Blob", "CorruptArtifact", "StepResult", "digest_of"
 _SEEN_S = 60.0
 """A blob that was there so lately is not asked for again. One that has vanished since is made anew when it is read."""
 _MOST_SEEN = 100_000
-_STEPS_AT_ONCE = 32
-"""Questions to the store at a time, where many steps are looked for."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +105,16 @@ class ArtifactStore(MediaStore):
     async def find_steps(self, keys: Sequence[str]) -> list[StepResult | None]:
         """`find_step` of many at a time."""
         await self._lease.use_steps(keys)
-        gate = asyncio.Semaphore(_STEPS_AT_ONCE)
-
-        async def one(key: str) -> StepResult | None:
-            async with gate:
-                return await self._find(key)
-
-        return [await self._find(key) for key in keys] if len(keys) == 1 else list(await asyncio.gather(*map(one, keys)))
+        kept = await self.objects.get_many([f"steps/{key}" for key in keys])
+        records = [read_record(data) if data is not None else None for data in kept]
+        there = await self._are_there({blob for record in records if record is not None for blob in record.blobs.values()})
+        found = [record if record is not None and there.issuperset(record.blobs.values()) else None for record in records]
+        for key, result in zip(keys, found, strict=True):
+            if result is not None:
+                self._lease.made_of(key, [blob.sha256 for blob in result.blobs.values()])
+        if lost := [f"steps/{key}" for key, result, data in zip(keys, found, kept, strict=True) if data is not None and result is None]:
+            await self.objects.remove(lost)
+        return found
 
     async def save_step(self, key: str, result: StepResult) -> None:
         record = {"blobs": {name: [blob.sha256, blob.size_bytes] for name, blob in result.blobs.items()}, "facts": dict(result.facts)}
@@ -121,28 +122,19 @@ class ArtifactStore(MediaStore):
         self._lease.made_of(key, [blob.sha256 for blob in result.blobs.values()])
         data = json.dumps(record, sort_keys=True, ensure_ascii=False).encode()
         # The key says all about the content: who came first wrote the same, unless what he wrote has been lost.
-        if not await self.objects.create(f"steps/{key}", data) and await self._find(key) is None:
+        if not await self.objects.create(f"steps/{key}", data) and await self.find_step(key) is None:
             await self.objects.create(f"steps/{key}", data)
 
-    async def _find(self, key: str) -> StepResult | None:
-        data = await self.objects.get(f"steps/{key}")
-        if data is None:
-            return None
-        result = read_record(data)
-        if result is None or not all([await self._is_there(blob) for blob in result.blobs.values()]):
-            await self.objects.remove([f"steps/{key}"])
-            return None
-        self._lease.made_of(key, [blob.sha256 for blob in result.blobs.values()])
-        return result
-
-    async def _is_there(self, blob: Blob) -> bool:
+    async def _are_there(self, blobs: set[Blob]) -> set[Blob]:
+        """Those that are in the store, or were a moment ago."""
         now = time.monotonic()
-        if now - self._seen.get(blob.sha256, -_SEEN_S) < _SEEN_S:
-            return True
-        if await self._size(blob.sha256) != blob.size_bytes:
-            return False
-        self._saw(blob.sha256, now)
-        return True
+        seen = {blob for blob in blobs if now - self._seen.get(blob.sha256, -math.inf) < _SEEN_S}
+        asked = list(blobs - seen)
+        for blob, found in zip(asked, await self.objects.head_many([blob.uri for blob in asked]), strict=True):
+            if found is not None and found.size_bytes == blob.size_bytes:
+                self._saw(blob.sha256, now)
+                seen.add(blob)
+        return seen
 
     def _saw(self, sha256: str, now: float) -> None:
         self._seen[sha256] = now

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +12,6 @@ from gateway.leases import ALIVE, CONDEMNED, FOLDER, LeaseRecord
 from services.store import Found, Objects
 
 _USES = "collector/uses"
-_READ_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ async def read_inventory(objects: Objects, needs: Needs, now: datetime | None = 
     leased: set[str] = set()
     ended = []
     leases = await objects.list(FOLDER)
-    for found, data in zip(leases, await _all(objects, [found.path for found in leases]), strict=True):
+    for found, data in zip(leases, await objects.get_many([found.path for found in leases]), strict=True):
         lease = LeaseRecord.parse(found.path.partition("/")[2], data) if data is not None else None
         if lease is None:
             # It ended a moment ago, or is damaged: a job that lives writes it anew.
@@ -69,7 +67,7 @@ async def read_inventory(objects: Objects, needs: Needs, now: datetime | None = 
         else:
             ended.append(found.path)
     unknown = [path for path in there if path.startswith("steps/") and path not in outputs]
-    for path, data in zip(unknown, await _all(objects, unknown), strict=True):
+    for path, data in zip(unknown, await objects.get_many(unknown), strict=True):
         record = read_record(data) if data is not None else None
         outputs[path] = tuple(blob.uri for blob in record.blobs.values()) if record is not None else ()
     leased |= {output for path in leased for output in outputs.get(path, ())}
@@ -105,13 +103,3 @@ def _note(lease: LeaseRecord, time: datetime, outputs: dict[str, tuple[str, ...]
     for name in names:
         used[name] = max(time, used.get(name, time))
     return names
-
-
-async def _all(objects: Objects, paths: Iterable[str]) -> list[bytes | None]:
-    gate = asyncio.Semaphore(_READ_AT_ONCE)
-
-    async def one(path: str) -> bytes | None:
-        async with gate:
-            return await objects.get(path)
-
-    return list(await asyncio.gather(*map(one, paths)))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlparse
 
 import obstore
@@ -19,9 +19,12 @@ from prometheus_client import Counter
 
 from locutor.errors import InvalidInput, LocutorError, Overloaded, ServiceLost, Unavailable
 
+T = TypeVar("T")
+
 PART_BYTES = 8 * 1024 * 1024
 """A larger object is sent in parts of this size, a few of which are held in memory."""
 _PARTS_AT_ONCE = 4
+_ASKED_AT_ONCE = 32
 _LISTED_AT_ONCE = 1000
 _REMOVED_AT_ONCE = 1000
 """As many as S3 takes in one request."""
@@ -90,17 +93,20 @@ class Objects:
 
     async def get(self, path: str) -> bytes | None:
         """All of a small object, or None."""
-        with self._errors():
-            if self.folder is not None:
-                # A call of its own in the event loop costs many times what reading a small file does.
-                data = await asyncio.to_thread(self._get_now, path)
-            else:
-                try:
-                    data = bytes(await (await obstore.get_async(self._store, path)).bytes_async())
-                except FileNotFoundError:
-                    data = None
-        _READ.inc(len(data or b""))
-        return data
+        return (await self.get_many([path]))[0]
+
+    async def get_many(self, paths: Sequence[str]) -> list[bytes | None]:
+        """`get` of each."""
+        found = await self._each(paths, self._get, self._get_now)
+        _READ.inc(sum(len(data or b"") for data in found))
+        return found
+
+    async def head(self, path: str) -> Found | None:
+        return (await self.head_many([path]))[0]
+
+    async def head_many(self, paths: Sequence[str]) -> list[Found | None]:
+        """What is known of each without reading it; None where it is not there."""
+        return await self._each(paths, self._head, self._head_now)
 
     async def stream(self, path: str, offset: int, chunk_bytes: int) -> AsyncIterator[bytes]:
         """From `offset`, which is before the object's end, in chunks of at most `chunk_bytes`. Raises `FileNotFoundError` before the first of them."""
@@ -112,19 +118,11 @@ class Objects:
                 for begin in range(0, len(data), chunk_bytes):
                     yield data[begin : begin + chunk_bytes]
 
-    async def head(self, path: str) -> Found | None:
-        with self._errors():
-            try:
-                meta = await obstore.head_async(self._store, path)
-            except FileNotFoundError:
-                return None
-        return Found(path, int(meta["size"]), meta["last_modified"])
-
     async def list(self, folder: str) -> list[Found]:
         """Every object under a folder. What is being written is not among them."""
         with self._errors():
             entries = [entry async for batch in obstore.list(self._store, folder, chunk_size=_LISTED_AT_ONCE) for entry in batch]
-        return [Found(entry["path"], int(entry["size"]), entry["last_modified"]) for entry in entries]
+        return [_found(entry["path"], entry) for entry in entries]
 
     async def remove(self, paths: Sequence[str]) -> None:
         """No effect on those that are gone."""
@@ -147,9 +145,44 @@ class Objects:
         """Remove what writers that died left half-written in a local folder; how many. Other stores remove it by a rule of the bucket's."""
         return 0 if self.folder is None else await asyncio.to_thread(self._remove_unfinished_now, self.folder, age)
 
+    async def _each(self, paths: Sequence[str], ask: Callable[[str], Awaitable[T]], ask_now: Callable[[str], T]) -> list[T]:
+        """The answers to small questions: over the network some at a time, of a folder all in one thread, for a hop takes longer than to read a file."""
+        if not paths:
+            return []
+        with self._errors():
+            if self.folder is not None:
+                return await asyncio.to_thread(lambda: [ask_now(path) for path in paths])
+            if len(paths) == 1:
+                return [await ask(paths[0])]
+            gate = asyncio.Semaphore(_ASKED_AT_ONCE)
+
+            async def one(path: str) -> T:
+                async with gate:
+                    return await ask(path)
+
+            return list(await asyncio.gather(*map(one, paths)))
+
+    async def _get(self, path: str) -> bytes | None:
+        try:
+            return bytes(await (await obstore.get_async(self._store, path)).bytes_async())
+        except FileNotFoundError:
+            return None
+
     def _get_now(self, path: str) -> bytes | None:
         try:
             return bytes(obstore.get(self._store, path).bytes())
+        except FileNotFoundError:
+            return None
+
+    async def _head(self, path: str) -> Found | None:
+        try:
+            return _found(path, await obstore.head_async(self._store, path))
+        except FileNotFoundError:
+            return None
+
+    def _head_now(self, path: str) -> Found | None:
+        try:
+            return _found(path, obstore.head(self._store, path))
         except FileNotFoundError:
             return None
 
@@ -195,6 +228,10 @@ class Objects:
 
 def _size(content: bytes | Path) -> int:
     return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def _found(path: str, meta: Any) -> Found:
+    return Found(path, int(meta["size"]), meta["last_modified"])
 
 
 def _first_line(error: Exception) -> str:
