@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from services.weights import ModelStore
 
 ENGINES: dict[str, EngineSpec] = {
     "faster-whisper": EngineSpec("services.asr.engines.faster_whisper:FasterWhisperEngine", "asr"),
+    "openai-whisper": EngineSpec("services.asr.engines.openai_whisper:OpenAiWhisperEngine", "openai-whisper"),
 }
 """Engines by name. The first is the default."""
 
@@ -103,8 +104,8 @@ class AsrEngine(Protocol):
     info: ModelInfo
 
     @classmethod
-    def describe(cls, store: ModelStore) -> ModelInfo:
-        """What `info` is once loaded; nothing is loaded or fetched."""
+    def describe(cls, store: ModelStore) -> Sequence[ModelInfo]:
+        """What `info` will be once loaded, then all other weights that it could run; nothing is loaded or fetched."""
         ...
 
     def open(self, options: RecognitionOptions) -> RecognitionStream:
