@@ -30,6 +30,9 @@ class Patience:
         if not isinstance(error, LocutorError) or not error.retryable:
             return None
         wait_s = random.uniform(self._delay_s / 2, self._delay_s)
+        if isinstance(error, Overloaded) and error.retry_after_s == 0:
+            # There is room elsewhere.
+            return 0.0
         if isinstance(error, Overloaded):
             wait_s = max(error.retry_after_s or 0.0, wait_s)
         self._delay_s = min(self._delay_s * 2, _LONGEST_DELAY_S)

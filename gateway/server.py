@@ -31,12 +31,12 @@ class Gateway:
         """Raises `InvalidInput` where the database, a certificate, the signing key or the store's URL cannot be used."""
         settings.data.mkdir(parents=True, exist_ok=True)
         self._owner = Owner(settings.data)
-        # Services in this process have a private socket, or the loopback, to themselves.
-        remote = [name for name, address in settings.services.items() if not address.startswith("unix:")]
-        self._services = Services(addresses, dict.fromkeys(remote, settings.services_tls) if settings.services_tls is not None else None)
+        # Services of this gateway's own have private sockets, or the loopback, to themselves; other sockets are left plain by the channels.
+        tls = dict.fromkeys(settings.services, settings.services_tls) if settings.services_tls is not None else None
+        self._services = Services(addresses, tls, settings.link)
         self._table = JobTable(settings.database)
-        self._store = store = ArtifactStore(settings.store_url, Quota(settings.store_bytes))
         queue_metrics.watch(self._table)
+        self._store = store = ArtifactStore(settings.store_url, Quota(settings.store_bytes))
         collector = Collector(store, partial(needs_of, self._table))
         store.quota.collect_with(collector.make_room)
         signing_key = SigningKey.from_environment({**os.environ, "LOCUTOR_DATA": str(settings.data)})

@@ -11,17 +11,16 @@ import grpc
 import grpc.aio
 
 from gateway.patience import PATIENCE_S, Patience
+from gateway.replicas import BalancedChannel, Balancer, Gate, Link
 from gateway.settings import SERVICES
-from locutor.address import CHANNEL_OPTIONS, Address
 from locutor.asr.v1 import asr_pb2_grpc, separation_pb2, separation_pb2_grpc
 from locutor.channel import TlsFiles
 from locutor.common.v1 import model_pb2
-from locutor.errors import DeadlineExceeded, LocutorError, ServiceLost
+from locutor.errors import DeadlineExceeded, LocutorError, Overloaded, ServiceLost
 from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
 from locutor.status import from_rpc_error
 from locutor.translate.v1 import translate_pb2, translate_pb2_grpc
 from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
-from services.serving.calls import ObservedChannel
 
 T = TypeVar("T")
 
@@ -34,22 +33,34 @@ QUESTION_TIMEOUT_S = 60.0
 class Services:
     """Stubs of the four services."""
 
-    def __init__(self, addresses: Mapping[str, str], tls: Mapping[str, TlsFiles] | None = None) -> None:
-        """`addresses`: URI of each service by name. `tls`: certificates for those that are called over TLS. Nothing is sent yet.
+    def __init__(self, addresses: Mapping[str, str], tls: Mapping[str, TlsFiles] | None = None, link: Link | None = None) -> None:
+        """`addresses`: of each service by name, see `gateway.replicas.names`. `tls`: certificates for those that are called over TLS.
 
-        Raises `InvalidInput` where a certificate cannot be read.
+        Connects at once, so it is to be made inside a running event loop. Raises `InvalidInput` where a certificate cannot be read.
         """
-        self.addresses = dict(addresses)
-        self._channels = {name: ObservedChannel(_channel(self.addresses[name], (tls or {}).get(name))) for name in SERVICES}
-        self.asr: Any = asr_pb2_grpc.AsrServiceStub(self._channels["asr"])
+        self._balancers = {name: Balancer(name, addresses[name], (tls or {}).get(name), link) for name in SERVICES}
+        channels = {name: BalancedChannel(balancer) for name, balancer in self._balancers.items()}
+        self.asr: Any = asr_pb2_grpc.AsrServiceStub(channels["asr"])
         # Served beside recognition.
-        self.separation: Any = separation_pb2_grpc.SeparationServiceStub(self._channels["asr"])
-        self.tts: Any = tts_pb2_grpc.TtsServiceStub(self._channels["tts"])
-        self.translate: Any = translate_pb2_grpc.TranslateServiceStub(self._channels["translate"])
-        self.lipsync: Any = lipsync_pb2_grpc.LipsyncServiceStub(self._channels["lipsync"])
+        self.separation: Any = separation_pb2_grpc.SeparationServiceStub(channels["asr"])
+        self.tts: Any = tts_pb2_grpc.TtsServiceStub(channels["tts"])
+        self.translate: Any = translate_pb2_grpc.TranslateServiceStub(channels["translate"])
+        self.lipsync: Any = lipsync_pb2_grpc.LipsyncServiceStub(channels["lipsync"])
 
     async def close(self) -> None:
-        await asyncio.gather(*(channel.close(None) for channel in self._channels.values()))
+        await asyncio.gather(*(balancer.close() for balancer in self._balancers.values()))
+
+    def slots(self, name: str) -> int:
+        """Calls of its engine that the replicas of a service work on at a time, as far as they can be called now; at least 1."""
+        return self._balancers[name].slots
+
+    def gate(self, name: str) -> Gate:
+        """Lets in as many parts of a job as a service works on at a time, and one that is prepared meanwhile."""
+        return Gate(lambda: self.slots(name) + 1)
+
+    def locales_gate(self, least: int) -> Gate:
+        """Lets in at least so many locales of a job, and more where a locale may be too short to keep all replicas busy."""
+        return Gate(lambda: max(least, self.slots("tts"), self.slots("lipsync")))
 
     @contextmanager
     def errors(self, name: str) -> Iterator[None]:
@@ -58,10 +69,13 @@ class Services:
             yield
         except grpc.aio.AioRpcError as error:
             if _is_lost(error):
-                raise ServiceLost(f"the {name} service at {self.addresses[name]} does not answer: {error.details()}") from error
+                raise ServiceLost(f"the {name} service at {self._balancers[name].uris} does not answer: {error.details()}") from error
             found = from_rpc_error(error)
             if isinstance(found, DeadlineExceeded):
                 raise DeadlineExceeded(f"the {name} service did not answer in time") from error
+            if isinstance(found, Overloaded) and found.retry_after_s and self._balancers[name].has_room:
+                # Another replica takes it at once.
+                found.retry_after_s = 0.0
             raise found from error
 
     async def voices(self) -> list[tts_pb2.Voice]:
@@ -98,13 +112,6 @@ class Services:
 
         with self.errors("lipsync"):
             return await self.lipsync.Inspect(requests(), timeout=QUESTION_TIMEOUT_S)
-
-
-def _channel(address: str, tls: TlsFiles | None) -> grpc.aio.Channel:
-    target = Address.parse(address).target
-    if tls is None:
-        return grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
-    return grpc.aio.secure_channel(target, tls.credentials(), options=CHANNEL_OPTIONS)
 
 
 def _is_lost(error: grpc.aio.AioRpcError) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from locutor.address import Address
+from gateway.replicas import Link, service_addresses
 from locutor.channel import TlsFiles
 from locutor.errors import InvalidInput
 
@@ -31,9 +31,11 @@ class GatewaySettings:
     services_share_store: bool = False
     """The services that have an address are set to the same store: big media are handed to them, and taken from them, as URIs."""
     services: Mapping[str, str] = field(default_factory=dict)
-    """Name of a service to its URI. A service that is not named is started in this process."""
+    """Name of a service to the address, or the addresses with commas between, of its replicas. A service that is not named is started by this gateway."""
     services_tls: TlsFiles | None = None
     """Certificates for the way to `services`, but for those on a unix socket; None: plain text."""
+    link: Link = field(default_factory=Link)
+    """When a connection to a service is given up."""
     jobs_at_once: int = 1
     """Jobs at work; the others are queued."""
     queue: int = 200
@@ -88,7 +90,7 @@ class GatewaySettings:
         services = {name: environment[f"LOCUTOR_{name.upper()}"] for name in SERVICES if environment.get(f"LOCUTOR_{name.upper()}")}
         for name, address in services.items():
             try:
-                Address.parse(address)
+                service_addresses(address)
             except InvalidInput as error:
                 raise InvalidInput.of(f"LOCUTOR_{name.upper()}", error.violations[0].message, "BAD_ADDRESS") from error
         found["services"] = services

@@ -17,6 +17,7 @@ from gateway.dub.lines import TargetLine
 from gateway.dub.voice import DubbedLine, nanoseconds
 from gateway.models import identity
 from gateway.progress import StageTracker
+from gateway.replicas import Gate
 from gateway.services import CHUNK_BYTES, Services
 from gateway.stoppable import in_thread
 from gateway.workflow import Workflow, children
@@ -70,7 +71,7 @@ class LipsJob:
     """Moves the lips."""
     locale: str
     performance: video_pb2.Performance
-    gate: asyncio.Semaphore
+    gate: Gate
     """Lets so many pieces of the job be made at a time."""
 
 

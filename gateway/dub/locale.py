@@ -28,6 +28,7 @@ from gateway.locales import same_language
 from gateway.models import ModelUse, engine_models, identity, translation_models
 from gateway.offer import Offer
 from gateway.progress import JobTracker
+from gateway.replicas import Gate
 from gateway.services import Services
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow
@@ -55,7 +56,7 @@ class DubParts:
     footage: Footage | None
     """None: the picture stays as it is."""
     signing_key: SigningKey
-    gate: asyncio.Semaphore
+    gate: Gate
     """Lets so many pieces of the job be animated at a time."""
 
 

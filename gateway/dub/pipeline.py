@@ -12,7 +12,7 @@ from gateway.artifacts import Blob
 from gateway.dub.assemble import OUTPUTS
 from gateway.dub.cast_file import cast_file
 from gateway.dub.edit_file import edit_file
-from gateway.dub.footage import Footage, cut_pieces, obstacle
+from gateway.dub.footage import Footage, Piece, cut_pieces, obstacle
 from gateway.dub.hear import Hearing, Scene
 from gateway.dub.locale import DubLocaleRun, DubParts, DubWork
 from gateway.dub.plan import DubLocale, make_dub_plan
@@ -24,6 +24,7 @@ from gateway.jobs import JobTable
 from gateway.models import ModelUse
 from gateway.offer import Offer, read_offer
 from gateway.progress import JobTracker
+from gateway.replicas import Gate
 from gateway.services import PATIENCE_S, Services
 from gateway.settings import GatewaySettings
 from gateway.signing_key import SigningKey
@@ -59,10 +60,10 @@ class DubPipeline:
         separated = await self._separated(flow, tracker, source, offer)
         footage, doubts = self._footage(flow, tracker, source, scene, offer)
         uses = (*scene.uses, *((ModelUse("separate", separated.model),) if separated is not None else ()))
-        gate = asyncio.Semaphore(self._settings.pieces_at_once)
+        gate = services.gate("lipsync")
         parts = DubParts(flow, tracker, services, source, scene, separated, offer, uses, footage, self._signing_key, gate)
         warnings = [*scene.warnings, *_faults(source), *doubts]
-        locales_gate = asyncio.Semaphore(self._settings.locales_at_once)
+        locales_gate = services.locales_gate(self._settings.locales_at_once)
 
         async def one(own: DubLocale, number: int) -> None:
             async with locales_gate:
@@ -148,14 +149,19 @@ class DubPipeline:
         tracker.end_locale(own.locale, job_pb2.STATE_SUCCEEDED)
 
 
-async def _track(footage: Footage, gate: asyncio.Semaphore) -> None:
+async def _track(footage: Footage, gate: Gate) -> None:
     """Follow the faces in all pieces, while the locales are translated and spoken."""
-    for piece in footage.pieces:
+
+    async def one(piece: Piece) -> None:
         async with gate:
             # Each locale tells of a piece that cannot be used, and leaves it as it is.
             with suppress(InvalidInput):
                 await footage.track(await footage.file(piece))
         footage.tracked(piece)
+
+    async with children() as group:
+        for piece in footage.pieces:
+            group.create_task(one(piece))
 
 
 def _faults(source: Source) -> list[str]:

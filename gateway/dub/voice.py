@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeVar
 
 from gateway.dub.fit import GAP_S, Fitted, Line, fit_lines, judged, kept_apart, overdue, squeezed
 from gateway.dub.lines import TargetLine
 from gateway.dub.speak import SpokenLine, measure_line, speak_line
 from gateway.present.speak import Voicing
 from gateway.progress import StageTracker
+from gateway.replicas import Gate
 from gateway.services import Services
-from gateway.workflow import Workflow
+from gateway.workflow import Workflow, children
 from locutor.common.v1 import timeline_pb2
 from locutor.errors import InvalidInput
 from media.clock import PROGRAMME_RATE, rescale_samples, seconds_to_samples
@@ -29,6 +33,8 @@ _SQUEEZES = 3
 """Times that what does not fit before a locked line is spoken again, faster."""
 _NANOSECONDS = 1_000_000_000
 
+
+T = TypeVar("T")
 
 ToSay = tuple[TargetLine, str, Voicing]
 """A line, its text, and in what way it is spoken; the rate is still to be chosen."""
@@ -65,20 +71,26 @@ async def voice_lines(
     Raises `InvalidInput` where all of it is longer than the programme even at the highest rate.
     """
     lines: list[Line] = []
-    for number, (line, text, voicing) in enumerate(texts, 1):
-        lengths_s = await measure_line(flow, stage, services, text, voicing)
-        is_fixed, is_locked = line.end_s is not None, line.is_locked and line.start_s is not None
-        lines.append(Line(line.begin_s, line.until_s, lengths_s, len(text), line.rate, is_fixed=is_fixed, is_locked=is_locked))
-        stage.advance(_MEASURING * number / len(texts))
+    gate = services.gate("tts")
+    async with _abreast(gate, [partial(measure_line, flow, stage, services, text, voicing) for _, text, voicing in texts]) as measured:
+        for number, ((line, text, _), lengths) in enumerate(zip(texts, measured, strict=True), 1):
+            is_fixed, is_locked = line.end_s is not None, line.is_locked and line.start_s is not None
+            lines.append(Line(line.begin_s, line.until_s, await lengths, len(text), line.rate, is_fixed=is_fixed, is_locked=is_locked))
+            stage.advance(_MEASURING * number / len(texts))
     planned = fit_lines(lines, programme_s)
     speeches: list[SpokenLine] = []
-    for number, ((line, text, voicing), fitted) in enumerate(zip(texts, planned, strict=True), 1):
-        speech = await speak_line(flow, stage, services, f"{locale}-{line.source.id}", text, voicing, fitted.rate)
-        speeches.append(speech)
-        stage.add_media(speech.voiced_s)
-        stage.advance(_MEASURING + (0.999 - _MEASURING) * number / len(texts))
-        judgement = judged(lines[number - 1], fitted.start_s, speech.voiced_s, fitted.rate, fitted.available_s)
-        tell(DubbedLine(line, text, voicing.voice, judgement, speech))
+    says = [
+        partial(speak_line, flow, stage, services, f"{locale}-{line.source.id}", text, voicing, fitted.rate)
+        for (line, text, voicing), fitted in zip(texts, planned, strict=True)
+    ]
+    async with _abreast(gate, says) as spoken:
+        for number, ((line, text, voicing), fitted, said) in enumerate(zip(texts, planned, spoken, strict=True), 1):
+            speech = await said
+            speeches.append(speech)
+            stage.add_media(speech.voiced_s)
+            stage.advance(_MEASURING + (0.999 - _MEASURING) * number / len(texts))
+            judgement = judged(lines[number - 1], fitted.start_s, speech.voiced_s, fitted.rate, fitted.available_s)
+            tell(DubbedLine(line, text, voicing.voice, judgement, speech))
     rates = [fitted.rate for fitted in planned]
     for _ in range(_SQUEEZES):
         # What was measured is not quite what is said, and a locked line does not wait.
@@ -98,6 +110,18 @@ async def voice_lines(
         DubbedLine(line, text, voicing.voice, judged(fit_line, start_s, speech.voiced_s, rate, plan.available_s), speech)
         for (line, text, voicing), fit_line, plan, speech, start_s, rate in zip(texts, lines, planned, speeches, starts_s, rates, strict=True)
     ]
+
+
+@asynccontextmanager
+async def _abreast(gate: Gate, works: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> AsyncIterator[list[asyncio.Task[T]]]:
+    """All of `works` at work, as many at a time as the gate lets in, the first ones first; their tasks are given in order."""
+
+    async def one(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async with gate:
+            return await work()
+
+    async with children() as group:
+        yield [group.create_task(one(work)) for work in works]
 
 
 def _too_long(texts: Sequence[ToSay], lines: Sequence[Line], index: int, short_s: float, locale: str) -> InvalidInput:

@@ -19,6 +19,7 @@ from gateway.present.programme import Programme
 from gateway.present.speak import SpokenSentence, Voicing, speak
 from gateway.present.translate import translate
 from gateway.progress import JobTracker
+from gateway.replicas import Gate
 from gateway.services import Services
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
@@ -27,6 +28,9 @@ from locutor.gateway.v1 import job_pb2
 from locutor.glossary import terms_for
 
 _MILLIS = 1000
+
+Sentences = asyncio.Queue[SpokenSentence | None]
+"""Of one utterance, as they are spoken; None comes after the last."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,10 @@ class JobParts:
     """With the lip-sync model of locales that name no engine."""
     offer: Offer
     signing_key: SigningKey
-    gate: asyncio.Semaphore
+    gate: Gate
     """Lets so many pieces of the job be animated at a time."""
+    voices_gate: Gate
+    """Lets so many utterances of the job be spoken at a time."""
 
 
 class LocaleRun:
@@ -109,11 +115,24 @@ class LocaleRun:
             def start(pieces: Sequence[Piece]) -> None:
                 tasks.extend(group.create_task(self._animate(programme, piece)) for piece in pieces)
 
-            await self._speak(programme, texts, voicing, start)
+            await self._speak(programme, [self._begin(group, text, voicing) for text in texts], texts, start)
         self._stages["animate"].end(job_pb2.STATE_SUCCEEDED)
         return [task.result() for task in tasks]
 
-    async def _speak(self, programme: Programme, texts: Sequence[str], voicing: Voicing, start: Callable[[Sequence[Piece]], None]) -> None:
+    def _begin(self, group: asyncio.TaskGroup, text: str, voicing: Voicing) -> Sentences:
+        """Have `text` spoken as soon as a replica of the voice is free. The sentences end with None."""
+        sentences: Sentences = asyncio.Queue()
+
+        async def say() -> None:
+            async with self._job.voices_gate:
+                await speak(self._job.flow, self._stages["speak"], self._job.services, text, voicing, sentences.put_nowait)
+            sentences.put_nowait(None)
+
+        group.create_task(say())
+        return sentences
+
+    async def _speak(self, programme: Programme, spoken: Sequence[Sentences], texts: Sequence[str], start: Callable[[Sequence[Piece]], None]) -> None:
+        """Put together what is `spoken` of each of `texts`, in their order."""
         stage = self._stages["speak"]
         whole = sum(map(len, texts))
         said = 0
@@ -129,7 +148,8 @@ class LocaleRun:
                 start(programme.hear(sentence))
 
             programme.begin_utterance()
-            await speak(self._job.flow, stage, self._job.services, text, voicing, hear)
+            while (sentence := await spoken[number - 1].get()) is not None:
+                hear(sentence)
             said += len(text)
             self._spoken = said / whole
             pause_s = Fraction(utterance.pause_after_ms, _MILLIS)

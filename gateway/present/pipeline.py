@@ -48,8 +48,8 @@ class PresentPipeline:
         background = digest_of(spec.background_uri) if spec.background.image else ""
         scene = Scene(face, background, plan.video, spec.background, spec.performance, offer.model("lipsync", spec.engines.lipsync))
         doubts = [f"face: {finding.message}" for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_WARNING]
-        locales_gate = asyncio.Semaphore(self._settings.locales_at_once)
-        parts = JobParts(flow, tracker, services, plan, scene, offer, self._signing_key, asyncio.Semaphore(self._settings.pieces_at_once))
+        locales_gate = services.locales_gate(self._settings.locales_at_once)
+        parts = JobParts(flow, tracker, services, plan, scene, offer, self._signing_key, services.gate("lipsync"), services.gate("tts"))
 
         async def one(own: LocalePlan) -> None:
             async with locales_gate:

@@ -22,6 +22,7 @@ from locutor.address import MAX_MESSAGE_BYTES, Address
 from locutor.errors import InvalidInput, LocutorError, Unavailable
 from services.serving import tracing
 from services.serving.calls import CallInterceptor
+from services.serving.health import HealthServicer
 from services.serving.interceptors import ErrorInterceptor
 from services.serving.metrics import MetricsEndpoint
 from services.serving.service import Service
@@ -41,6 +42,10 @@ _SERVER_OPTIONS = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     # On a machine that is very busy, pings that were sent half a minute apart are read together: that is no reason to end a call of many minutes.
     ("grpc.http2.max_ping_strikes", 0),
+    # A client whose machine is gone, or cut off, says nothing: its call would hold a worker for ever.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 30_000),
+    ("grpc.http2.ping_timeout_ms", 30_000),
 )
 
 
@@ -56,7 +61,7 @@ class GrpcServer:
         self._interceptors = [CallInterceptor(), *interceptors, ErrorInterceptor()]
         self.name = services[0].full_name.split(".")[1]
         """As logs, metrics and traces call this server: "tts", "gateway"."""
-        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        self._health = HealthServicer(settings.workers)
         self._server: grpc.aio.Server | None = None
         self.address = settings.listen
         """URI that clients reach this server by; the port is filled in by `start`."""

@@ -349,7 +349,8 @@ class Fakes:
         self._servers: dict[str, GrpcServer] = {}
 
     async def start(self, name: str) -> None:
-        self._servers[name] = GrpcServer([getattr(self, name)], ServingSettings(listen=self.addresses[name]))
+        workers = 2 if name == "lipsync" else 1
+        self._servers[name] = GrpcServer([getattr(self, name)], ServingSettings(listen=self.addresses[name], workers=workers))
         await self._servers[name].start()
 
     async def stop(self, name: str) -> None:
