@@ -46,11 +46,14 @@ class Quota:
                 self.found(await self._make_room(max(0, min(int(self.limit_bytes * LOW_WATER), self.limit_bytes - size_bytes))))
             if not self._fits(size_bytes):
                 raise StoreFull(
-                    f"there is no room for {size_bytes / 2**20:.1f} MiB in the artifact store: {self._used_bytes / 2**20:.0f} of its "
-                    f"{self.limit_bytes / 2**20:.0f} MiB (LOCUTOR_STORE_MB) are uploads, outputs, and what running jobs need; "
-                    "delete jobs, or raise the quota",
+                    f"there is no room for {_mib(size_bytes)} in the artifact store: {_mib(self._used_bytes)} of its {_mib(self.limit_bytes)} "
+                    "(LOCUTOR_STORE_MB) are uploads, outputs, and what running jobs need; delete jobs, or raise the quota",
                     retry_after_s=60.0,
                 )
 
     def _fits(self, size_bytes: int) -> bool:
         return self._known and self._used_bytes + size_bytes <= self.limit_bytes
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:.1f} MiB"

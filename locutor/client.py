@@ -24,7 +24,7 @@ from grpc_status import rpc_status
 from locutor import transfer
 from locutor.channel import TlsFiles, open_channel
 from locutor.errors import ServiceLost
-from locutor.gateway.v1 import catalog_pb2, catalog_pb2_grpc, dub_pb2, job_pb2, job_pb2_grpc, media_pb2, media_pb2_grpc
+from locutor.gateway.v1 import catalog_pb2, catalog_pb2_grpc, dub_pb2, job_pb2, job_pb2_grpc, media_pb2, media_pb2_grpc, store_pb2, store_pb2_grpc
 from locutor.lipsync.v1 import lipsync_pb2
 from locutor.status import from_rpc_error
 
@@ -33,6 +33,9 @@ ENDED = frozenset({job_pb2.STATE_SUCCEEDED, job_pb2.STATE_PARTLY_SUCCEEDED, job_
 
 _CALL_TIMEOUT_S = 120.0
 """For calls that answer at once; a gateway that has just started loads its engines first."""
+
+_COLLECT_TIMEOUT_S = 3600.0
+"""Of a store of millions of objects."""
 
 _WATCH_ATTEMPTS = 5
 """How often in a row a watch is taken up again after the connection was lost, waiting 1, 2, 4, ... seconds."""
@@ -51,6 +54,7 @@ class LocutorClient:
         self._jobs = job_pb2_grpc.JobServiceStub(self._channel)
         self._media = media_pb2_grpc.MediaServiceStub(self._channel)
         self._catalog = catalog_pb2_grpc.CatalogServiceStub(self._channel)
+        self._store = store_pb2_grpc.StoreServiceStub(self._channel)
 
     def __enter__(self) -> LocutorClient:
         return self
@@ -86,10 +90,18 @@ class LocutorClient:
             response: media_pb2.UploadMediaResponse = self._media.UploadMedia(transfer.upload_requests(source, file_name))
         return response.media.uri
 
-    def download(self, uri: str, path: Path | str) -> media_pb2.Media:
-        """Write a media or an output to `path`, which appears only once it is whole. Called again after it broke off, it goes on."""
+    def download(self, uri: str, path: Path | str, *, direct: bool = False) -> media_pb2.Media:
+        """Write a media or an output to `path`, which appears only once it is whole. Called again after it broke off, it goes on.
+
+        `direct`: from the store itself, past the gateway, where the store gives URLs; it must be reached from here.
+        """
         with self._errors():
-            return transfer.download(self._media, uri, Path(path))
+            return transfer.download(self._media, uri, Path(path), direct=direct)
+
+    def download_url(self, uri: str) -> str | None:
+        """A URL by which anybody may read a media for 15 minutes; None where the gateway's store cannot give one."""
+        with self._errors():
+            return self._media.GetDownloadUrl(media_pb2.GetDownloadUrlRequest(uri=uri), timeout=_CALL_TIMEOUT_S).url or None
 
     def create_present_job(self, spec: job_pb2.PresentSpec, *, request_id: str = "", priority: int = 0) -> job_pb2.Job:
         """Start a job. Raises `InvalidInput` with every field at fault before any expensive work.
@@ -191,6 +203,16 @@ class LocutorClient:
         """Voices, translation pairs and models of the services behind the gateway."""
         with self._errors():
             return self._catalog.GetCatalog(catalog_pb2.GetCatalogRequest(), timeout=_CALL_TIMEOUT_S)
+
+    def collect_garbage(self, unused_s: float | None = None, quota_bytes: int | None = None, *, dry_run: bool = False) -> store_pb2.CollectGarbageResponse:
+        """Remove from the artifact store what was not used for so long, and what is over the quota; None: as the gateway is set. For operators."""
+        request = store_pb2.CollectGarbageRequest(dry_run=dry_run)
+        if unused_s is not None:
+            request.unused_duration.FromNanoseconds(round(unused_s * 1e9))
+        if quota_bytes is not None:
+            request.quota_bytes = quota_bytes
+        with self._errors():
+            return self._store.CollectGarbage(request, timeout=_COLLECT_TIMEOUT_S)
 
     def inspect_face(self, uri: str) -> lipsync_pb2.InspectResponse:
         """Whether an uploaded image will do as a face, and what is wrong with it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -16,6 +17,7 @@ from gateway.settings import GatewaySettings
 from locutor.errors import InvalidInput, OutOfRange
 from locutor.gateway.v1 import media_pb2, media_pb2_grpc
 from services.serving.interceptors import tenant
+from services.store import URL_VALID
 
 _MAX_NAME_CHARACTERS = 255
 _UNTOLD = {"", "application/octet-stream"}
@@ -79,6 +81,17 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         yield media_pb2.DownloadMediaResponse(media=media)
         async for data in self._store.stream(digest, request.offset_bytes):
             yield media_pb2.DownloadMediaResponse(data=data)
+
+    async def GetDownloadUrl(self, request: media_pb2.GetDownloadUrlRequest, context: grpc.aio.ServicerContext) -> media_pb2.GetDownloadUrlResponse:
+        digest = digest_of(request.uri)
+        response = media_pb2.GetDownloadUrlResponse(media=await self._table.get_media(digest, tenant.get()))
+        # A URL of bytes that have gone would be found out by whoever opens it.
+        await self._store.blob(digest)
+        url = await self._store.download_url(digest)
+        if url is not None:
+            response.url = url
+            response.expire_time.FromDatetime(datetime.now(UTC) + URL_VALID)
+        return response
 
 
 def _kind(content_type: str) -> str:

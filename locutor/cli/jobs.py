@@ -108,6 +108,7 @@ def download(
     job_id: JobId,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the outputs.")] = Path("out"),
     name: Annotated[str, typer.Option("--name", help="First part of the files' names. Default: the job's id.", show_default=False)] = "",
+    direct: Annotated[bool, typer.Option("--direct", help="From the gateway's bucket itself, where it has one that is reached from here.")] = False,
     gateway: options.Gateway = "",
     token: options.Token = "",
     tls_ca: options.TlsCa = None,
@@ -121,7 +122,7 @@ def download(
     files.check_folder("--out", out)
     with Connection(gateway, token, tls_ca, tls_cert, tls_key).open() as client:
         job = client.job(job_id)
-        saved = outputs.save(client, job, out, name or job.id)
+        saved = outputs.save(client, job, out, name or job.id, direct=direct)
     for output in saved:
         print(output.path)
     if not saved:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locutor.cli import doctor, dub, engines, failures, inspect, jobs, models, present, up, utterances, version, voices
+from locutor.cli import doctor, dub, engines, failures, gc, inspect, jobs, models, present, up, utterances, version, voices
 from locutor.errors import LocutorError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("inspect")(inspect.inspect)
 app.command("voices")(voices.voices)
 app.command("engines")(engines.engines)
 app.add_typer(models.app, name="models")
+app.command("gc")(gc.gc)
 app.command("doctor")(doctor.doctor)
 app.command("version")(version.version)
 

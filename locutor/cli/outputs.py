@@ -33,14 +33,14 @@ class SavedOutput:
     size_bytes: int
 
 
-def save(client: LocutorClient, job: Job, folder: Path, name: str) -> list[SavedOutput]:
-    """Download every output that the job has, finished or not, as NAME.LOCALE.mp4 and so on. Raises `LocutorError`."""
+def save(client: LocutorClient, job: Job, folder: Path, name: str, *, direct: bool = False) -> list[SavedOutput]:
+    """Download every output that the job has, finished or not, as NAME.LOCALE.mp4 and so on; see `LocutorClient.download`. Raises `LocutorError`."""
     saved = []
     for result in job.results:
         for output in result.outputs:
             path = folder / f"{name}.{result.locale}{SUFFIXES[output.kind]}"
             try:
-                media = client.download(output.media.uri, path)
+                media = client.download(output.media.uri, path, direct=direct)
             except OSError as error:
                 remedy = f"make room, then: locutor jobs download {job.id} --out DIR"
                 raise Unavailable(f"{path} cannot be written ({error.strerror}); {remedy}", reason="NOT_WRITABLE") from error
