@@ -75,7 +75,7 @@ def start(client: LocutorClient, pipeline: str, inputs: Inputs, request_id: str)
 
 
 def fingerprint(client: LocutorClient, job: job_pb2.Job, folder: Path) -> dict[str, str]:
-    """Digests of all outputs by kind: of a video's packets, since its manifest tells of its own job."""
+    """Digests of all outputs by kind, without the job's own id; of a video's packets, since its manifest tells of its own job."""
     found: dict[str, str] = {}
     for result in job.results:
         for output in result.outputs:
@@ -84,7 +84,8 @@ def fingerprint(client: LocutorClient, job: job_pb2.Job, folder: Path) -> dict[s
                 continue
             path = folder / f"{result.locale}.{kind}"
             client.download(output.media.uri, path)
-            found[f"{result.locale} {kind}"] = packets(path) if kind == "video" else hashlib.sha256(path.read_bytes()).hexdigest()
+            content = path.read_bytes().replace(job.id.encode(), b"")
+            found[f"{result.locale} {kind}"] = packets(path) if kind == "video" else hashlib.sha256(content).hexdigest()
     return found
 
 
