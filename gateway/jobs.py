@@ -177,7 +177,7 @@ class JobTable:
         """How many jobs of all tenants are in each state that is not an end, and the oldest of those that wait for a worker."""
 
         def count(connection: sa.Connection) -> tuple[dict[job_pb2.State.ValueType, int], job_pb2.Job | None]:
-            rows = connection.execute(sa.select(_jobs.c.state, sa.func.count()).where(_jobs.c.state.not_in(ENDED)).group_by(_jobs.c.state)).tuples().all()
+            rows = connection.execute(sa.select(_jobs.c.state, sa.func.count()).where(_jobs.c.state.not_in(ENDED)).group_by(_jobs.c.state)).all()
             oldest = connection.execute(sa.select(_jobs.c.job).where(_jobs.c.state == job_pb2.STATE_QUEUED).order_by(_jobs.c.number).limit(1)).scalar()
             return dict(rows), job_pb2.Job.FromString(oldest) if oldest is not None else None
 

@@ -7,6 +7,7 @@ The places where something happens call here; nothing here changes what happens.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ from services.serving import tracing
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
+
+log = logging.getLogger("locutor.gateway")
 
 _STAGE = ("pipeline", "stage")
 _SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
@@ -61,6 +64,7 @@ class JobSight:
         self._began, self.worker = True, worker
         logs.bind(**self.fields())
         AT_WORK.labels(self.pipeline).inc()
+        log.info("the job begins")
         attributes = {"locutor.job": self.job.id, "locutor.pipeline": self.pipeline, "locutor.worker": worker}
         self.span = tracing.start("job", trace=self.job.id, attributes=attributes)
 
@@ -83,8 +87,10 @@ class JobSight:
         for stage in self._stages:
             stage.close("" if state else "INTERRUPTED")
         if state:
+            duration_s = (self.job.end_time.ToNanoseconds() - self.job.start_time.ToNanoseconds()) / 1e9
             ENDED.labels(self.pipeline, state).inc()
-            JOB_SECONDS.labels(self.pipeline).observe((self.job.end_time.ToNanoseconds() - self.job.start_time.ToNanoseconds()) / 1e9)
+            JOB_SECONDS.labels(self.pipeline).observe(duration_s)
+            log.info("the job ends: %s after %.1f s", state, duration_s)
         tracing.end(self.span, {"failed": self.job.error.reason or "FAILED", "": "INTERRUPTED"}.get(state, ""))
 
 
