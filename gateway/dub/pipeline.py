@@ -78,7 +78,7 @@ class DubPipeline:
                     await self._put_outputs(parts, own, work, run.omitted)
                 except Exception as error:
                     incident = secrets.token_hex(4)
-                    log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error)
+                    log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error, extra={"incident": incident})
                     result.error.CopyFrom(job_error(error, incident))
                     result.warnings.extend(warning for warning in run.warnings if warning not in result.warnings)
                     await self._put_unfinished(parts, own, run.omitted)

@@ -62,7 +62,7 @@ class PresentPipeline:
                     await self._put_outputs(flow, tracker, plan, own, work)
                 except Exception as error:
                     incident = secrets.token_hex(4)
-                    log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error)
+                    log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error, extra={"incident": incident})
                     result.error.CopyFrom(job_error(error, incident))
                     tracker.end_locale(own.locale, job_pb2.STATE_FAILED)
 
