@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from gateway.locales import same_language
 from gateway.models import default_model, engine_models
 from gateway.services import Services, retried
 from locutor.common.v1 import model_pb2
@@ -44,6 +45,22 @@ class Offer:
     def speakers(self, engine: str, commercial: bool) -> list[tts_pb2.Voice]:
         """Voices of one engine, or of all (""); those that may be used commercially where only they may."""
         return [voice for voice in self.voices if engine in ("", voice.engine) and (voice.commercial_use or not commercial)]
+
+    def unasked(self, engine: str, commercial: bool) -> list[tts_pb2.Voice]:
+        """Those of `speakers` of which one is taken where no voice is named: rule-made ones only where their engine is named, or is the server's default."""
+        usual = next((model.engine for model in self.models["tts"] if model.is_default), "")
+        speakers = self.speakers(engine, commercial)
+        return [voice for voice in speakers if voice.quality != tts_pb2.QUALITY_FORMANT or voice.engine in (engine, usual)]
+
+    def voiceless(self, locale: str, engine: str, commercial: bool, field: str) -> FieldViolation:
+        """Why no voice is taken for a locale that `unasked` has none for, and what to do."""
+        rule_made = [voice for voice in self.speakers(engine, commercial) if same_language(locale, voice.locale)]
+        if rule_made:
+            names = " or ".join(voice.id for voice in rule_made[:2])
+            message = f"only rule-made voices speak {locale}, and none is taken unasked; name the speech engine {rule_made[0].engine!r}, or a voice: {names}"
+            return FieldViolation(field, message, "ONLY_FORMANT_VOICES")
+        spoken = ", ".join(sorted({voice.locale for voice in self.unasked(engine, commercial)})) or "none"
+        return FieldViolation(field, f"there is no voice that speaks {locale}; there are voices for {spoken}", "UNKNOWN_LOCALE")
 
 
 async def read_offer(services: Services, spec: job_pb2.PresentSpec | job_pb2.DubSpec, patience_s: float = 0.0) -> Offer:

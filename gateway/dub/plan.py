@@ -132,10 +132,8 @@ class _Planner:
 
     def _check_target(self, source: str, locale: str, target: dub_pb2.DubTarget, field: str) -> None:
         engines = resolved(self._spec, target)
-        voices = self._offer.speakers(engines.speech, self._spec.commercial_use)
-        if choose_voice(locale, voices) is None:
-            spoken = ", ".join(sorted({voice.locale for voice in voices})) or "none"
-            self._refuse(f"{field}.locale", f"there is no voice that speaks {locale}; there are voices for {spoken}", "UNKNOWN_LOCALE")
+        if choose_voice(locale, self._offer.unasked(engines.speech, self._spec.commercial_use)) is None:
+            self.violations.append(self._offer.voiceless(locale, engines.speech, self._spec.commercial_use, f"{field}.locale"))
         is_known = not engines.translation or any(model.engine == engines.translation and model.installed for model in self._offer.models["translate"])
         if is_known and source and not target.subtitles_uri and not same_language(source, locale):
             try:

@@ -103,7 +103,7 @@ class _Planner:
             pair = None
             if not target.script and source and not same_language(source, locale):
                 pair = self._pair(source, locale, f"{field}.locale", engines.translation)
-            voice = self._voice(locale, target.voice, f"{field}.voice", f"{field}.locale", script, own)
+            voice = self._voice(locale, engines.speech, target.voice, f"{field}.voice", f"{field}.locale", script, own)
             rate = target.rate if target.HasField("rate") else 1.0
             if not _RATES[0] <= rate <= _RATES[1]:
                 self._refuse(f"{field}.rate", f"found {rate:g}; choose from {_RATES[0]:g} to {_RATES[1]:g}", "OUT_OF_RANGE")
@@ -152,17 +152,15 @@ class _Planner:
             self._refuse(field, message, "NO_TRANSLATION")
         return pair
 
-    def _voice(self, locale: str, asked: str, field: str, locale_field: str, script: Script | None, own: Script | None) -> tts_pb2.Voice | None:
-        default = choose_voice(locale, self._voices)
-        if default is None:
-            spoken = ", ".join(sorted({voice.locale for voice in self._voices})) or "none"
-            self._refuse(locale_field, f"there is no voice that speaks {locale}; there are voices for {spoken}", "UNKNOWN_LOCALE")
-            return None
+    def _voice(self, locale: str, engine: str, asked: str, field: str, locale_field: str, script: Script | None, own: Script | None) -> tts_pb2.Voice | None:
+        default = choose_voice(locale, self._offer.unasked(engine, self._spec.commercial_use))
         if not asked:
             field = "present.script.text"
             for source in (own, script):
                 asked = asked or (voice_for(locale, _valid(source.voices)) if source is not None else "")
-        if not asked:
+        if not asked or choose_voice(locale, self._voices) is None:
+            if default is None:
+                self.violations.append(self._offer.voiceless(locale, engine, self._spec.commercial_use, locale_field))
             return default
         named = next((voice for voice in self._voices if voice.id == asked), None)
         if named is not None and same_language(locale, named.locale):

@@ -52,10 +52,11 @@ def name_of_locale(tag: str) -> str:
 
 
 def locales_of(catalog: catalog_pb2.GetCatalogResponse) -> list[LocaleChoice]:
-    """Every locale that has a voice, by name."""
+    """Every locale that has a voice, by name; rule-made voices are for those who name them."""
     choices: dict[str, LocaleChoice] = {}
     gender = {tts_pb2.GENDER_FEMALE: "female", tts_pb2.GENDER_MALE: "male"}
-    for voice in sorted(catalog.voices, key=lambda v: (not v.is_default, v.gender, v.display_name)):
+    natural = [voice for voice in catalog.voices if voice.quality != tts_pb2.QUALITY_FORMANT]
+    for voice in sorted(natural, key=lambda v: (not v.is_default, v.gender, v.display_name)):
         choice = choices.setdefault(voice.locale, LocaleChoice(voice.locale, name_of_locale(voice.locale)))
         kind = gender.get(voice.gender)
         label = voice.display_name or voice.id

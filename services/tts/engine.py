@@ -16,6 +16,7 @@ from services.weights import ModelStore
 ENGINES: dict[str, EngineSpec] = {
     "kokoro": EngineSpec("services.tts.engines.kokoro.engine:KokoroEngine", "tts"),
     "piper": EngineSpec("services.tts.engines.piper.engine:PiperEngine", "tts"),
+    "espeak": EngineSpec("services.tts.engines.espeak.engine:EspeakEngine", "tts"),
 }
 """Engines by name. The first is the default."""
 

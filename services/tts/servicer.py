@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import aclosing, contextmanager
+from functools import partial
 from typing import Any
 
 import grpc.aio
 import numpy as np
 
 from locutor.common.v1 import audio_pb2, timeline_pb2
-from locutor.errors import FieldViolation, InvalidInput, MissingExtra
+from locutor.errors import FieldViolation, InvalidInput
 from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
 from services.articulation.blendshapes import NAMES, Blendshapes
 from services.articulation.mouth_shapes import MouthShape
-from services.engine import load_engine_class
 from services.serving import EnginePool, ServingSettings
 from services.serving.engine_shelf import EngineShelf
 from services.serving.messages import duration, model_message
 from services.tts.engine import ENGINES, Gender, Quality, Speech, SpeechRequest, SpokenSentence, Timeline, TtsEngine, Viseme, Voice
 from services.tts.locales import speaks
 from services.tts.measure import measure
+from services.tts.roster import Roster, roster_of
 from services.tts.tracks import Track, Tracks, tracks_of
 from services.weights import ModelStore
 
@@ -47,6 +48,7 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
 
     def __init__(self, settings: ServingSettings, store: ModelStore) -> None:
         self._store = store
+        self._commercial = settings.commercial
         self._shelf: EngineShelf[TtsEngine] = EngineShelf(ENGINES, store, settings)
         self._pool = EnginePool("tts", workers=settings.workers, queue=settings.queue)
 
@@ -62,7 +64,7 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
         wanted = _speech_request(request)
         tracks = frozenset(_TRACKS[track] for track in request.tracks)
-        engine = await self._shelf.get(request.engine)
+        engine = await self._engine(request.engine, wanted)
         samples, rate, sample_rate = 0, 1.0, 1
         async with aclosing(self._pool.stream(self._speak, engine, wanted, tracks)) as events:
             async for event in events:
@@ -81,7 +83,7 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
 
     async def MeasureSpeech(self, request: tts_pb2.MeasureSpeechRequest, context: grpc.aio.ServicerContext) -> tts_pb2.MeasureSpeechResponse:
         wanted = _measure_requests(request)
-        engine = await self._shelf.get(request.engine)
+        engine = await self._engine(request.engine, wanted[0])
         rates = [round(rate, 6) for rate in request.rates]
         response = tts_pb2.MeasureSpeechResponse()
         for index, text in enumerate(wanted):
@@ -97,25 +99,20 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         for sentence in speech.sentences():
             yield sentence, tracks_of(sentence, speech.sample_rate, tracks)
 
-    async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListVoicesResponse:
+    async def _roster(self) -> Roster:
         # An engine's module imports its library, which takes seconds.
-        voices = await asyncio.to_thread(_voices, self._shelf.default, self._store)
+        return await asyncio.to_thread(partial(roster_of, self._shelf.default, self._store, commercial=self._commercial))
+
+    async def _engine(self, named: str, request: SpeechRequest) -> TtsEngine:
+        """The engine that is named, else that of the voice, else the first that speaks the locale. Raises as `Roster.engine_for` and `EngineShelf.get`."""
+        return await self._shelf.get(named or (await self._roster()).engine_for(request.voice, request.locale))
+
+    async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListVoicesResponse:
+        voices = (await self._roster()).voices()
         return tts_pb2.ListVoicesResponse(voices=[_voice(voice) for voice in voices if not request.locale or speaks(voice.locale, request.locale)])
 
     async def ListModels(self, request: tts_pb2.ListModelsRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListModelsResponse:
         return tts_pb2.ListModelsResponse(models=[model_message(info) for info in await self._shelf.models()])
-
-
-def _voices(default_engine: str, store: ModelStore) -> list[Voice]:
-    """Of every engine that is installed. Raises `MissingExtra` where the default one is not."""
-    voices: list[Voice] = []
-    for name in ENGINES:
-        try:
-            voices += load_engine_class(ENGINES, name).list_voices(store)
-        except MissingExtra:
-            if name == default_engine:
-                raise
-    return voices
 
 
 def _speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:

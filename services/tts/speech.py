@@ -17,6 +17,10 @@ Spoken = tuple[np.ndarray, Sequence[Sound]]
 """Audio (samples,) float32 at the common level, and its sounds, which cover it."""
 
 
+BREATHS_S = (0.1, 0.35)
+"""Silence before and behind each sentence at rate 1, for engines that leave next to none."""
+
+
 @dataclass(frozen=True)
 class ChunkedSpeech:
     """Speech by chunks, each spoken when it is asked for."""

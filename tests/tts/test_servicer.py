@@ -89,13 +89,17 @@ async def test_tracks_come_when_they_are_asked_for(stub: tts_pb2_grpc.TtsService
 
 async def test_lists(stub: tts_pb2_grpc.TtsServiceStub) -> None:
     voices = (await stub.ListVoices(tts_pb2.ListVoicesRequest())).voices
-    assert len(voices) == 54
+    assert len([voice for voice in voices if voice.engine == "kokoro"]) == 54 and len({voice.id for voice in voices}) == len(voices)
     heart = next(voice for voice in voices if voice.id == "af_heart")
     assert (heart.locale, heart.gender, heart.display_name, heart.is_default) == ("en-US", tts_pb2.GENDER_FEMALE, "Heart", True)
     assert heart.engine == "kokoro" and heart.quality == tts_pb2.QUALITY_NEURAL
     spanish = (await stub.ListVoices(tts_pb2.ListVoicesRequest(locale="es"))).voices
-    assert {voice.id for voice in spanish} == {"ef_dora", "em_alex", "em_santa"}
-    (model,) = (await stub.ListModels(tts_pb2.ListModelsRequest())).models
+    assert {voice.id for voice in spanish} == {"ef_dora", "em_alex", "em_santa", "espeak:es", "espeak:es+f4", "espeak:es-419", "espeak:es-419+f4"}
+    assert {voice.quality for voice in spanish if voice.engine == "espeak"} == {tts_pb2.QUALITY_FORMANT}
+    # The one default of a locale is of the first engine that speaks it, and never rule-made.
+    assert [voice.id for voice in voices if voice.is_default and voice.locale in ("en-US", "de")] == ["af_heart"]
+    models = (await stub.ListModels(tts_pb2.ListModelsRequest())).models
+    model = next(model for model in models if model.engine == "kokoro")
     assert model.installed and model.is_default and not model.remedy and "pt-BR" in model.locales
     assert model.license == "Apache-2.0" and len(model.weights) == 55
 
@@ -108,7 +112,7 @@ async def test_voices_are_listed_without_holding_up_other_calls(stub: tts_pb2_gr
         threads.append(threading.current_thread())
         return load_engine_class(*arguments)
 
-    monkeypatch.setattr("services.tts.servicer.load_engine_class", load)
+    monkeypatch.setattr("services.tts.roster.load_engine_class", load)
     assert (await stub.ListVoices(tts_pb2.ListVoicesRequest())).voices
     assert threads and threading.current_thread() not in threads
 
@@ -162,3 +166,34 @@ async def test_speech_is_measured_before_it_is_spoken(stub: tts_pb2_grpc.TtsServ
     assert len(measured) == 2 and all(slow > natural > fast for slow, natural, fast in measured)
     *_, summary = [response async for response in stub.Synthesize(tts_pb2.SynthesizeRequest(text=text, locale="en-US"))]
     assert summary.summary.duration.ToTimedelta().total_seconds() == pytest.approx(measured[0][1], abs=1e-6)
+
+
+async def _spoken(stub: tts_pb2_grpc.TtsServiceStub, **fields: Any) -> list[tts_pb2.SynthesizeResponse]:
+    return [response async for response in stub.Synthesize(tts_pb2.SynthesizeRequest(**fields))]
+
+
+@pytest.mark.parametrize(
+    ("fields", "engine", "voice", "hertz"),
+    [
+        ({"locale": "en", "voice": "piper:en_US-joe-medium"}, "piper", "piper:en_US-joe-medium", 22050),
+        ({"locale": "en", "engine": "piper"}, "piper", "piper:en_US-joe-medium", 22050),
+        ({"locale": "de-AT", "engine": "espeak"}, "espeak", "espeak:de", 22050),
+        ({"locale": "de", "voice": "espeak:de+f4"}, "espeak", "espeak:de+f4", 22050),
+        ({"locale": "en-GB"}, "kokoro", "bf_emma", 24000),
+    ],
+)
+async def test_a_voice_of_any_engine_speaks_by_its_id(stub: tts_pb2_grpc.TtsServiceStub, fields: dict[str, str], engine: str, voice: str, hertz: int) -> None:
+    header, *rest = await _spoken(stub, text="Hallo. Anna!", **fields)
+    assert (header.header.model.engine, header.header.voice, header.header.format.sample_rate_hertz) == (engine, voice, hertz)
+    samples = sum(len(response.audio) for response in rest) // 2
+    assert samples == rest[-1].summary.sample_count and rest[-1].summary.duration.ToNanoseconds() == round(samples / hertz * 1e9)
+    measured = await stub.MeasureSpeech(tts_pb2.MeasureSpeechRequest(texts=["Hallo. Anna!"], rates=[1.0], **fields))
+    assert measured.measures[0].durations[0].ToNanoseconds() == pytest.approx(samples / hertz * 1e9, abs=1)
+
+
+async def test_a_rule_made_voice_is_never_taken_unasked(stub: tts_pb2_grpc.TtsServiceStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await _spoken(stub, text="Hallo", locale="de")
+    error = from_rpc_error(raised.value)
+    assert isinstance(error, InvalidInput) and error.violations[0].reason == "ONLY_FORMANT_VOICES"
+    assert "espeak:de or espeak:de+f4" in error.violations[0].message

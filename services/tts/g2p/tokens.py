@@ -19,8 +19,8 @@ QUOTES = frozenset('"“”')
 
 # Apostrophes and hyphens inside a word belong to it, and so does the apostrophe of an elision at its end ("l’").
 _WORD = r"[\p{L}\p{M}\p{N}]+(?:[’'‘\-\u2010\u2011·\u200c\u200d][\p{L}\p{M}\p{N}]+)*(?:[’'](?=\s|[\p{L}]))?"
-# Figures as they are written, with an ordinal's full stop, and signs: each is read as a word.
-_FIGURES = r"\p{N}+(?:[.,:]\p{N}+)*(?:\.(?=\s+\p{L}))?|[\p{Sc}%‰&+=§@#°№]"
+# Figures as they are written, and signs: each is read as a word.
+_FIGURES = r"\p{N}+(?:[.,:]\p{N}+)*|[\p{Sc}%‰&+=§@#°№]"
 _REST = r"(?P<space>\s+)|(?P<mark>\.{2,}|[^\p{L}\p{M}\p{N}\s])"
 _TOKEN = regex.compile(rf"(?P<word>{_WORD})|{_REST}")
 _TOKEN_WITH_FIGURES = regex.compile(rf"(?P<word>{_FIGURES}|{_WORD})|{_REST}")

@@ -59,7 +59,9 @@ def reader_for(locale: str) -> Reader:
     if nearest:
         return reader_of(nearest)
     language = locale.partition("-")[0]
-    return Reader(words.emoji_rules(), frozenset(), language not in _WITHOUT_SPACES, leaves_figures=True, ordinals=language in _ORDINAL_STOPS)
+    ordinals = language in _ORDINAL_STOPS
+    rules = [*words.emoji_rules(), *(digits.ordinal_stop_rules() if ordinals else [])]
+    return Reader(rules, frozenset(), language not in _WITHOUT_SPACES, leaves_figures=True, ordinals=ordinals)
 
 
 @cache

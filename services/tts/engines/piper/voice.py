@@ -16,15 +16,13 @@ from services.tts.g2p.espeak import EspeakG2P
 from services.tts.loudness import levelled
 from services.tts.normalize.reader import reader_for
 from services.tts.pauses import timed
-from services.tts.speech import Spoken
+from services.tts.speech import BREATHS_S, Spoken
 from services.tts.timing import sounds_of
 
 FRAME_SAMPLES = 256
 """Of every voice that Piper trains, at any sample rate."""
 _LEAD_S = 0.008
 """By how much the sound comes before its frames: median of 61 edges of sibilants and closures."""
-_BREATHS_S = (0.1, 0.35)
-"""Silence before and behind each sentence at rate 1: voices leave 0.15 s there, which is a hurry."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class LoadedVoice:
 
     def _breaths(self, foreseen: Foreseen, rate: float) -> tuple[int, int]:
         """Frames of silence before and behind: none where a sentence was cut."""
-        before, behind = (round(breath_s / rate * self.sample_rate / FRAME_SAMPLES) for breath_s in _BREATHS_S)
+        before, behind = (round(breath_s / rate * self.sample_rate / FRAME_SAMPLES) for breath_s in BREATHS_S)
         return before if foreseen.chunk.opens else 0, behind if foreseen.chunk.closes else 0
 
 

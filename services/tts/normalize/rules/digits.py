@@ -12,8 +12,14 @@ _GROUP_OF_PHONE = r"\(?\d{1,5}\)?"
 _PHONE = regex.compile(rf"(?<![{ALPHABETIC}\d.,/-])(?P<plus>\+)?{_GROUP_OF_PHONE}(?:[-\u2011 ]{_GROUP_OF_PHONE}){{1,5}}(?![{ALPHABETIC}\d]|[-/]\d|[.,]\d)")
 _CODE = regex.compile(r"(?<![\d.,])(?:0\d+|\d{7,})(?![\d]|[.,]\d)")
 _VERSION = regex.compile(rf"(?<![{ALPHABETIC}\d.])(?:(?P<v>[vV])\.?\s?)?(?P<parts>\d+(?:\.\d+){{2,}}|(?<=[vV])\d+(?:\.\d+)*)(?![{ALPHABETIC}\d]|\.\d)")
+_ORDINAL_STOP = regex.compile(r"(?<![\d.,])(\d{1,2})\.(?=\s+\p{L})")
 # As many digits as are remembered at once.
 _GROUP = 3
+
+
+def ordinal_stop_rules() -> list[Rule]:
+    """For synthesizers that pause at every full stop: "3. Oktober" without it."""
+    return [Rule(_ORDINAL_STOP, lambda match: match[1])]
 
 
 def rules(grammar: Grammar) -> list[Rule]:

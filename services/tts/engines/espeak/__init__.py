@@ -1,0 +1,1 @@
+"""espeak-ng: a hundred languages by rules alone, understood but never pleasant."""
