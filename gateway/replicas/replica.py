@@ -97,7 +97,7 @@ class Replica:
             channel = grpc.aio.secure_channel(endpoint.target, credentials, options=arguments)
         self._channel = channel
         self._health = health_pb2_grpc.HealthStub(channel)
-        self._observed = ObservedChannel(channel)
+        self._observed = ObservedChannel(channel, endpoint.target)
         self._methods: dict[str, Callable[..., Any]] = {}
         self._watching = asyncio.create_task(self._watch(), name=f"watch {endpoint.target}")
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -108,26 +108,31 @@ class ObservedChannel:
     between a stream and its user, and change how it is cancelled.
     """
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, address: str = "") -> None:
+        """`address`: where it leads to, for traces."""
         self._channel = channel
+        self._address = address
 
     async def close(self, grace: float | None = None) -> None:
         await self._channel.close(grace)
 
     def unary_unary(self, method: str, *args: Any, **options: Any) -> Callable[..., Any]:
-        return _observed(self._channel.unary_unary(method, *args, **options), "unary_unary", method)
+        return self._observed("unary_unary", method, *args, **options)
 
     def unary_stream(self, method: str, *args: Any, **options: Any) -> Callable[..., Any]:
-        return _observed(self._channel.unary_stream(method, *args, **options), "unary_stream", method)
+        return self._observed("unary_stream", method, *args, **options)
 
     def stream_unary(self, method: str, *args: Any, **options: Any) -> Callable[..., Any]:
-        return _observed(self._channel.stream_unary(method, *args, **options), "stream_unary", method)
+        return self._observed("stream_unary", method, *args, **options)
 
     def stream_stream(self, method: str, *args: Any, **options: Any) -> Callable[..., Any]:
-        return _observed(self._channel.stream_stream(method, *args, **options), "stream_stream", method)
+        return self._observed("stream_stream", method, *args, **options)
+
+    def _observed(self, kind: str, method: str, *args: Any, **options: Any) -> Callable[..., Any]:
+        return _observed(getattr(self._channel, kind)(method, *args, **options), kind, method, _rpc(method) | {"server.address": self._address})
 
 
-def _observed(make_call: Callable[..., Any], kind: str, method: str) -> Callable[..., Any]:
+def _observed(make_call: Callable[..., Any], kind: str, method: str, attributes: Mapping[str, str]) -> Callable[..., Any]:
     labels = _labels(kind, method)
     started, seconds = metrics.CLIENT_STARTED.labels(*labels), metrics.CLIENT_SECONDS.labels(*labels)
 
@@ -139,7 +144,7 @@ def _observed(make_call: Callable[..., Any], kind: str, method: str) -> Callable
 
     def begin(*args: Any, metadata: Sequence[tuple[str, str]] = (), **options: Any) -> Any:
         since = time.perf_counter()
-        span = tracing.start(method[1:], kind="client", attributes=_rpc(method))
+        span = tracing.start(method[1:], kind="client", attributes=attributes)
         call = make_call(*args, metadata=(*metadata, *_ids(), *tracing.headers(span)), **options)
         started.inc()
 

@@ -92,7 +92,8 @@ async def served(**environment: str) -> AsyncIterator[tuple[Process, str]]:
 
 @contextlib.asynccontextmanager
 async def stub_of(address: str) -> AsyncIterator[translate_pb2_grpc.TranslateServiceStub]:
-    channel = ObservedChannel(grpc.aio.insecure_channel(Address.parse(address).target, options=CHANNEL_OPTIONS))
+    target = Address.parse(address).target
+    channel = ObservedChannel(grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS), target)
     try:
         yield translate_pb2_grpc.TranslateServiceStub(channel)
     finally:

@@ -43,7 +43,7 @@ async def test_what_a_service_does_is_a_child_of_the_call_in_another_process(col
         call = collector.parent_of(span)
         assert call.service == "locutor-gateway" and call.name == span.name and call.parent == root.id
         assert span.failure == call.failure
-        assert span.attributes["rpc.method"] == "Translate"
+        assert span.attributes["rpc.method"] == "Translate" and call.attributes["server.address"] == address.removeprefix("tcp://")
     assert {span.trace for span in collector.spans} == {root.trace}
     assert sorted(span.failure for span in served_calls) == ["", "INVALID_ARGUMENT"]
     assert "never shown" not in str(collector.spans)
