@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locutor.cli import doctor, dub, engines, failures, gc, inspect, jobs, models, present, up, utterances, version, voices
+from locutor.cli import doctor, dub, engines, failures, gc, inspect, jobs, models, present, review, up, utterances, version, voices
 from locutor.errors import LocutorError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("present")(present.present)
 app.command("dub")(dub.dub)
 app.command("utterances")(utterances.utterances)
 app.command("up", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(up.up)
+jobs.app.command("review")(review.review)
 app.add_typer(jobs.app, name="jobs")
 app.command("inspect")(inspect.inspect)
 app.command("voices")(voices.voices)

@@ -21,6 +21,7 @@ SUFFIXES = {
     job_pb2.OUTPUT_KIND_UTTERANCES: ".utterances.json",
     job_pb2.OUTPUT_KIND_AUDIO: ".wav",
     job_pb2.OUTPUT_KIND_CAST: ".cast.json",
+    job_pb2.OUTPUT_KIND_SCRIPT: ".script.md",
 }
 
 

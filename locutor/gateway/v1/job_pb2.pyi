@@ -83,6 +83,8 @@ class _OutputKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutputKind
     """The dubbed sound alone, WAV."""
     OUTPUT_KIND_CAST: _OutputKind.ValueType  # 10
     """Who speaks in a dub job's video, how each of them sounds and with which voice he is dubbed: the cast file format."""
+    OUTPUT_KIND_SCRIPT: _OutputKind.ValueType  # 11
+    """What a present job says in this locale, as a script: for a person to review. Text."""
 
 class OutputKind(_OutputKind, metaclass=_OutputKindEnumTypeWrapper): ...
 
@@ -104,6 +106,8 @@ OUTPUT_KIND_AUDIO: OutputKind.ValueType  # 9
 """The dubbed sound alone, WAV."""
 OUTPUT_KIND_CAST: OutputKind.ValueType  # 10
 """Who speaks in a dub job's video, how each of them sounds and with which voice he is dubbed: the cast file format."""
+OUTPUT_KIND_SCRIPT: OutputKind.ValueType  # 11
+"""What a present job says in this locale, as a script: for a person to review. Text."""
 Global___OutputKind: _TypeAlias = OutputKind  # noqa: Y015
 
 class _JobEventKind:
