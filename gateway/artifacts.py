@@ -17,7 +17,7 @@ import json
 import math
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,9 +54,11 @@ def step_key(step: str, inputs: Mapping[str, Any]) -> str:
 class ArtifactStore(MediaStore):
     """Bytes and steps. Whoever reads or writes one uses it under a lease: his job's, or the process's own."""
 
-    def __init__(self, url: str, quota: Quota | None = None) -> None:
-        """`url` as `Objects` takes it. `quota`: how much may be in it; None: as much as fits."""
+    def __init__(self, url: str, quota: Quota | None = None, shared_with: Iterable[str] = ()) -> None:
+        """`url` as `Objects` takes it. `quota`: how much may be in it; None: as much as fits. `shared_with`: names of services."""
         super().__init__(url)
+        self.shared_with = frozenset(shared_with)
+        """Services that reach this store themselves: they are given URIs, and give them."""
         self.leases = Leases(self.objects)
         self.quota = quota or Quota(0)
         self._job_lease: Lease | None = None

@@ -50,11 +50,11 @@ async def read_inventory(objects: Objects, needs: Needs, now: datetime | None = 
     """`now`: as though it were that time."""
     claim = await objects.head(CONDEMNED)
     now = now or (claim.modified if claim is not None else datetime.now(UTC))
-    there = {found.path: found for folder in ("steps", "media") for found in await objects.list(folder)}
+    there = {found.path: found for folder in ("steps", "media") for found in await objects.listed(folder)}
     outputs, used = _kept_uses(await objects.get(_USES))
     leased: set[str] = set()
     ended = []
-    leases = await objects.list(FOLDER)
+    leases = await objects.listed(FOLDER)
     for found, data in zip(leases, await objects.get_many([found.path for found in leases]), strict=True):
         lease = LeaseRecord.parse(found.path.partition("/")[2], data) if data is not None else None
         if lease is None:

@@ -36,7 +36,7 @@ class Gateway:
         self._services = Services(addresses, tls, settings.link)
         self._table = JobTable(settings.database)
         queue_metrics.watch(self._table)
-        self._store = store = ArtifactStore(settings.store_url, Quota(settings.store_bytes))
+        self._store = store = ArtifactStore(settings.store_url, Quota(settings.store_bytes), settings.services if settings.services_share_store else ())
         collector = Collector(store, partial(needs_of, self._table))
         store.quota.collect_with(collector.make_room)
         signing_key = SigningKey.from_environment({**os.environ, "LOCUTOR_DATA": str(settings.data)})

@@ -14,10 +14,11 @@ from typing import Any
 from gateway.artifacts import Blob, StepResult
 from gateway.dub.lines import SourceLine
 from gateway.dub.source import Source
+from gateway.handover import file_requests
 from gateway.media_process import Picture, cut_picture
 from gateway.models import identity
 from gateway.progress import StageTracker
-from gateway.services import CHUNK_BYTES, Services
+from gateway.services import Services
 from gateway.stoppable import in_thread
 from gateway.workflow import Workflow
 from locutor.common.v1 import model_pb2, video_pb2
@@ -232,12 +233,5 @@ class Footage:
 
     async def _requests(self, file: PieceFile) -> AsyncIterator[lipsync_pb2.TrackFacesRequest]:
         yield lipsync_pb2.TrackFacesRequest(config=file.footage)
-        async for data in file_chunks(file.path):
-            yield lipsync_pb2.TrackFacesRequest(video=data)
-
-
-async def file_chunks(path: Path) -> AsyncIterator[bytes]:
-    """A file's bytes in parts that fit into a message."""
-    with path.open("rb") as file:
-        while data := await asyncio.to_thread(file.read, CHUNK_BYTES):
-            yield data
+        async for request in file_requests(self._flow.store, "lipsync", lipsync_pb2.TrackFacesRequest, "video", file.path):
+            yield request

@@ -11,17 +11,18 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.json_format import MessageToDict
 
-from gateway.artifacts import StepResult, file_digest
-from gateway.dub.footage import TIMEOUT_PER_SECOND_S, Footage, Piece, PieceFile, file_chunks
+from gateway.artifacts import Blob, StepResult, file_digest
+from gateway.dub.footage import TIMEOUT_PER_SECOND_S, Footage, Piece, PieceFile
 from gateway.dub.lines import TargetLine
 from gateway.dub.voice import DubbedLine, nanoseconds
+from gateway.handover import blob_requests, file_requests, taken_over
 from gateway.models import identity
 from gateway.progress import StageTracker
 from gateway.replicas import Gate
 from gateway.services import CHUNK_BYTES, Services
 from gateway.stoppable import in_thread
 from gateway.workflow import Workflow, children
-from locutor.common.v1 import audio_pb2, model_pb2, video_pb2
+from locutor.common.v1 import audio_pb2, model_pb2, stored_pb2, video_pb2
 from locutor.errors import InternalError, InvalidInput
 from locutor.gateway.v1 import job_pb2
 from locutor.lipsync.v1 import lipsync_pb2
@@ -150,9 +151,10 @@ async def _animate(job: LipsJob, stage: StageTracker, piece: Piece, speech: _Spe
         file = await job.footage.file(piece)
         tracks = await job.footage.track(file)
         summary: lipsync_pb2.AnimateVideoSummary | None = None
+        stored = stored_pb2.StoredMedia()
         hasher = hashlib.sha256()
         timeout_s = _TIMEOUT_S + TIMEOUT_PER_SECOND_S * float(piece.end_s - piece.start_s)
-        call = job.services.lipsync.AnimateVideo(_requests(job, file, speech, await job.flow.store.read(tracks.sha256)), timeout=timeout_s)
+        call = job.services.lipsync.AnimateVideo(_requests(job, file, speech, tracks), timeout=timeout_s)
         try:
             with job.services.errors("lipsync"), path.open("wb", buffering=0) as out:
                 async for response in call:
@@ -160,6 +162,8 @@ async def _animate(job: LipsJob, stage: StageTracker, piece: Piece, speech: _Spe
                     if kind == "fragment":
                         out.write(response.fragment)
                         hasher.update(response.fragment)
+                    elif kind == "stored":
+                        stored = response.stored
                     elif kind == "progress":
                         tell(response.progress.frames_done)
                     elif kind == "summary":
@@ -170,7 +174,7 @@ async def _animate(job: LipsJob, stage: StageTracker, piece: Piece, speech: _Spe
             given = "no summary" if summary is None else f"{summary.frame_count} frames"
             raise InternalError(f"the lipsync service was asked for {piece.frame_count} frames and gave {given}")
         unusable, doubts = [_unusable(span, float(piece.start_s)) for span in summary.unusable], _doubts(piece, summary)
-        blob = await job.flow.store.put_file(path, hasher.hexdigest())
+        blob = await taken_over(job.flow.store, stored, path, hasher.hexdigest())
         facts = {"changed": summary.changed_frames, "unusable": unusable, "doubts": doubts}
         return StepResult({"video": blob}, facts), LipsPiece(piece.number, path, blob.sha256, summary.changed_frames, tuple(unusable), tuple(doubts))
 
@@ -205,7 +209,7 @@ async def _as_it_is(job: LipsJob, piece: Piece, path: Path, error: InvalidInput)
     return LipsPiece(piece.number, path, sha256, 0, (f"{float(piece.start_s):.2f} s to {float(piece.end_s):.2f} s: {error.message}",))
 
 
-async def _requests(job: LipsJob, file: PieceFile, speech: _Speech, tracks: bytes) -> AsyncIterator[lipsync_pb2.AnimateVideoRequest]:
+async def _requests(job: LipsJob, file: PieceFile, speech: _Speech, tracks: Blob) -> AsyncIterator[lipsync_pb2.AnimateVideoRequest]:
     config = lipsync_pb2.AnimateVideoConfig(
         footage=file.footage,
         audio=audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hertz=_RATE, channels=1),
@@ -214,11 +218,12 @@ async def _requests(job: LipsJob, file: PieceFile, speech: _Speech, tracks: byte
         engine=job.model.engine,
     )
     config.audio_lead.FromNanoseconds(nanoseconds(speech.lead_s))
+    config.output_to_store = "lipsync" in job.flow.store.shared_with
     yield lipsync_pb2.AnimateVideoRequest(config=config)
-    async for data in file_chunks(file.path):
-        yield lipsync_pb2.AnimateVideoRequest(video=data)
-    for begin in range(0, len(tracks), CHUNK_BYTES):
-        yield lipsync_pb2.AnimateVideoRequest(tracks=tracks[begin : begin + CHUNK_BYTES])
+    async for request in file_requests(job.flow.store, "lipsync", lipsync_pb2.AnimateVideoRequest, "video", file.path):
+        yield request
+    async for request in blob_requests(job.flow.store, "lipsync", lipsync_pb2.AnimateVideoRequest, "tracks", tracks):
+        yield request
     for begin in range(0, len(speech.audio), CHUNK_BYTES):
         yield lipsync_pb2.AnimateVideoRequest(audio=speech.audio[begin : begin + CHUNK_BYTES])
     for line in speech.lines:

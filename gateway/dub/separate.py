@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ import numpy as np
 
 from gateway.artifacts import StepResult
 from gateway.dub.source import Source, blocks_of
+from gateway.handover import taken_over
 from gateway.media_process import Sound
 from gateway.models import identity
 from gateway.progress import StageTracker
@@ -19,7 +21,7 @@ from gateway.services import Services
 from gateway.stoppable import Stop, in_thread
 from gateway.workflow import Workflow
 from locutor.asr.v1 import separation_pb2
-from locutor.common.v1 import audio_pb2, model_pb2
+from locutor.common.v1 import audio_pb2, model_pb2, stored_pb2
 from locutor.errors import InternalError
 from media.clock import PROGRAMME_RATE
 
@@ -43,7 +45,7 @@ async def separate(flow: Workflow, stage: StageTracker, services: Services, sour
     assert source.sound is not None
     sound, path = source.sound, flow.folder / "separated.f32"
     format_ = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hertz=PROGRAMME_RATE, channels=2)
-    config = separation_pb2.SeparateConfig(format=format_, engine=model.engine)
+    config = separation_pb2.SeparateConfig(format=format_, engine=model.engine, output_to_store="asr" in flow.store.shared_with)
 
     async def requests() -> AsyncIterator[separation_pb2.SeparateRequest]:
         yield separation_pb2.SeparateRequest(config=config)
@@ -54,18 +56,21 @@ async def separate(flow: Workflow, stage: StageTracker, services: Services, sour
     async def make() -> tuple[StepResult, Separated]:
         raw = flow.folder / "separated.s16"
         call = services.separation.Separate(requests(), timeout=_TIMEOUT_S + _TIMEOUT_PER_SECOND_S * source.duration_s)
-        size = 0
+        size, hasher, stored = 0, hashlib.sha256(), stored_pb2.StoredMedia()
         try:
             with services.errors("asr"), raw.open("wb") as file:
                 async for response in call:
+                    if response.WhichOneof("payload") == "stored":
+                        stored = response.stored
                     file.write(response.background)
+                    hasher.update(response.background)
                     size += len(response.background)
                     stage.advance(size / _SAMPLE_BYTES / sound.samples)
         finally:
             call.cancel()
-        if size != sound.samples * _SAMPLE_BYTES:
-            raise InternalError(f"the separation service was sent {sound.samples} samples and gave {size // _SAMPLE_BYTES}")
-        blob = await flow.store.put_file(raw)
+        if (size or stored.size_bytes) != sound.samples * _SAMPLE_BYTES:
+            raise InternalError(f"the separation service was sent {sound.samples} samples and gave {(size or stored.size_bytes) // _SAMPLE_BYTES}")
+        blob = await taken_over(flow.store, stored, raw, hasher.hexdigest())
         return StepResult({"background": blob}), await in_thread(lambda stop: _as_sound(raw, path, sound, blob.sha256, model, stop))
 
     async def load(result: StepResult) -> Separated:

@@ -11,12 +11,13 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from gateway.artifacts import StepResult
+from gateway.handover import taken_over
 from gateway.models import identity
 from gateway.present.pieces import Piece
 from gateway.progress import StageTracker
 from gateway.services import CHUNK_BYTES, Services
 from gateway.workflow import Workflow
-from locutor.common.v1 import audio_pb2, model_pb2, video_pb2
+from locutor.common.v1 import audio_pb2, model_pb2, stored_pb2, video_pb2
 from locutor.errors import InternalError
 from locutor.lipsync.v1 import lipsync_pb2
 
@@ -90,6 +91,7 @@ async def animate(
         engine=scene.model.engine,
         locale=locale,
         cues=piece.cues,
+        output_to_store="lipsync" in flow.store.shared_with,
     )
 
     async def requests() -> AsyncIterator[lipsync_pb2.AnimateRequest]:
@@ -106,6 +108,7 @@ async def animate(
     async def make() -> tuple[StepResult, AnimatedPiece]:
         seconds = piece.frame_count * scene.video.frame_rate_denominator / scene.video.frame_rate_numerator
         summary: lipsync_pb2.AnimateSummary | None = None
+        stored = stored_pb2.StoredMedia()
         hasher = hashlib.sha256()
         call = services.lipsync.Animate(requests(), timeout=_TIMEOUT_S + _TIMEOUT_PER_SECOND_S * seconds)
         try:
@@ -115,6 +118,8 @@ async def animate(
                     if kind == "fragment":
                         file.write(response.fragment)
                         hasher.update(response.fragment)
+                    elif kind == "stored":
+                        stored = response.stored
                     elif kind == "progress":
                         tell(response.progress.frames_done)
                     elif kind == "summary":
@@ -125,7 +130,7 @@ async def animate(
             made = "no summary" if summary is None else f"{summary.frame_count} frames"
             raise InternalError(f"the lipsync service was asked for {piece.frame_count} frames and gave {made}")
         unusable = [f"{span.start_offset.ToTimedelta()} to {span.end_offset.ToTimedelta()}: {span.reason}" for span in summary.unusable]
-        blob = await flow.store.put_file(path, hasher.hexdigest())
+        blob = await taken_over(flow.store, stored, path, hasher.hexdigest())
         return StepResult({"video": blob}, {"unusable": unusable}), AnimatedPiece(piece.number, path, blob.sha256, tuple(unusable))
 
     async def load(result: StepResult) -> AnimatedPiece:

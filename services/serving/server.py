@@ -27,6 +27,7 @@ from services.serving.interceptors import ErrorInterceptor
 from services.serving.metrics import MetricsEndpoint
 from services.serving.service import Service
 from services.serving.settings import ServingSettings
+from services.serving.shared_store import SharedStoreInterceptor
 
 log = logging.getLogger("locutor.serving")
 
@@ -58,7 +59,7 @@ class GrpcServer:
     def __init__(self, services: Sequence[Service], settings: ServingSettings, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> None:
         self._services = list(services)
         self.settings = settings
-        self._interceptors = [CallInterceptor(), *interceptors, ErrorInterceptor()]
+        self._interceptors = [CallInterceptor(), *interceptors, ErrorInterceptor(), SharedStoreInterceptor(settings.store)]
         self.name = services[0].full_name.split(".")[1]
         """As logs, metrics and traces call this server: "tts", "gateway"."""
         self._health = HealthServicer(settings.workers)

@@ -38,6 +38,8 @@ class ServingSettings:
     """PEM of the authority that signs clients' certificates: makes them mandatory (mTLS)."""
     trust_network: bool = False
     """Allow to listen beyond the loopback without TLS: for a private network between containers."""
+    store: str = ""
+    """URL of the artifact store that a service shares with its gateway; empty: none."""
     commercial: bool = False
     """Refuse weights whose licence does not allow commercial use."""
     metrics: str = ""
@@ -88,6 +90,7 @@ class ServingSettings:
         option("tls-certificate", None, Path, "PEM chain of the server")
         option("tls-key", None, Path, "PEM key of the server")
         option("tls-client-ca", None, Path, "PEM of the authority that signs clients' certificates")
+        option("store", "", str, "URL of the artifact store that this service shares with its gateway; empty: none")
         option("metrics", "", str, "tcp://host:port where Prometheus reads /metrics; empty: none")
 
         def switch(name: str, text: str) -> None:

@@ -118,7 +118,7 @@ class Objects:
                 for begin in range(0, len(data), chunk_bytes):
                     yield data[begin : begin + chunk_bytes]
 
-    async def list(self, folder: str) -> list[Found]:
+    async def listed(self, folder: str) -> list[Found]:
         """Every object under a folder. What is being written is not among them."""
         with self._errors():
             entries = [entry async for batch in obstore.list(self._store, folder, chunk_size=_LISTED_AT_ONCE) for entry in batch]

@@ -113,7 +113,7 @@ async def test_a_writer_that_is_killed_leaves_no_half_object(url: str, store: Ar
     assert b"done" not in await writer.stdout.read()
     await writer.wait()
     assert not await store.has(digest)
-    assert await store.objects.list("media") == []
+    assert await store.objects.listed("media") == []
     if folder is not None:
         [left] = folder.glob("media/*")
         old = time.time() - 2 * 86400

@@ -61,7 +61,7 @@ async def made(store: ArtifactStore, name: str, *media: bytes) -> tuple[str, lis
 
 
 async def paths(store: ArtifactStore) -> set[str]:
-    return {found.path for folder in ("steps", "media") for found in await store.objects.list(folder)}
+    return {found.path for folder in ("steps", "media") for found in await store.objects.listed(folder)}
 
 
 def tomorrow(days: float = 31) -> datetime:
@@ -114,7 +114,7 @@ async def test_a_running_job_keeps_what_it_has_found_and_what_it_has_written(url
     # After its end it keeps nothing: but what it has used, it used just now.
     collected = await collector_of(store).collect(LONG, now=datetime.now(UTC) + timedelta(days=29))
     assert collected.removed_bytes == 0 and collected.shares[Reason.USED].steps == 2
-    assert await store.objects.list("leases") == []
+    assert await store.objects.listed("leases") == []
     collected = await collector_of(store).collect(LONG, now=tomorrow(32))
     assert await paths(store) == set()
     await running.close()
@@ -270,7 +270,7 @@ async def test_the_quota_makes_room_and_refuses_what_does_not_fit(url: str, tmp_
     for number in range(25):
         async with store.leased(f"job{number}") as view:
             await made(view, f"{number}", bytes([number]) * size)
-    held = sum([found.size_bytes for folder in ("steps", "media") for found in await store.objects.list(folder)])
+    held = sum([found.size_bytes for folder in ("steps", "media") for found in await store.objects.listed(folder)])
     assert held <= 10 * size
     async with store.leased("greedy") as view:
         with pytest.raises(StoreFull) as caught:

@@ -64,7 +64,7 @@ async def test_what_a_job_has_lost_is_made_again(in_s3: GatewaySettings, fakes: 
         assert (await client.ended((await client.create(spec)).id)).state == job_pb2.STATE_SUCCEEDED
     store = ArtifactStore(in_s3.store_url)
     # Half of it has vanished from the bucket, and what is left is cut.
-    for number, found in enumerate(await store.objects.list("media")):
+    for number, found in enumerate(await store.objects.listed("media")):
         if found.path != spec.face_uri:
             await (store.objects.remove([found.path]) if number % 2 else store.objects.put(found.path, b"x"))
     await store.close()
