@@ -9,6 +9,11 @@ from locutor.gateway.v1 import job_pb2
 from locutor.status import code_name
 
 
+def told_of(error: Exception) -> str:
+    """An error in a few words for the log of a job, without what an unexpected one may give away."""
+    return f"{error.reason}: {error.message}" if isinstance(error, LocutorError) else type(error).__name__
+
+
 def job_error(error: Exception, incident: str) -> job_pb2.JobError:
     """An error as its job tells it. `incident`: under which an unexpected one is found in the log; its text stays there."""
     if isinstance(error, LocutorError):

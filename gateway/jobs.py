@@ -1,64 +1,39 @@
-"""The jobs and media that a gateway knows, in a database file.
-
-A job's row holds the whole `Job` message and the little that is asked for by itself. Jobs and media belong to tenants, who
-know nothing of each other; without tokens all belong to the tenant "". All calls run one after another in a thread of their
-own, so that the event loop never waits for a disk.
-"""
+"""The jobs that a gateway knows: whose they are, who works on them, whose turn it is."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.older_tables import bring_up_to_date
+from gateway.database import Database
+from gateway.schema import JOB_EVENTS, JOBS, REVIEWS
 from locutor.address import MAX_MESSAGE_BYTES
-from locutor.errors import AlreadyExists, InvalidInput, NotFound, Overloaded
-from locutor.gateway.v1 import job_pb2, media_pb2
-
-T = TypeVar("T")
+from locutor.errors import AlreadyExists, NotFound, Overloaded
+from locutor.gateway.v1 import job_pb2
 
 ENDED = (job_pb2.STATE_SUCCEEDED, job_pb2.STATE_PARTLY_SUCCEEDED, job_pb2.STATE_FAILED, job_pb2.STATE_CANCELLED)
 """States that a job never leaves."""
+ANYBODY = ""
+"""Owner of a job that any gateway may work on."""
 
 _PAGE_BYTES = MAX_MESSAGE_BYTES // 2
 """Jobs carry their scripts: a page of a hundred might not fit into a message."""
+_COME_BACK_S = 30.0
+"""When one may try again whose job found no room in the queue."""
 
-_metadata = sa.MetaData()
-_jobs = sa.Table(
-    "jobs",
-    _metadata,
-    # Rises with each job: the order of creation, and the page token.
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.String(32), unique=True, nullable=False),
-    sa.Column("tenant", sa.String, nullable=False),
-    sa.Column("request_id", sa.String(128), nullable=True),
-    sa.Column("request_hash", sa.String(64), nullable=False),
-    sa.Column("state", sa.Integer, nullable=False, index=True),
-    # The process that works on it.
-    sa.Column("owner", sa.String(32), nullable=False),
-    # Seconds since the epoch; null until the job has ended.
-    sa.Column("expires", sa.Float, nullable=True, index=True),
-    sa.Column("job", sa.LargeBinary, nullable=False),
-    sa.UniqueConstraint("tenant", "request_id"),
-    sa.Index("ix_jobs_tenant_number", "tenant", "number"),
-    sqlite_autoincrement=True,
-)
-_media = sa.Table(
-    "media",
-    _metadata,
-    # Equal bytes are stored once, but each tenant may read only those that he sent, or that his jobs made.
-    sa.Column("sha256", sa.String(64), primary_key=True),
-    sa.Column("tenant", sa.String, primary_key=True),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("media", sa.LargeBinary, nullable=False),
-)
+
+@dataclass(frozen=True)
+class QueueLimits:
+    """Jobs that may wait; more are refused."""
+
+    all: int
+    tenant: int
+    """Of one tenant; 0: as many as of all."""
 
 
 def request_hash(request: job_pb2.CreateJobRequest) -> str:
@@ -70,57 +45,40 @@ def request_hash(request: job_pb2.CreateJobRequest) -> str:
 
 
 class JobTable:
-    """Jobs and media by id."""
+    """Jobs by id."""
 
-    def __init__(self, path: Path) -> None:
-        """A file with the tables of an older Locutor is brought up to date. Raises `InvalidInput` where they are of no form that is known."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(f"sqlite:///{path}")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jobs")
-
-        @sa.event.listens_for(self._engine, "connect")
-        def _(connection: Any, _: object) -> None:
-            # Write-ahead: readers do not wait, and a commit survives the process's death (not the machine's) without a sync.
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute("PRAGMA busy_timeout=10000")
-
-        bring_up_to_date(self._engine, _metadata)
-        self._check_tables(path)
-        _metadata.create_all(self._engine)
-
-    async def close(self) -> None:
-        await self._run(lambda _: None)
-        self._thread.shutdown()
-        self._engine.dispose()
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def find_request(self, request: job_pb2.CreateJobRequest, tenant: str) -> job_pb2.Job | None:
         """The job that an equal request of the tenant with this id made. Raises `AlreadyExists` where it asked for something else."""
         if not request.request_id:
             return None
-        mine = (_jobs.c.tenant == tenant) & (_jobs.c.request_id == request.request_id)
-        row = await self._run(lambda c: c.execute(sa.select(_jobs.c.request_hash, _jobs.c.job).where(mine)).first())
+        mine = (JOBS.c.tenant == tenant) & (JOBS.c.request_id == request.request_id)
+        row = await self._database.run(lambda c: c.execute(sa.select(JOBS.c.request_hash, JOBS.c.job).where(mine)).first())
         if row is None:
             return None
         if row.request_hash != request_hash(request):
             raise AlreadyExists(f"the request id {request.request_id!r} was used for another job; choose a new id", reason="REQUEST_ID_REUSED")
         return job_pb2.Job.FromString(row.job)
 
-    async def add(self, job: job_pb2.Job, request: job_pb2.CreateJobRequest, tenant: str, owner: str, queue: int) -> job_pb2.Job:
-        """Keep a tenant's new job, or return the one that an equal request made meanwhile.
+    async def add(self, job: job_pb2.Job, request: job_pb2.CreateJobRequest, tenant: str, owner: str, limits: QueueLimits) -> job_pb2.Job:
+        """Keep a tenant's new job, or return the one that an equal request made meanwhile. `owner`: who alone may work on it; else `ANYBODY`.
 
-        Raises `Overloaded` where `queue` jobs are waiting already.
+        Raises `Overloaded` where too many jobs are waiting already.
         """
 
         def insert(connection: sa.Connection) -> None:
-            waiting = connection.execute(sa.select(sa.func.count()).where(_jobs.c.state == job_pb2.STATE_QUEUED)).scalar_one()
-            if waiting >= queue:
-                raise Overloaded(f"{waiting} jobs are waiting, which is the limit; try again later", retry_after_s=30.0)
+            # The connection may have been lost just after this was done.
+            if connection.execute(sa.select(JOBS.c.id).where(JOBS.c.id == job.id)).first() is not None:
+                return
+            _refuse_too_many(connection, tenant, limits)
             row = {"id": job.id, "tenant": tenant, "owner": owner, "request_id": request.request_id or None, "request_hash": request_hash(request)}
-            connection.execute(_jobs.insert().values(**row, state=job.state, job=job.SerializeToString()))
+            connection.execute(JOBS.insert().values(**row, state=job.state, priority=job.priority, job=job.SerializeToString()))
+            self._database.tell(connection, job.id)
 
         try:
-            await self._run(insert)
+            await self._database.run_alone(insert)
         except sa.exc.IntegrityError:
             found = await self.find_request(request, tenant)
             if found is None:
@@ -128,16 +86,52 @@ class JobTable:
             return found
         return job
 
-    async def save(self, job: job_pb2.Job) -> None:
-        """Keep a job as it is now. One that was deleted stays so."""
+    async def claim(self, owner: str, shares: bool, tenant_jobs: int, at_work: Collection[str]) -> job_pb2.Job | None:
+        """Make the job whose turn it is one's own, and have it begin: None where there is none. Only one gets it.
+
+        First is who has the fewest jobs at work; of those with as many, whose last one began longest ago; of one tenant's
+        jobs those that had begun before, then those of a higher priority, then the oldest. `shares`: also jobs that anybody
+        may work on. `tenant_jobs`: of one tenant at work at a time, in all gateways; 0: any number. `at_work`: ids of one's own.
+        """
+        mine = JOBS.c.owner.in_([owner, ANYBODY] if shares else [owner])
+        lost = (JOBS.c.owner == owner) & (JOBS.c.state == job_pb2.STATE_RUNNING) & JOBS.c.id.not_in(at_work)
+        queued = (JOBS.c.state == job_pb2.STATE_QUEUED) & mine
+
+        def take(connection: sa.Connection) -> job_pb2.Job | None:
+            # One's own that was claimed just before the connection was lost is claimed once more.
+            job_id = connection.execute(sa.select(JOBS.c.id).where(lost).limit(1)).scalar() or connection.execute(_turn(queued, tenant_jobs)).scalar()
+            if job_id is None:
+                return None
+            job = job_pb2.Job.FromString(connection.execute(sa.select(JOBS.c.job).where(JOBS.c.id == job_id)).scalar_one())
+            job.state = job_pb2.STATE_RUNNING
+            last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(JOBS.c.turn), 0))).scalar_one()
+            values = {"owner": owner, "state": job.state, "begun": 1, "turn": last + 1, "job": job.SerializeToString()}
+            connection.execute(JOBS.update().where(JOBS.c.id == job_id).values(**values))
+            self._database.tell(connection, job_id)
+            return job
+
+        waiting = sa.select(JOBS.c.id).where(queued | lost).limit(1)
+        if await self._database.run(lambda c: c.execute(waiting).first()) is None:
+            return None
+        return await self._database.run_alone(take)
+
+    async def save(self, job: job_pb2.Job, owner: str) -> bool:
+        """Keep a job as it is now; False where it is not the owner's any more. One that was deleted stays so."""
         expires = job.expire_time.ToNanoseconds() / 1e9 if job.HasField("expire_time") else None
         values = {"state": job.state, "expires": expires, "job": job.SerializeToString()}
-        await self._run(lambda c: c.execute(_jobs.update().where(_jobs.c.id == job.id).values(**values)))
+
+        def update(connection: sa.Connection) -> bool:
+            mine = (JOBS.c.id == job.id) & (JOBS.c.owner == owner)
+            saved = connection.execute(JOBS.update().where(mine).values(**values)).rowcount > 0
+            self._database.tell(connection, job.id)
+            return saved
+
+        return await self._database.run(update)
 
     async def get(self, job_id: str, tenant: str) -> job_pb2.Job:
         """Raises `NotFound`, also for a job of another tenant."""
-        mine = (_jobs.c.id == job_id) & (_jobs.c.tenant == tenant)
-        data = await self._run(lambda c: c.execute(sa.select(_jobs.c.job).where(mine)).scalar())
+        mine = (JOBS.c.id == job_id) & (JOBS.c.tenant == tenant)
+        data = await self._database.run(lambda c: c.execute(sa.select(JOBS.c.job).where(mine)).scalar())
         if data is None:
             raise NotFound(f"there is no job {job_id[:64]!r}; it was never created here, or has expired", reason="JOB_NOT_FOUND")
         return job_pb2.Job.FromString(data)
@@ -147,10 +141,10 @@ class JobTable:
 
         A page is shorter than asked for where its jobs would not fit into a message.
         """
-        query = sa.select(_jobs.c.number, _jobs.c.job).where(_jobs.c.tenant == tenant).order_by(_jobs.c.number.desc()).limit(size + 1)
+        query = sa.select(JOBS.c.number, JOBS.c.job).where(JOBS.c.tenant == tenant).order_by(JOBS.c.number.desc()).limit(size + 1)
         if before is not None:
-            query = query.where(_jobs.c.number < before)
-        rows = await self._run(lambda c: c.execute(query).all())
+            query = query.where(JOBS.c.number < before)
+        rows = await self._database.run(lambda c: c.execute(query).all())
         taken, room = 0, _PAGE_BYTES
         while taken < min(size, len(rows)) and (taken == 0 or len(rows[taken].job) <= room):
             room -= len(rows[taken].job)
@@ -159,92 +153,112 @@ class JobTable:
 
     async def owners(self) -> set[str]:
         """Processes that have jobs that have not ended."""
-        query = sa.select(_jobs.c.owner).where(_jobs.c.state.not_in(ENDED)).distinct()
-        return set(await self._run(lambda c: c.execute(query).scalars().all()))
+        query = sa.select(JOBS.c.owner).where(JOBS.c.state.not_in(ENDED) & (JOBS.c.owner != ANYBODY)).distinct()
+        return set(await self._database.run(lambda c: c.execute(query).scalars().all()))
 
-    async def take_over(self, from_owner: str, owner: str) -> list[job_pb2.Job]:
-        """Make the jobs of a dead process that have not ended one's own; returns them, oldest first. Only one taker gets them."""
-        mine = (_jobs.c.owner == from_owner) & _jobs.c.state.not_in(ENDED)
+    async def take_over(self, dead: str) -> list[str]:
+        """Have the jobs of a dead process that have not ended wait for anybody; returns their ids, oldest first. Only one taker gets them."""
+        left = (JOBS.c.owner == dead) & JOBS.c.state.not_in(ENDED)
 
-        def take(connection: sa.Connection) -> list[bytes]:
-            # SQLite lets one writer in at a time: writing first decides who is the one.
-            ids = connection.execute(_jobs.update().where(mine).values(owner=owner).returning(_jobs.c.id)).scalars().all()
-            return list(connection.execute(sa.select(_jobs.c.job).where(_jobs.c.id.in_(ids)).order_by(_jobs.c.number)).scalars().all())
+        def take(connection: sa.Connection) -> list[str]:
+            found = connection.execute(sa.select(JOBS.c.id, JOBS.c.job).where(left).order_by(JOBS.c.number)).all()
+            for row in found:
+                job = job_pb2.Job.FromString(row.job)
+                job.state = job_pb2.STATE_QUEUED
+                values = {"owner": ANYBODY, "state": job.state, "job": job.SerializeToString()}
+                connection.execute(JOBS.update().where(JOBS.c.id == row.id).values(**values))
+                self._database.tell(connection, row.id)
+            return [row.id for row in found]
 
-        return [job_pb2.Job.FromString(data) for data in await self._run(take)]
+        return await self._database.run_alone(take)
+
+    async def ask_cancel(self, job_id: str, end: Callable[[job_pb2.Job], None]) -> bool:
+        """Ask whoever works on a job to stop; where nobody does, it is ended by `end`. Returns whether it has not ended and was not asked before."""
+        unended = (JOBS.c.id == job_id) & JOBS.c.state.not_in(ENDED)
+
+        def ask(connection: sa.Connection) -> bool:
+            row = connection.execute(sa.select(JOBS.c.owner, JOBS.c.cancel_asked, JOBS.c.job).where(unended)).first()
+            if row is None:
+                return False
+            values: dict[str, Any] = {"cancel_asked": 1}
+            if row.owner == ANYBODY:
+                job = job_pb2.Job.FromString(row.job)
+                end(job)
+                values |= {"state": job.state, "expires": job.expire_time.ToNanoseconds() / 1e9, "job": job.SerializeToString()}
+            connection.execute(JOBS.update().where(unended).values(**values))
+            self._database.tell(connection, job_id)
+            return not row.cancel_asked
+
+        return await self._database.run_alone(ask)
+
+    async def cancels(self, owner: str) -> list[str]:
+        """Jobs of a process that are to stop."""
+        query = sa.select(JOBS.c.id).where((JOBS.c.owner == owner) & JOBS.c.state.not_in(ENDED) & (JOBS.c.cancel_asked == 1))
+        return list(await self._database.run(lambda c: c.execute(query).scalars().all()))
+
+    async def add_review(self, review: job_pb2.ReviewJobRequest) -> None:
+        """Keep a person's word on a job."""
+
+        def put(connection: sa.Connection) -> None:
+            connection.execute(REVIEWS.insert().values(job=review.id, review=review.SerializeToString()))
+            self._database.tell(connection, review.id)
+
+        await self._database.run(put)
+
+    async def reviews(self, job_id: str) -> list[job_pb2.ReviewJobRequest]:
+        """What persons have said of a job, in order of time."""
+        query = sa.select(REVIEWS.c.review).where(REVIEWS.c.job == job_id).order_by(REVIEWS.c.number)
+        return [job_pb2.ReviewJobRequest.FromString(row.review) for row in await self._database.run(lambda c: c.execute(query).all())]
 
     async def unended(self) -> tuple[dict[job_pb2.State.ValueType, int], job_pb2.Job | None]:
         """How many jobs of all tenants are in each state that is not an end, and the oldest of those that wait for a worker."""
 
         def count(connection: sa.Connection) -> tuple[dict[job_pb2.State.ValueType, int], job_pb2.Job | None]:
-            rows = connection.execute(sa.select(_jobs.c.state, sa.func.count()).where(_jobs.c.state.not_in(ENDED)).group_by(_jobs.c.state)).all()
-            oldest = connection.execute(sa.select(_jobs.c.job).where(_jobs.c.state == job_pb2.STATE_QUEUED).order_by(_jobs.c.number).limit(1)).scalar()
+            rows = connection.execute(sa.select(JOBS.c.state, sa.func.count()).where(JOBS.c.state.not_in(ENDED)).group_by(JOBS.c.state)).all()
+            oldest = connection.execute(sa.select(JOBS.c.job).where(JOBS.c.state == job_pb2.STATE_QUEUED).order_by(JOBS.c.number).limit(1)).scalar()
             return dict(rows), job_pb2.Job.FromString(oldest) if oldest is not None else None
 
-        return await self._run(count)
+        return await self._database.run(count)
 
     async def expired(self, now: datetime) -> list[job_pb2.Job]:
-        """Ended jobs whose time is over."""
-        return await self._select(_jobs.c.expires < now.timestamp())
+        """Jobs whose time is over."""
+        return await self._select(JOBS.c.expires < now.timestamp())
 
     async def all(self) -> list[job_pb2.Job]:
         """Every job, oldest first."""
         return await self._select(sa.true())
 
     async def delete(self, job_id: str) -> None:
-        await self._run(lambda c: c.execute(_jobs.delete().where(_jobs.c.id == job_id)))
+        """Forget a job, what happened to it, and what was said of it."""
 
-    async def add_media(self, media: media_pb2.Media, tenant: str) -> None:
-        """Keep what a tenant says of bytes in the store, and that he may read them; his latest word on the same bytes wins."""
-        await self._run(lambda c: _put_media(c, media, tenant))
+        def remove(connection: sa.Connection) -> None:
+            for query in (JOBS.delete().where(JOBS.c.id == job_id), JOB_EVENTS.delete().where(JOB_EVENTS.c.job == job_id)):
+                connection.execute(query)
+            connection.execute(REVIEWS.delete().where(REVIEWS.c.job == job_id))
 
-    async def add_output(self, media: media_pb2.Media, job_id: str) -> None:
-        """Keep what a job made, for the tenant whose job it is."""
-
-        def put(connection: sa.Connection) -> None:
-            tenant = connection.execute(sa.select(_jobs.c.tenant).where(_jobs.c.id == job_id)).scalar_one()
-            _put_media(connection, media, tenant)
-
-        await self._run(put)
-
-    async def get_media(self, sha256: str, tenant: str) -> media_pb2.Media:
-        """Raises `NotFound` for bytes that are no upload and no output of the tenant, even where the store holds them."""
-        mine = (_media.c.sha256 == sha256) & (_media.c.tenant == tenant)
-        data = await self._run(lambda c: c.execute(sa.select(_media.c.media).where(mine)).scalar())
-        if data is None:
-            raise NotFound(f"there is no media/{sha256}; it was never uploaded here, or has expired", reason="MEDIA_NOT_FOUND")
-        return media_pb2.Media.FromString(data)
-
-    async def media_before(self, time: datetime) -> list[str]:
-        """Digests of media that were added before a time."""
-        rows = await self._run(lambda c: c.execute(sa.select(_media.c.sha256).where(_media.c.created < time.timestamp()).distinct()).all())
-        return [row.sha256 for row in rows]
-
-    async def delete_media(self, digests: Sequence[str], before: datetime) -> None:
-        """Forget media that were added before a time: what another tenant added since stays."""
-        old = _media.c.sha256.in_(digests) & (_media.c.created < before.timestamp())
-        await self._run(lambda c: c.execute(_media.delete().where(old)))
-
-    def _check_tables(self, path: Path) -> None:
-        inspector = sa.inspect(self._engine)
-        for table in _metadata.sorted_tables:
-            if inspector.has_table(table.name) and {column["name"] for column in inspector.get_columns(table.name)} != set(table.columns.keys()):
-                self._engine.dispose()
-                message = f"{path} was written by another version of Locutor; move it away (its jobs are lost, what was made for them is used again)"
-                raise InvalidInput.of("LOCUTOR_DATA", f"{message}, or choose another folder", "OTHER_VERSION")
+        await self._database.run(remove)
 
     async def _select(self, condition: Any) -> list[job_pb2.Job]:
-        query = sa.select(_jobs.c.job).where(condition).order_by(_jobs.c.number)
-        return [job_pb2.Job.FromString(row.job) for row in await self._run(lambda c: c.execute(query).all())]
-
-    async def _run(self, work: Callable[[sa.Connection], T]) -> T:
-        def transaction() -> T:
-            with self._engine.begin() as connection:
-                return work(connection)
-
-        return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
+        query = sa.select(JOBS.c.job).where(condition).order_by(JOBS.c.number)
+        return [job_pb2.Job.FromString(row.job) for row in await self._database.run(lambda c: c.execute(query).all())]
 
 
-def _put_media(connection: sa.Connection, media: media_pb2.Media, tenant: str) -> None:
-    row = {"sha256": media.uri.removeprefix("media/"), "tenant": tenant, "created": datetime.now(UTC).timestamp(), "media": media.SerializeToString()}
-    connection.execute(_media.insert().prefix_with("OR REPLACE").values(**row))
+def _refuse_too_many(connection: sa.Connection, tenant: str, limits: QueueLimits) -> None:
+    queued = JOBS.c.state == job_pb2.STATE_QUEUED
+    waiting = connection.execute(sa.select(sa.func.count()).where(queued)).scalar_one()
+    if waiting >= limits.all:
+        raise Overloaded(f"{waiting} jobs are waiting, which is the limit; try again later", retry_after_s=_COME_BACK_S)
+    own = connection.execute(sa.select(sa.func.count()).where(queued & (JOBS.c.tenant == tenant))).scalar_one()
+    if limits.tenant and own >= limits.tenant:
+        raise Overloaded(f"{own} jobs of yours are waiting, which is the limit; try again later", retry_after_s=_COME_BACK_S)
+
+
+def _turn(queued: sa.ColumnElement[bool], tenant_jobs: int) -> sa.Select[tuple[str]]:
+    """The job among those that are queued that is to begin next."""
+    others = JOBS.alias()
+    running = sa.select(sa.func.count()).where((others.c.tenant == JOBS.c.tenant) & (others.c.state == job_pb2.STATE_RUNNING)).scalar_subquery()
+    last_turn = sa.select(sa.func.coalesce(sa.func.max(others.c.turn), 0)).where(others.c.tenant == JOBS.c.tenant).scalar_subquery()
+    query = sa.select(JOBS.c.id).where(queued)
+    if tenant_jobs:
+        query = query.where(running < tenant_jobs)
+    return query.order_by(running, last_turn, JOBS.c.begun.desc(), JOBS.c.priority.desc(), JOBS.c.number).limit(1)

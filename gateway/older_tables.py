@@ -13,22 +13,13 @@ _NOBODY = "''"
 """The tenant of those rows: who calls a gateway without tokens."""
 
 
-def bring_up_to_date(engine: sa.Engine, metadata: sa.MetaData) -> None:
-    """Give every row of the tables before there were tenants to the tenant without a name. Tables of any other form are left as they are.
+def bring_up_to_date(connection: sa.Connection, metadata: sa.MetaData) -> None:
+    """Give every row of the tables before there were tenants to the tenant without a name, and every table its columns that are new.
 
-    All of it or nothing is done, by one process alone.
+    Tables of any other form are left as they are. To be called in a transaction of its own, by one process alone.
     """
-    if not _outdated(sa.inspect(engine)):
-        return
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        # Writing first decides who does it, where several processes start at once.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        try:
-            _rebuild(connection, metadata)
-        except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
-            raise
-        connection.exec_driver_sql("COMMIT")
+    _rebuild(connection, metadata)
+    _add_columns(connection, metadata)
 
 
 def _outdated(inspector: sa.Inspector) -> list[str]:
@@ -52,3 +43,18 @@ def _rebuild(connection: sa.Connection, metadata: sa.MetaData) -> None:
         columns = ", ".join(sorted(_BEFORE_TENANTS[name]))
         connection.exec_driver_sql(f"INSERT INTO {name} (tenant, {columns}) SELECT {_NOBODY}, {columns} FROM {name}_before_tenants")
         connection.exec_driver_sql(f"DROP TABLE {name}_before_tenants")
+
+
+def _add_columns(connection: sa.Connection, metadata: sa.MetaData) -> None:
+    inspector = sa.inspect(connection)
+    for table in metadata.sorted_tables:
+        there = _columns(inspector, table.name) if inspector.has_table(table.name) else set()
+        new = [column for column in table.columns if column.name not in there]
+        known = there <= set(table.columns.keys()) and all(column.nullable or column.server_default is not None for column in new)
+        if not there or not known:
+            continue
+        for column in new:
+            connection.execute(sa.DDL(f"ALTER TABLE {table.name} ADD COLUMN {sa.schema.CreateColumn(column).compile(dialect=connection.dialect)}"))
+        for index in table.indexes:
+            if new and index.name not in {each["name"] for each in inspector.get_indexes(table.name)}:
+                index.create(connection)

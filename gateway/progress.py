@@ -38,6 +38,15 @@ class StageTracker:
         self._busy_s = 0.0
         self._media_s = 0.0
 
+    @property
+    def name(self) -> str:
+        return self._stage.name
+
+    @property
+    def locale(self) -> str:
+        """Empty: of all locales together."""
+        return self._stage.locale
+
     def advance(self, progress: float) -> None:
         """Set the share that is done, 0 to 1. It never goes back."""
         if progress > self._stage.progress:
@@ -96,6 +105,7 @@ class JobTracker:
         """What is known by now of what a dub job says, by locale."""
         self._version = 0
         self._wake = asyncio.Event()
+        self._is_left = False
         self._stages: dict[tuple[str, str], StageTracker] = {}
         self._plan = stage_plan(job)
         self._began = time.monotonic()
@@ -112,6 +122,11 @@ class JobTracker:
             self.job.results.add(locale=locale, state=job_pb2.STATE_QUEUED)
             for name in self._plan.per_locale:
                 self._add_stage(locale, name)
+        self.changed()
+
+    def leave(self) -> None:
+        """Another process goes on with the job: watchers are to look there."""
+        self._is_left = True
         self.changed()
 
     def began(self) -> None:
@@ -179,12 +194,12 @@ class JobTracker:
         return copy
 
     async def watch(self) -> AsyncIterator[job_pb2.Job]:
-        """The job as it is, then after changes, at most ten times a second; the last is the ended job."""
+        """The job as it is, then after changes, at most ten times a second; the last is the ended job, or that at which the process left it."""
         while True:
             version, wake = self._version, self._wake
             snapshot = self.snapshot()
             yield snapshot
-            if snapshot.state in ENDED:
+            if snapshot.state in ENDED or self._is_left:
                 return
             await asyncio.sleep(_NOTICE_INTERVAL_S)
             if self._version == version:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.artifacts import ArtifactStore, digest_of
-from gateway.jobs import JobTable
+from gateway.media_table import MediaTable
 from locutor.errors import InvalidInput, NotFound
 
 
@@ -14,7 +14,7 @@ class ReadableMedia:
     """The media of one tenant."""
 
     store: ArtifactStore
-    table: JobTable
+    table: MediaTable
     tenant: str
 
     async def digest(self, uri: str, field: str, what: str = "an image") -> str:
@@ -23,7 +23,7 @@ class ReadableMedia:
             raise InvalidInput.of(field, f"is empty; upload {what} and give its URI", "NO_MEDIA")
         try:
             digest = digest_of(uri)
-            await self.table.get_media(digest, self.tenant)
+            await self.table.get(digest, self.tenant)
             await self.store.blob(digest)
         except NotFound as error:
             raise InvalidInput.of(field, error.message, error.reason) from error

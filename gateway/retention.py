@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from gateway.artifacts import digest_of
 from gateway.collector import Collector
 from gateway.inventory import Needs
 from gateway.jobs import ENDED, JobTable
+from gateway.media_table import MediaTable
 from gateway.settings import GatewaySettings
 from locutor.errors import LocutorError
 from locutor.gateway.v1 import job_pb2
@@ -22,9 +24,12 @@ _INTERVAL_S = 6 * 3600.0
 class Retention:
     """Sweeps now and then."""
 
-    def __init__(self, settings: GatewaySettings, table: JobTable, collector: Collector) -> None:
+    def __init__(self, settings: GatewaySettings, table: JobTable, media: MediaTable, forget: Callable[[str], Awaitable[None]], collector: Collector) -> None:
+        """`forget`: removes what is kept of a job's durable work."""
         self._settings = settings
         self._table = table
+        self._media = media
+        self._forget = forget
         self._collector = collector
         self._task: asyncio.Task[None] | None = None
 
@@ -39,11 +44,12 @@ class Retention:
     async def sweep(self, now: datetime) -> None:
         """Remove expired jobs; then media, steps and their results that are older than the retention and that no job left refers to."""
         for job in await self._table.expired(now):
+            await self._forget(job.id)
             await self._table.delete(job.id)
         oldest = now - self._settings.retention
         needed = {digest for job in await self._table.all() for digest in media_of(job)}
-        expired = [digest for digest in await self._table.media_before(oldest) if digest not in needed]
-        await self._table.delete_media(expired, oldest)
+        expired = [digest for digest in await self._media.before(oldest) if digest not in needed]
+        await self._media.delete(expired, oldest)
         collected = await self._collector.collect(self._settings.retention, self._settings.store_bytes or None, now=now)
         log.info("retention: %d media expired, %d bytes removed", len(expired), collected.removed_bytes)
 
@@ -59,11 +65,11 @@ class Retention:
             await asyncio.sleep(_INTERVAL_S)
 
 
-async def needs_of(table: JobTable) -> Needs:
+async def needs_of(table: JobTable, media: MediaTable) -> Needs:
     """What the jobs and uploads in the table refer to."""
     jobs = await table.all()
-    media = {digest for job in jobs for digest in media_of(job)} | set(await table.media_before(datetime.max.replace(tzinfo=UTC)))
-    return Needs(frozenset(media), frozenset(job.id for job in jobs if job.state not in ENDED))
+    digests = {digest for job in jobs for digest in media_of(job)} | set(await media.before(datetime.max.replace(tzinfo=UTC)))
+    return Needs(frozenset(digests), frozenset(job.id for job in jobs if job.state not in ENDED))
 
 
 def media_of(job: job_pb2.Job) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -22,8 +23,10 @@ SERVICES = ("asr", "tts", "translate", "lipsync")
 class GatewaySettings:
     """Settings of one gateway."""
 
+    database_url: str = ""
+    """URL of the Postgres database of jobs and of durable work: "postgresql://...". Empty: files in `data`."""
     data: Path = field(default_factory=lambda: Path(platformdirs.user_data_dir("locutor", appauthor=False)))
-    """Folder of the jobs' database, of the artifacts where `store` is empty, and of work in progress."""
+    """Folder of the jobs' database where `database_url` is empty, of the artifacts where `store` is empty, and of work in progress."""
     store: str = ""
     """URL of the artifact store: "s3://bucket/prefix", "gs://...", "az://...", "file:///...". Empty: a folder in `data`."""
     store_bytes: int = 0
@@ -40,6 +43,10 @@ class GatewaySettings:
     """Jobs at work; the others are queued."""
     queue: int = 200
     """Jobs that may wait; more are refused with RESOURCE_EXHAUSTED."""
+    tenant_jobs: int = 0
+    """Jobs of one tenant at work, in all gateways on one database; 0: as many as there are places."""
+    tenant_queue: int = 0
+    """Jobs of one tenant that may wait; 0: as many as of all."""
     locales_at_once: int = 2
     """Locales of one job at work."""
     pieces_at_once: int = 2
@@ -57,13 +64,14 @@ class GatewaySettings:
     """Tenants who may collect garbage. Where nobody is asked for a token, everybody may."""
 
     @property
-    def database(self) -> Path:
-        return self.data / "jobs.sqlite"
+    def database(self) -> Path | str:
+        """File or URL of the jobs' database."""
+        return self.database_url or self.data / "jobs.sqlite"
 
     @property
-    def workflows(self) -> Path:
-        """Database of the durable workflows."""
-        return self.data / "dbos.sqlite"
+    def workflows(self) -> Path | str:
+        """File or URL of the database of durable work."""
+        return self.database_url or self.data / "dbos.sqlite"
 
     @property
     def store_url(self) -> str:
@@ -73,7 +81,8 @@ class GatewaySettings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
         """Read LOCUTOR_DATA, LOCUTOR_STORE, LOCUTOR_STORE_MB (MiB that it may grow to), LOCUTOR_SERVICES_SHARE_STORE, LOCUTOR_OPERATORS (names of
         tenants, with commas between), the services' LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE and LOCUTOR_LIPSYNC, LOCUTOR_WEB,
-        LOCUTOR_SERVICES_TLS_CA, LOCUTOR_SERVICES_TLS_CERTIFICATE and LOCUTOR_SERVICES_TLS_KEY, LOCUTOR_TOKENS, LOCUTOR_JOBS (how many at
+        LOCUTOR_SERVICES_TLS_CA, LOCUTOR_SERVICES_TLS_CERTIFICATE and LOCUTOR_SERVICES_TLS_KEY, LOCUTOR_TOKENS, LOCUTOR_DATABASE,
+        LOCUTOR_TENANT_JOBS, LOCUTOR_TENANT_QUEUE, LOCUTOR_JOBS (how many at
         once), LOCUTOR_UPLOAD_MB (MiB of the largest file that is taken) and LOCUTOR_RETENTION_DAYS.
 
         Raises `InvalidInput` that names the variable.
@@ -99,8 +108,14 @@ class GatewaySettings:
             found["web"] = environment["LOCUTOR_WEB"]
         if environment.get("LOCUTOR_TOKENS"):
             found["tokens"] = Path(environment["LOCUTOR_TOKENS"]).expanduser()
+        if environment.get("LOCUTOR_DATABASE"):
+            found["database_url"] = _database(environment["LOCUTOR_DATABASE"])
         if environment.get("LOCUTOR_JOBS"):
             found["jobs_at_once"] = int(_number(environment, "LOCUTOR_JOBS", 1, 64))
+        if environment.get("LOCUTOR_TENANT_JOBS"):
+            found["tenant_jobs"] = int(_number(environment, "LOCUTOR_TENANT_JOBS", 0, 1_000))
+        if environment.get("LOCUTOR_TENANT_QUEUE"):
+            found["tenant_queue"] = int(_number(environment, "LOCUTOR_TENANT_QUEUE", 0, 100_000))
         if environment.get("LOCUTOR_UPLOAD_MB"):
             found["max_upload_bytes"] = int(_number(environment, "LOCUTOR_UPLOAD_MB", 1, 1_000_000)) * 1024 * 1024
         if environment.get("LOCUTOR_RETENTION_DAYS"):
@@ -115,6 +130,13 @@ def _tls_files(environment: Mapping[str, str]) -> TlsFiles | None:
         raise InvalidInput.of(f"LOCUTOR_SERVICES_TLS_{missing}", "is not set; a certificate and a key go together", "BAD_SETTING")
     paths = {field: Path(path).expanduser() for field, path in named.items() if path}
     return TlsFiles(**paths) if paths else None
+
+
+def _database(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/"):
+        raise InvalidInput.of("LOCUTOR_DATABASE", "names no Postgres database; write postgresql://user@host/database, or leave it empty", "BAD_SETTING")
+    return "postgresql" + url.removeprefix(parts.scheme)
 
 
 def _number(environment: Mapping[str, str], name: str, least: float, most: float) -> float:

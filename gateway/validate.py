@@ -29,6 +29,7 @@ from locutor.lipsync.v1 import lipsync_pb2
 T = TypeVar("T")
 
 MAX_REQUEST_ID = 128
+_MOST_PRIORITY = 10
 _MAX_STATEMENT_CHARACTERS = 2_000
 _MOST_PERCENT = 150
 
@@ -127,6 +128,11 @@ async def _probed(uri: str, field: str, media: ReadableMedia) -> ProbedMedia:
         kept = StepResult(facts=asdict(found))
         await media.store.save_step(key, kept)
     return ProbedMedia(**kept.facts)
+
+
+def check_priority(priority: int) -> None:
+    if abs(priority) > _MOST_PRIORITY:
+        raise InvalidInput.of("priority", f"found {priority}; choose -{_MOST_PRIORITY} to {_MOST_PRIORITY}", "OUT_OF_RANGE")
 
 
 def check_request_id(request_id: str) -> None:

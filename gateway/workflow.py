@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -16,8 +17,12 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from gateway.artifacts import ArtifactStore, Blob, CorruptArtifact, StepResult, step_key
+from gateway.failures import told_of
+from gateway.job_events import JobEvents
 from gateway.progress import StageTracker
+from gateway.review import Review
 from locutor.errors import NotFound
+from locutor.gateway.v1 import job_pb2
 
 T = TypeVar("T")
 
@@ -58,12 +63,17 @@ class Units(Protocol):
 class Workflow:
     """The run of one job."""
 
-    def __init__(self, job_id: str, store: ArtifactStore, units: Units, locks: StepLocks, folder: Path) -> None:
+    def __init__(
+        self, job_id: str, store: ArtifactStore, units: Units, events: JobEvents, review: Callable[[], Awaitable[Review]], locks: StepLocks, folder: Path
+    ) -> None:
         """`folder`: for files in progress; it is removed after the run."""
+        self.review = review
+        """Waits for a person's word on the job, for however long and through whatever happens to this process; has no effect on a second call."""
         self.store = store
         self.folder = folder
         self._job_id = job_id
         self._units = units
+        self._events = events
         self._locks = locks
 
     async def step(
@@ -115,7 +125,7 @@ class Workflow:
                 # What was kept and is damaged or gone is made again.
                 with suppress(CorruptArtifact, NotFound):
                     found[key] = await load(place, kept)
-                    stage.step_done(cached=True)
+                    self._tell_cached(stage, name, key)
             missing = sorted(place for key, place in first.items() if key not in found)
             while missing:
                 places = missing[:most]
@@ -143,8 +153,18 @@ class Workflow:
             values[:] = [value for _, value in made]
             return [_record(result) if result is not None else None for result, _ in made]
 
+        def told(error: Exception, wait_s: float) -> None:
+            stage.sight.step_retried()
+            detail = f"{told_of(error)}; again in {wait_s:.1f} s"
+            self._tell(job_pb2.JOB_EVENT_KIND_STEP_RETRIED, stage, name, keys[places[0]], detail=detail)
+
+        began = time.monotonic()
         with stage.at_work():
-            records, is_made = await self._units.unit(unit_id, work, lambda error, wait_s: stage.sight.step_retried())
+            try:
+                records, is_made = await self._units.unit(unit_id, work, told)
+            except Exception as error:
+                self._tell(job_pb2.JOB_EVENT_KIND_STEP_FAILED, stage, name, keys[places[0]], time.monotonic() - began, told_of(error))
+                raise
             results = [_result(record) if record is not None else None for record in records]
             for place, result in zip(places, results, strict=True):
                 if result is not None:
@@ -153,16 +173,24 @@ class Workflow:
             for place in places:
                 log.info("step done %s %s", name, keys[place][:16])
                 stage.step_done(cached=False)
+                self._tell(job_pb2.JOB_EVENT_KIND_STEP_DONE, stage, name, keys[place], (time.monotonic() - began) / len(places))
             return dict(zip(places, values, strict=True))
         left: dict[int, T] = {}
         for place, result in zip(places, results, strict=True):
             if result is not None:
                 with suppress(CorruptArtifact, NotFound):
                     left[place] = await load(place, result)
-                    stage.step_done(cached=True)
+                    self._tell_cached(stage, name, keys[place])
         if len(left) < len(places):
             await self._units.forget(unit_id)
         return left
+
+    def _tell_cached(self, stage: StageTracker, name: str, key: str) -> None:
+        stage.step_done(cached=True)
+        self._tell(job_pb2.JOB_EVENT_KIND_STEP_CACHED, stage, name, key)
+
+    def _tell(self, kind: job_pb2.JobEventKind.ValueType, stage: StageTracker, name: str, key: str, duration_s: float = 0.0, detail: str = "") -> None:
+        self._events.add_step(self._job_id, kind, stage.name, stage.locale, name, key, duration_s, detail)
 
 
 def _unit_id(job_id: str, name: str, keys: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from gateway.dub.report import make_dub_report
 from gateway.dub.separate import Separated, separate
 from gateway.dub.source import Source, read_source
 from gateway.failures import job_error
-from gateway.jobs import JobTable
+from gateway.media_table import MediaTable
 from gateway.models import ModelUse
 from gateway.offer import Offer, read_offer
 from gateway.progress import JobTracker
@@ -41,7 +41,7 @@ _SHORT_S = 1.0
 class DubPipeline:
     """Runs dub jobs."""
 
-    def __init__(self, settings: GatewaySettings, services: Services, table: JobTable, signing_key: SigningKey) -> None:
+    def __init__(self, settings: GatewaySettings, services: Services, table: MediaTable, signing_key: SigningKey) -> None:
         self._settings = settings
         self._services = services
         self._table = table

@@ -19,6 +19,8 @@ from gateway.durable.unit import RESULT, attempt_until_done
 
 Workflow = Callable[[str], Coroutine[Any, Any, Checkpoint]]
 
+_WAKE = "wake"
+_FOR_EVER_S = 10 * 365 * 86400.0
 _RESUMED_EVERY_S = 0.2
 """How often the workflows that this process goes on with are looked for."""
 
@@ -40,7 +42,7 @@ class Durable:
         self._loop = asyncio.get_running_loop()
         self._offers: dict[str, Offer] = {}
         self._bodies: set[asyncio.Task[Any]] = set()
-        self._queue = f"worker-{executor_id}"
+        self._queue = _queue_of(executor_id)
         self._resumes = False
         DBOS(config=system_config(database, executor_id))
         try:
@@ -75,6 +77,26 @@ class Durable:
         """
         offer = Offer(work, told)
         return await self._perform(self._unit, unit_id, offer, again=False), offer.made
+
+    async def wait(self, job_id: str) -> None:
+        """Called in a job's work: until `wake` is called for it, in whatever process, now or before."""
+        woken: asyncio.Future[None] = self._loop.create_future()
+        self._offers[job_id].waits.put_nowait(woken)
+        await woken
+
+    async def wake(self, job_id: str) -> None:
+        """End one `wait` of a job. No effect where its workflow has not begun: it looks itself when it does."""
+        with suppress(dbos_error.DBOSNonExistentWorkflowError):
+            await DBOS.send_async(job_id, None, topic=_WAKE)
+
+    async def forget_job(self, job_id: str) -> None:
+        """Remove what is kept of a job that has ended, and of its units."""
+        units = await DBOS.list_workflows_async(workflow_id_prefix=f"{job_id}:", load_input=False, load_output=False)
+        await DBOS.delete_workflows_async([job_id, *(unit.workflow_id for unit in units)], delete_children=True)
+
+    async def bury(self, executor_id: str) -> None:
+        """Remove what only a process that has died had a use for."""
+        await DBOS.delete_queue_async(_queue_of(executor_id))
 
     async def forget(self, workflow_id: str) -> None:
         """Remove what is kept of a workflow, so that it may be run anew."""
@@ -130,9 +152,35 @@ class Durable:
     async def _run_job(self, job_id: str) -> Checkpoint:
         offer = self._taken_up(job_id)
         with _told(offer):
-            result = await offer.run()
+            work = asyncio.create_task(offer.run())
+            try:
+                while not work.done():
+                    await self._wake_once(offer, work)
+            except asyncio.CancelledError:
+                work.cancel()
+                await _ended(work)
+            # One that was cancelled may have come to an end of its own.
+            result = work.result()
             offer.succeed(result)
             return result
+
+    async def _wake_once(self, offer: Offer, work: asyncio.Task[Checkpoint]) -> None:
+        """Until the work has ended, or has waited once. Messages are received here, one after another: a workflow numbers what it does."""
+        asked = asyncio.create_task(offer.waits.get())
+        try:
+            await asyncio.wait({asked, work}, return_when=asyncio.FIRST_COMPLETED)
+            if asked.done() and not work.done():
+                received = asyncio.create_task(DBOS.recv_async(_WAKE, timeout_seconds=_FOR_EVER_S))
+                try:
+                    await asyncio.wait({received, work}, return_when=asyncio.FIRST_COMPLETED)
+                    if received.done():
+                        received.result()
+                        asked.result().set_result(None)
+                finally:
+                    received.cancel()
+                    await _ended(received)
+        finally:
+            asked.cancel()
 
     async def _run_unit(self, unit_id: str) -> Checkpoint:
         offer = self._taken_up(unit_id)
@@ -153,6 +201,10 @@ class Durable:
         self._bodies.add(body)
         body.add_done_callback(self._bodies.discard)
         return offer
+
+
+def _queue_of(executor_id: str) -> str:
+    return f"worker-{executor_id}"
 
 
 @contextmanager

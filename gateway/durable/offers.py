@@ -21,6 +21,8 @@ class Offer:
     """Told of an attempt that failed, and of the seconds until the next one."""
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
     done: asyncio.Future[Checkpoint] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    waits: asyncio.Queue[asyncio.Future[None]] = field(default_factory=asyncio.Queue)
+    """Of work that waits for a word from outside."""
     body: asyncio.Task[Any] | None = None
     """The workflow that took it up."""
     made: bool = False

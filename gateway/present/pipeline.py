@@ -9,7 +9,7 @@ import secrets
 from gateway.artifacts import digest_of
 from gateway.faces import inspect_face
 from gateway.failures import job_error
-from gateway.jobs import JobTable
+from gateway.media_table import MediaTable
 from gateway.offer import read_offer
 from gateway.present.animate import Scene
 from gateway.present.locale import JobParts, LocaleRun, LocaleWork
@@ -29,7 +29,7 @@ log = logging.getLogger("locutor.gateway")
 class PresentPipeline:
     """Runs present jobs."""
 
-    def __init__(self, settings: GatewaySettings, services: Services, table: JobTable, signing_key: SigningKey) -> None:
+    def __init__(self, settings: GatewaySettings, services: Services, table: MediaTable, signing_key: SigningKey) -> None:
         self._settings = settings
         self._signing_key = signing_key
         self._services = services

@@ -8,7 +8,7 @@ import grpc.aio
 
 from gateway.artifacts import ArtifactStore
 from gateway.faces import inspect_face
-from gateway.jobs import JobTable
+from gateway.media_table import MediaTable
 from gateway.offer import ROLES
 from gateway.readable import ReadableMedia
 from gateway.services import Services
@@ -20,7 +20,7 @@ from services.serving.interceptors import tenant
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     full_name = "locutor.gateway.v1.CatalogService"
 
-    def __init__(self, table: JobTable, store: ArtifactStore, services: Services) -> None:
+    def __init__(self, table: MediaTable, store: ArtifactStore, services: Services) -> None:
         self._table = table
         self._store = store
         self._services = services

@@ -9,34 +9,52 @@ from collections.abc import AsyncIterator, Iterable
 import grpc.aio
 
 from gateway.artifacts import ArtifactStore, digest_of
+from gateway.changes import Changes
 from gateway.dub.edit_file import read_utterances
 from gateway.dub.lines import locked, merge_edits
 from gateway.dub.plan import dub_locales
-from gateway.jobs import ENDED, JobTable
-from gateway.owners import Owner
+from gateway.durable import Durable
+from gateway.job_events import JobEvents
+from gateway.jobs import ENDED, JobTable, QueueLimits
+from gateway.media_table import MediaTable
 from gateway.present.plan import target_locales
-from gateway.progress import now
+from gateway.progress import JobTracker, now
 from gateway.readable import ReadableMedia
+from gateway.review import Review, with_edits, with_scripts
 from gateway.runner import JobRunner
 from gateway.services import Services
 from gateway.settings import GatewaySettings
-from gateway.validate import check_dub, check_present, check_request_id
-from locutor.errors import FieldViolation, InvalidInput, Unavailable
+from gateway.validate import check_dub, check_present, check_priority, check_request_id
+from locutor.errors import FieldViolation, InvalidInput
 from locutor.gateway.v1 import dub_pb2, job_pb2, job_pb2_grpc
 from services.serving.interceptors import tenant
 
 _DEFAULT_PAGE = 20
 _LARGEST_PAGE = 100
-_LOOK_AGAIN_S = 1.0
+_MOST_EVENTS = 1000
 
 
 class JobServicer(job_pb2_grpc.JobServiceServicer):
     full_name = "locutor.gateway.v1.JobService"
 
-    def __init__(self, settings: GatewaySettings, table: JobTable, store: ArtifactStore, services: Services, runner: JobRunner, owner: Owner) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        table: JobTable,
+        media: MediaTable,
+        store: ArtifactStore,
+        services: Services,
+        runner: JobRunner,
+        changes: Changes,
+        events: JobEvents,
+        durable: Durable,
+    ) -> None:
         self._settings = settings
-        self._owner = owner
+        self._changes = changes
+        self._events = events
+        self._durable = durable
         self._table = table
+        self._media = media
         self._store = store
         self._services = services
         self._runner = runner
@@ -52,12 +70,13 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     async def CreateJob(self, request: job_pb2.CreateJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.CreateJobResponse:
         check_request_id(request.request_id)
+        check_priority(request.priority)
         kind = request.WhichOneof("spec")
         if kind is None:
             raise InvalidInput.of("present", "is not set; say what the job is to make", "NO_SPEC")
         found = await self._table.find_request(request, tenant.get())
         if found is None:
-            media = ReadableMedia(self._store, self._table, tenant.get())
+            media = ReadableMedia(self._store, self._media, tenant.get())
             if kind == "present":
                 await check_present(request.present, self._services, media)
                 job = job_pb2.Job(present=request.present)
@@ -94,10 +113,14 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     async def _add(self, job: job_pb2.Job, request: job_pb2.CreateJobRequest) -> job_pb2.Job:
         """Keep a checked job and have it run; or the job that an equal request made meanwhile."""
-        job.MergeFrom(job_pb2.Job(id=secrets.token_hex(8), state=job_pb2.STATE_QUEUED, request_id=request.request_id, create_time=now()))
-        found = await self._table.add(job, request, tenant.get(), self._owner.id, self._settings.queue)
+        asked = {"request_id": request.request_id, "priority": request.priority}
+        job.MergeFrom(job_pb2.Job(id=secrets.token_hex(8), state=job_pb2.STATE_QUEUED, create_time=now(), **asked))
+        JobTracker(job).reset()
+        limits = QueueLimits(self._settings.queue, self._settings.tenant_queue)
+        found = await self._table.add(job, request, tenant.get(), self._runner.owner_of_new_jobs, limits)
         if found.id == job.id:
-            self._runner.submit(job)
+            self._events.add(job.id, job_pb2.JOB_EVENT_KIND_QUEUED)
+            self._runner.heard(job.id)
         return found
 
     async def _dub_job(self, job_id: str) -> job_pb2.Job:
@@ -131,11 +154,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         return job_pb2.GetJobResponse(job=await self._job(request.id))
 
     async def ListJobs(self, request: job_pb2.ListJobsRequest, context: grpc.aio.ServicerContext) -> job_pb2.ListJobsResponse:
-        violations = []
-        if request.page_size > _LARGEST_PAGE:
-            violations.append(FieldViolation("page_size", f"found {request.page_size}; choose 1 to {_LARGEST_PAGE}", "OUT_OF_RANGE"))
-        if request.page_token and not (request.page_token.isascii() and request.page_token.isdigit() and len(request.page_token) < 19):
-            violations.append(FieldViolation("page_token", "is not one that this service gave; leave it empty for the first page", "BAD_PAGE_TOKEN"))
+        violations = _page_violations(request.page_size, request.page_token, _LARGEST_PAGE)
         if violations:
             raise InvalidInput(violations)
         before = int(request.page_token) if request.page_token else None
@@ -146,24 +165,50 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     async def WatchJob(self, request: job_pb2.WatchJobRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[job_pb2.WatchJobResponse]:
         await self._check_caller(request.id)
-        changes = self._runner.watch(request.id) or self._watch_table(request.id)
-        async for job in changes:
+        async for job in self._watched(request.id):
             yield job_pb2.WatchJobResponse(job=_without_edits(job))
 
     async def CancelJob(self, request: job_pb2.CancelJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.CancelJobResponse:
         await self._check_caller(request.id)
-        self._runner.cancel(request.id)
-        job = await self._job(request.id)
-        if job.state not in ENDED and self._runner.current(job.id) is None:
-            raise Unavailable(f"the job {job.id} is not at work in this gateway but in another one on the same data; cancel it there", reason="OTHER_GATEWAY")
-        return job_pb2.CancelJobResponse(job=job)
+        await self._runner.cancel(request.id)
+        return job_pb2.CancelJobResponse(job=await self._job(request.id))
 
     async def DeleteJob(self, request: job_pb2.DeleteJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.DeleteJobResponse:
         job = await self._job(request.id)
         if job.state not in ENDED:
             raise InvalidInput.of("id", f"the job {job.id} has not ended; cancel it first", "JOB_NOT_ENDED")
+        await self._durable.forget_job(job.id)
         await self._table.delete(job.id)
         return job_pb2.DeleteJobResponse()
+
+    async def ReviewJob(self, request: job_pb2.ReviewJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.ReviewJobResponse:
+        job = await self._job(request.id)
+        if job.state in ENDED:
+            raise InvalidInput.of("id", f"the job {job.id} has ended; edit it, or make a new one", "JOB_ENDED")
+        if request.edits or request.scripts:
+            review = Review.of([*await self._table.reviews(job.id), request])
+            media = ReadableMedia(self._store, self._media, tenant.get())
+            if job.WhichOneof("spec") == "dub":
+                if request.scripts:
+                    raise InvalidInput.of("scripts", "are for a present job; change a dub job's utterances by edits", "NOT_A_PRESENT")
+                await check_dub(with_edits(job.dub, review), self._services, media)
+            else:
+                if request.edits:
+                    raise InvalidInput.of("edits", "are for a dub job; give a present job's locales scripts", "NOT_A_DUB")
+                await check_present(with_scripts(job.present, review), self._services, media)
+        await self._table.add_review(request)
+        self._events.add(job.id, job_pb2.JOB_EVENT_KIND_REVIEWED, "approved" if request.approved else "")
+        await self._durable.wake(job.id)
+        return job_pb2.ReviewJobResponse(job=await self._job(job.id))
+
+    async def ListJobEvents(self, request: job_pb2.ListJobEventsRequest, context: grpc.aio.ServicerContext) -> job_pb2.ListJobEventsResponse:
+        violations = _page_violations(request.page_size, request.page_token, _MOST_EVENTS)
+        if violations:
+            raise InvalidInput(violations)
+        await self._check_caller(request.id)
+        after = int(request.page_token) if request.page_token else 0
+        events, token = await self._events.page(request.id, request.page_size or _MOST_EVENTS, after)
+        return job_pb2.ListJobEventsResponse(events=events, next_page_token=str(token) if token is not None else "")
 
     async def _check_caller(self, job_id: str) -> None:
         """Raises `NotFound` where the job is not the caller's. The runner knows the jobs of all."""
@@ -173,17 +218,33 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         await self._check_caller(job_id)
         return self._runner.current(job_id) or await self._table.get(job_id, tenant.get())
 
-    async def _watch_table(self, job_id: str) -> AsyncIterator[job_pb2.Job]:
-        """A job that has ended, or that another gateway works on."""
+    async def _watched(self, job_id: str) -> AsyncIterator[job_pb2.Job]:
+        """A job as it is and at each change until it has ended, whoever works on it."""
         last = None
         while True:
-            job = await self._table.get(job_id, tenant.get())
-            if job != last:
-                yield job
-            if job.state in ENDED:
+            here = self._runner.watch(job_id)
+            if here is not None:
+                async for last in here:
+                    yield last
+            else:
+                job = await self._table.get(job_id, tenant.get())
+                if job != last:
+                    last = job
+                    yield job
+            if last is not None and last.state in ENDED:
                 return
-            last = job
-            await asyncio.sleep(_LOOK_AGAIN_S)
+            # It may have begun here while the table was read.
+            if here is not None or self._runner.watch(job_id) is None:
+                await self._changes.wait(job_id)
+
+
+def _page_violations(size: int, token: str, largest: int) -> list[FieldViolation]:
+    found = []
+    if size > largest:
+        found.append(FieldViolation("page_size", f"found {size}; choose 1 to {largest}", "OUT_OF_RANGE"))
+    if token and not (token.isascii() and token.isdigit() and len(token) < 19):
+        found.append(FieldViolation("page_token", "is not one that this service gave; leave it empty for the first page", "BAD_PAGE_TOKEN"))
+    return found
 
 
 def _without_edits(job: job_pb2.Job) -> job_pb2.Job:

@@ -12,7 +12,7 @@ import grpc.aio
 
 from gateway.artifacts import ArtifactStore, digest_of
 from gateway.content import content_type
-from gateway.jobs import JobTable
+from gateway.media_table import MediaTable
 from gateway.settings import GatewaySettings
 from locutor.errors import InvalidInput, OutOfRange
 from locutor.gateway.v1 import media_pb2, media_pb2_grpc
@@ -27,7 +27,7 @@ _UNTOLD = {"", "application/octet-stream"}
 class MediaServicer(media_pb2_grpc.MediaServiceServicer):
     full_name = "locutor.gateway.v1.MediaService"
 
-    def __init__(self, settings: GatewaySettings, table: JobTable, store: ArtifactStore) -> None:
+    def __init__(self, settings: GatewaySettings, table: MediaTable, store: ArtifactStore) -> None:
         self._settings = settings
         self._table = table
         self._store = store
@@ -70,12 +70,12 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
                 raise InvalidInput.of("config.content_type", f"says {config.content_type[:80]}, but the content is {found}", "TYPE_DIFFERS")
             blob = await self._store.put_file(Path(file.name), hasher.hexdigest())
         media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=found, file_name=config.file_name)
-        await self._table.add_media(media, tenant.get())
+        await self._table.add(media, tenant.get())
         return media_pb2.UploadMediaResponse(media=media)
 
     async def DownloadMedia(self, request: media_pb2.DownloadMediaRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[media_pb2.DownloadMediaResponse]:
         digest = digest_of(request.uri)
-        media = await self._table.get_media(digest, tenant.get())
+        media = await self._table.get(digest, tenant.get())
         if request.offset_bytes > media.size_bytes:
             raise OutOfRange.of("offset_bytes", f"found {request.offset_bytes}; the media has {media.size_bytes} bytes", "OUT_OF_RANGE")
         yield media_pb2.DownloadMediaResponse(media=media)

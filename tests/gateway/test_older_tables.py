@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.jobs import JobTable, request_hash
+from gateway.database import Database
+from gateway.jobs import JobTable, QueueLimits, request_hash
+from gateway.media_table import MediaTable
 from locutor.errors import AlreadyExists, NotFound
 from locutor.gateway.v1 import job_pb2, media_pb2
 
@@ -42,36 +44,40 @@ def older(tmp_path: Path) -> Path:
 
 
 async def test_jobs_and_media_stay_and_belong_to_who_has_no_token(older: Path) -> None:
-    table = JobTable(older)
+    database = Database(older)
+    table, media = JobTable(database), MediaTable(database)
     jobs, _ = await table.page("", 10, None)
     assert [job.id for job in jobs] == ["two", "one"]
-    assert (await table.get_media(DIGEST, "")).file_name == "face.png"
+    assert (await media.get(DIGEST, "")).file_name == "face.png"
     with pytest.raises(NotFound):
         await table.get("one", "acme")
-    assert [job.id for job in await table.take_over("gone", "me")] == ["two"], "what had not ended goes on"
-    await table.close()
+    assert await table.take_over("gone") == ["two"], "what had not ended goes on"
+    claimed = await table.claim("me", True, 0, [])
+    assert claimed is not None and (claimed.id, claimed.state) == ("two", job_pb2.STATE_RUNNING)
+    await database.close()
 
 
 async def test_request_ids_and_media_are_a_tenants_own_from_then_on(older: Path) -> None:
-    table = JobTable(older)
+    database = Database(older)
+    table, media = JobTable(database), MediaTable(database)
     known = await table.find_request(REQUEST, "")
     assert known is not None and known.id == "one"
     other = job_pb2.CreateJobRequest(present=job_pb2.PresentSpec(), request_id="once")
     with pytest.raises(AlreadyExists):
         await table.find_request(other, "")
-    added = await table.add(job_pb2.Job(id="three"), other, "acme", "me", 10)
+    added = await table.add(job_pb2.Job(id="three"), other, "acme", "me", QueueLimits(10, 0))
     assert added.id == "three" and (await table.get("three", "acme")).id == "three"
-    await table.add_media(media_pb2.Media(uri=f"media/{DIGEST}", file_name="mine.png"), "acme")
-    assert ((await table.get_media(DIGEST, "acme")).file_name, (await table.get_media(DIGEST, "")).file_name) == ("mine.png", "face.png")
-    await table.close()
+    await media.add(media_pb2.Media(uri=f"media/{DIGEST}", file_name="mine.png"), "acme")
+    assert ((await media.get(DIGEST, "acme")).file_name, (await media.get(DIGEST, "")).file_name) == ("mine.png", "face.png")
+    await database.close()
 
 
 def test_two_that_start_at_once_lose_nothing(older: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda _: asyncio.run(JobTable(older).close()), range(4)))
+        list(threads.map(lambda _: asyncio.run(Database(older).close()), range(4)))
     with sqlite3.connect(older) as connection:
         assert connection.execute("SELECT id, tenant FROM jobs ORDER BY number").fetchall() == [("one", ""), ("two", "")]
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         indexes = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")}
     connection.close()
-    assert tables == {"jobs", "media", "sqlite_sequence"} and {"ix_jobs_state", "ix_jobs_expires", "ix_jobs_tenant_number"} <= indexes
+    assert tables == {"jobs", "media", "job_events", "reviews", "sqlite_sequence"} and {"ix_jobs_state", "ix_jobs_expires", "ix_jobs_tenant_number"} <= indexes

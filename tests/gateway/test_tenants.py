@@ -12,7 +12,8 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
-from gateway.jobs import JobTable
+from gateway.database import Database
+from gateway.media_table import MediaTable
 from gateway.settings import GatewaySettings
 from locutor.errors import AlreadyExists, InvalidInput, LocutorError, NotFound
 from locutor.gateway.v1 import catalog_pb2, job_pb2, media_pb2
@@ -141,17 +142,18 @@ async def test_the_jobs_of_a_dead_gateway_stay_their_tenant_s(settings: GatewayS
 
 
 async def test_what_another_tenant_sent_since_does_not_expire(tmp_path: Path) -> None:
-    table = JobTable(tmp_path / "jobs.sqlite")
+    database = Database(tmp_path / "jobs.sqlite")
+    table = MediaTable(database)
     digest = "a" * 64
-    await table.add_media(media_pb2.Media(uri=f"media/{digest}"), "acme")
+    await table.add(media_pb2.Media(uri=f"media/{digest}"), "acme")
     between = datetime.now(UTC)
-    await table.add_media(media_pb2.Media(uri=f"media/{digest}"), "globex")
-    assert await table.media_before(between) == [digest]
-    await table.delete_media([digest], between)
+    await table.add(media_pb2.Media(uri=f"media/{digest}"), "globex")
+    assert await table.before(between) == [digest]
+    await table.delete([digest], between)
     with pytest.raises(NotFound):
-        await table.get_media(digest, "acme")
-    assert (await table.get_media(digest, "globex")).uri == f"media/{digest}"
-    await table.close()
+        await table.get(digest, "acme")
+    assert (await table.get(digest, "globex")).uri == f"media/{digest}"
+    await database.close()
 
 
 def test_a_database_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -160,4 +162,4 @@ def test_a_database_of_another_version_is_refused_with_what_to_do(tmp_path: Path
         old.execute("CREATE TABLE media (sha256 VARCHAR(64) PRIMARY KEY, owner VARCHAR NOT NULL, media BLOB NOT NULL)")
     old.close()
     with pytest.raises(InvalidInput, match=r"jobs\.sqlite was written by another version of Locutor; move it away"):
-        JobTable(path)
+        Database(path)

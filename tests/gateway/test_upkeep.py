@@ -22,7 +22,9 @@ import pytest
 
 from gateway.artifacts import ArtifactStore
 from gateway.collector import Collector
-from gateway.jobs import JobTable
+from gateway.database import Database
+from gateway.jobs import JobTable, QueueLimits
+from gateway.media_table import MediaTable
 from gateway.owners import Owner
 from gateway.retention import Retention, needs_of
 from gateway.settings import GatewaySettings
@@ -39,8 +41,13 @@ from tests.gateway.fakes import Fakes
 
 async def test_what_has_expired_goes_and_nothing_else(client: Client, settings: GatewaySettings, spec: job_pb2.PresentSpec) -> None:
     job = await client.ended((await client.create(spec)).id)
-    table, store = JobTable(settings.database), ArtifactStore(settings.store_url)
-    retention = Retention(settings, table, Collector(store, partial(needs_of, table), settle_s=0))
+    database, store = Database(settings.database), ArtifactStore(settings.store_url)
+    table, media, forgotten = JobTable(database), MediaTable(database), list[str]()
+
+    async def forget(job_id: str) -> None:
+        forgotten.append(job_id)
+
+    retention = Retention(settings, table, media, forget, Collector(store, partial(needs_of, table, media), settle_s=0))
     kept = {output.media.uri.removeprefix("media/") for result in job.results for output in result.outputs} | {spec.face_uri.removeprefix("media/")}
     end = job.end_time.ToDatetime(UTC)
 
@@ -53,19 +60,26 @@ async def test_what_has_expired_goes_and_nothing_else(client: Client, settings: 
         await table.get(job.id, "")
     assert not any([await store.has(digest) for digest in kept])
     assert list((settings.data / "store" / "steps").iterdir()) == []
-    await table.close()
+    assert forgotten == [job.id]
+    await database.close()
 
 
 async def test_steps_go_before_the_job_that_needs_its_outputs(client: Client, settings: GatewaySettings, spec: job_pb2.PresentSpec) -> None:
     job = await client.ended((await client.create(spec)).id)
-    table, store = JobTable(settings.database), ArtifactStore(settings.store_url)
+    database, store = Database(settings.database), ArtifactStore(settings.store_url)
+    table, media = JobTable(database), MediaTable(database)
     job.expire_time.FromDatetime(datetime(2999, 1, 1))
-    await table.save(job)
-    retention = Retention(settings, table, Collector(store, partial(needs_of, table), settle_s=0))
+    (worker,) = {event.worker for event in (await client.jobs.ListJobEvents(job_pb2.ListJobEventsRequest(id=job.id))).events}
+    assert await table.save(job, worker)
+
+    async def forget(job_id: str) -> None:
+        raise AssertionError(job_id)
+
+    retention = Retention(settings, table, media, forget, Collector(store, partial(needs_of, table, media), settle_s=0))
     await retention.sweep(job.end_time.ToDatetime(UTC) + settings.retention + timedelta(hours=1))
     left = {path.name for path in (settings.data / "store" / "media").iterdir()}
     assert left == {output.media.uri.removeprefix("media/") for result in job.results for output in result.outputs} | {spec.face_uri.removeprefix("media/")}
-    await table.close()
+    await database.close()
 
 
 def test_an_owner_is_dead_when_its_process_is(tmp_path: Path) -> None:
@@ -82,28 +96,32 @@ def test_an_owner_is_dead_when_its_process_is(tmp_path: Path) -> None:
 
 
 async def test_only_one_gateway_takes_a_job_over(tmp_path: Path) -> None:
-    tables = [JobTable(tmp_path / "jobs.sqlite") for _ in range(4)]
+    databases = [Database(tmp_path / "jobs.sqlite") for _ in range(4)]
+    tables = [JobTable(database) for database in databases]
     for number in range(8):
         request = job_pb2.CreateJobRequest(request_id=f"r{number}")
-        await tables[0].add(job_pb2.Job(id=f"job{number}", state=job_pb2.STATE_RUNNING), request, "", "dead", 100)
-    taken = await asyncio.gather(*(table.take_over("dead", f"owner{number}") for number, table in enumerate(tables)))
+        await tables[0].add(job_pb2.Job(id=f"job{number}", state=job_pb2.STATE_RUNNING), request, "", "dead", QueueLimits(100, 0))
+    taken = await asyncio.gather(*(table.take_over("dead") for table in tables))
     assert sorted(len(jobs) for jobs in taken) == [0, 0, 0, 8]
-    assert [job.id for job in max(taken, key=len)] == [f"job{number}" for number in range(8)]
-    for table in tables:
-        await table.close()
+    assert max(taken, key=len) == [f"job{number}" for number in range(8)]
+    claimed = await asyncio.gather(*(table.claim(f"owner{number}", True, 0, []) for number, table in enumerate(tables)))
+    assert {job.id for job in claimed if job} == {f"job{number}" for number in range(4)}
+    for database in databases:
+        await database.close()
 
 
 async def test_a_page_of_large_jobs_fits_into_a_message(tmp_path: Path) -> None:
-    table = JobTable(tmp_path / "jobs.sqlite")
+    database = Database(tmp_path / "jobs.sqlite")
+    table = JobTable(database)
     for number in range(5):
         job = job_pb2.Job(id=f"job{number}", state=job_pb2.STATE_QUEUED, present=job_pb2.PresentSpec(script=job_pb2.Script(text="x" * 3_000_000)))
-        await table.add(job, job_pb2.CreateJobRequest(), "", "me", 100)
+        await table.add(job, job_pb2.CreateJobRequest(), "", "me", QueueLimits(100, 0))
     pages, before = [], None
     while not pages or before is not None:
         jobs, before = await table.page("", 100, before)
         pages.append([job.id for job in jobs])
     assert pages == [["job4", "job3"], ["job2", "job1"], ["job0"]]
-    await table.close()
+    await database.close()
 
 
 def test_settings_come_from_the_environment(tmp_path: Path) -> None:

@@ -62,16 +62,15 @@ class CoquiEngine:
         planned = self._planned(request)
         loaded, rate = planned.loaded, request.rate
         if request.target_duration_s is not None:
-            foreseen = [loaded.foresee(chunk, planned.speaker) for chunk in planned.chunks]
-            rate = rate_for(partial(loaded.duration_s, foreseen), request.target_duration_s, request.min_rate, request.max_rate)
+            rate = rate_for(loaded.foresee(planned.chunks, planned.speaker), request.target_duration_s, request.min_rate, request.max_rate)
         speak = partial(loaded.speak, speaker=planned.speaker, rate=rate)
         return ChunkedSpeech(request.text, planned.voice, rate, loaded.sample_rate, planned.model.info, planned.chunks, speak)
 
     def foretell_s(self, request: SpeechRequest, rates: Sequence[float]) -> list[float]:
         """Seconds of audio at each of `rates`. Raises as `plan`."""
         planned = self._planned(request)
-        foreseen = [planned.loaded.foresee(chunk, planned.speaker) for chunk in planned.chunks]
-        return [planned.loaded.duration_s(foreseen, rate) for rate in rates]
+        duration_s = planned.loaded.foresee(planned.chunks, planned.speaker)
+        return [duration_s(rate) for rate in rates]
 
     def _planned(self, request: SpeechRequest) -> _Planned:
         refuse_without_consent(request.voice)

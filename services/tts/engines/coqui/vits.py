@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -29,8 +29,9 @@ from services.tts.pauses import timed
 from services.tts.speech import BREATHS_S, Spoken
 from services.tts.timing import sounds_of
 
+
 @dataclass(frozen=True)
-class Foreseen:
+class _Foreseen:
     """A chunk, as far as it is known before it is spoken."""
 
     chunk: Chunk
@@ -58,18 +59,18 @@ class LoadedVits:
         reader = reader_for(locale)
         return chunks_of(text, reader, g2p_of(locale, reader), shortest=0)
 
-    def foresee(self, chunk: Chunk, speaker: Speaker) -> Foreseen:
-        """A small part of the cost of speaking."""
-        given = input_of(chunk, self._alphabet)
-        with self._lock, equal_noise(self._device), torch.inference_mode():
-            return Foreseen(chunk, given, self._raw_frames(given.ids, speaker))
+    def foresee(self, chunks: Sequence[Chunk], speaker: Speaker) -> Callable[[float], float]:
+        """How long chunks last at a rate, exactly; at a small part of the cost of speaking."""
+        foreseen = [self._foresee(chunk, speaker) for chunk in chunks]
 
-    def duration_s(self, foreseen: Sequence[Foreseen], rate: float) -> float:
-        """How long chunks last at a rate, exactly."""
-        return sum(int(self._frames(each, rate).sum()) + sum(self._breaths(each.chunk, rate)) for each in foreseen) * self._frame_samples / self.sample_rate
+        def duration_s(rate: float) -> float:
+            frames = sum(int(self._frames(each, rate).sum()) + sum(self._breaths(each.chunk, rate)) for each in foreseen)
+            return frames * self._frame_samples / self.sample_rate
+
+        return duration_s
 
     def speak(self, chunk: Chunk, speaker: Speaker, rate: float) -> Spoken:
-        foreseen = self.foresee(chunk, speaker)
+        foreseen = self._foresee(chunk, speaker)
         frames = self._frames(foreseen, rate)
         with self._lock, equal_noise(self._device), torch.inference_mode():
             ids = torch.tensor([foreseen.input.ids], device=self._device)
@@ -82,6 +83,11 @@ class LoadedVits:
         lead_s = before * self._frame_samples / self.sample_rate
         edges = [0.0, *(bound + lead_s for bound in bounds_s[1:-1]), len(audio) / self.sample_rate]
         return audio, timed(sounds_of(chunk.symbols, edges), audio, self.sample_rate)
+
+    def _foresee(self, chunk: Chunk, speaker: Speaker) -> _Foreseen:
+        given = input_of(chunk, self._alphabet)
+        with self._lock, equal_noise(self._device), torch.inference_mode():
+            return _Foreseen(chunk, given, self._raw_frames(given.ids, speaker))
 
     def _conditions(self, speaker: Speaker, length: int) -> dict[str, Any]:
         """The model's further inputs, for one text of so many ids."""
@@ -105,7 +111,7 @@ class LoadedVits:
             conditions |= {"reverse": True, "noise_scale": model.inference_noise_scale_dp}
         return (torch.exp(model.duration_predictor(encoded, mask, **conditions)) * mask)[0, 0].float().cpu().numpy()
 
-    def _frames(self, foreseen: Foreseen, rate: float) -> np.ndarray:
+    def _frames(self, foreseen: _Foreseen, rate: float) -> np.ndarray:
         """(ids,) int: the model's own rounding up."""
         return np.ceil(foreseen.raw_frames * np.float32(self._length_scale / rate)).astype(np.int64)
 
@@ -119,14 +125,17 @@ def _load(model: CoquiModel) -> tuple[Vits, Alphabet]:
     try:
         config = load_config(str(model.folder / "config.json"))
         _use_files_beside(config, model.folder)
-        characters = _characters(config)
+        phonemes = bool(config.use_phonemes)
+        kind = _characters(config, phonemes)
+        _, config = kind.init_from_config(config)
+        config.characters.characters_class = f"{kind.__module__}.{kind.__name__}"
         # The package's own phonemiser would run espeak-ng as a program; ours has read the text by then.
-        tokenizer = TTSTokenizer(characters=characters, add_blank=config.add_blank, use_eos_bos=config.enable_eos_bos_chars)
-        loaded = Vits(config, tokenizer=tokenizer)
+        config.use_phonemes = False
+        loaded = Vits(config)
         loaded.load_checkpoint(config, str(model.checkpoint), eval=True)
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, AssertionError, AttributeError) as error:
         raise MissingWeights(f"{model.folder.name} cannot be loaded as a VITS model of Coqui's ({type(error).__name__}: {str(error)[:200]})") from error
-    return loaded, _alphabet(characters, bool(config.use_phonemes), tokenizer)
+    return loaded, _alphabet(loaded.tokenizer, phonemes)
 
 
 def _use_files_beside(config: Any, folder: Path) -> None:
@@ -138,13 +147,15 @@ def _use_files_beside(config: Any, folder: Path) -> None:
     config.model_args.speaker_encoder_model_path = ""
 
 
-def _characters(config: Any) -> BaseCharacters:
+def _characters(config: Any, phonemes: bool) -> type[BaseCharacters]:
+    """The alphabet that the package itself would take."""
     named = config.characters.characters_class if config.characters else None
-    kind = import_class(named) if named else IPAPhonemes if config.use_phonemes else Graphemes
-    return kind.init_from_config(config)[0]
+    found: type[BaseCharacters] = import_class(named) if named else IPAPhonemes if phonemes else Graphemes
+    return found
 
 
-def _alphabet(characters: BaseCharacters, phonemes: bool, tokenizer: TTSTokenizer) -> Alphabet:
+def _alphabet(tokenizer: TTSTokenizer, phonemes: bool) -> Alphabet:
+    characters = tokenizer.characters
     ids = {symbol: characters.char_to_id(symbol) for symbol in characters.vocab if len(symbol) == 1}
     blank = tokenizer.blank_id if tokenizer.add_blank else None
     begin, end = (characters.bos_id, characters.eos_id) if tokenizer.use_eos_bos else (None, None)

@@ -1,0 +1,82 @@
+"""What happened to jobs, in order of time. Written in batches: an event costs no transaction of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import sqlalchemy as sa
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gateway.database import Database
+from gateway.schema import JOB_EVENTS
+from locutor.gateway.v1 import job_pb2
+
+log = logging.getLogger("locutor.gateway")
+
+_EVERY_S = 0.5
+"""Longest time between an event and its being written."""
+_KEY_CHARACTERS = 12
+
+
+class JobEvents:
+    """The log of all jobs."""
+
+    def __init__(self, database: Database, worker: str) -> None:
+        """`worker`: this process."""
+        self._database = database
+        self._worker = worker
+        self._waiting: list[tuple[str, job_pb2.JobEvent]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    def add(self, job_id: str, kind: job_pb2.JobEventKind.ValueType, detail: str = "") -> None:
+        """Something happened to the job as a whole."""
+        self._add(job_id, job_pb2.JobEvent(kind=kind, detail=detail))
+
+    def add_step(
+        self, job_id: str, kind: job_pb2.JobEventKind.ValueType, stage: str, locale: str, step: str, key: str, duration_s: float = 0.0, detail: str = ""
+    ) -> None:
+        """Something happened to a step. `key`: its key in the store."""
+        event = job_pb2.JobEvent(kind=kind, stage=stage, locale=locale, step=step, key=key[:_KEY_CHARACTERS], detail=detail)
+        if duration_s:
+            event.duration.FromNanoseconds(round(duration_s * 1e9))
+        self._add(job_id, event)
+
+    async def page(self, job_id: str, size: int, after: int) -> tuple[list[job_pb2.JobEvent], int | None]:
+        """A job's events after number `after`, and the number to go on with, where there are more."""
+        await self.write()
+        query = sa.select(JOB_EVENTS.c.number, JOB_EVENTS.c.event).where((JOB_EVENTS.c.job == job_id) & (JOB_EVENTS.c.number > after))
+        rows = await self._database.run(lambda c: c.execute(query.order_by(JOB_EVENTS.c.number).limit(size + 1)).all())
+        return [job_pb2.JobEvent.FromString(row.event) for row in rows[:size]], rows[size - 1].number if len(rows) > size else None
+
+    async def write(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            rows = [{"job": job_id, "event": event.SerializeToString()} for job_id, event in waiting]
+            await self._database.run(lambda c: c.execute(JOB_EVENTS.insert(), rows))
+
+    async def close(self) -> None:
+        """Write what waits, and end."""
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        await self.write()
+
+    def _add(self, job_id: str, event: job_pb2.JobEvent) -> None:
+        stamp = Timestamp()
+        stamp.GetCurrentTime()
+        event.time.CopyFrom(stamp)
+        event.worker = self._worker
+        self._waiting.append((job_id, event))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_soon(), name="job-events")
+
+    async def _write_soon(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(_EVERY_S)
+            try:
+                await self.write()
+            except Exception:
+                # A log must not end the work that it tells of.
+                log.exception("events of jobs could not be written, and are lost")
