@@ -84,7 +84,7 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
 
     async def GetDownloadUrl(self, request: media_pb2.GetDownloadUrlRequest, context: grpc.aio.ServicerContext) -> media_pb2.GetDownloadUrlResponse:
         digest = digest_of(request.uri)
-        response = media_pb2.GetDownloadUrlResponse(media=await self._table.get_media(digest, tenant.get()))
+        response = media_pb2.GetDownloadUrlResponse(media=await self._table.get(digest, tenant.get()))
         # A URL of bytes that have gone would be found out by whoever opens it.
         await self._store.blob(digest)
         url = await self._store.download_url(digest)
