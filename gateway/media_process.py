@@ -10,8 +10,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,10 @@ class Picture:
     """Sound tracks beside them."""
     keys_s: tuple[float, ...]
     """Key frames."""
+    group_digests: tuple[str, ...]
+    """Of what is coded from each key frame to the next one."""
+    coding_digest: str
+    """Of what a decoder must know beside that."""
     copy_obstacle: str
     """Why the pictures cannot be copied into an MP4 and must be encoded; empty: they can."""
     fault: str
@@ -66,9 +70,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sound:
-    """A sound track, decoded to a file of float32 stereo at 48 kHz."""
+    """A sound track, decoded to files of `media.sound_pieces`: stereo at 48 kHz."""
 
-    path: Path
+    pieces: tuple[Path, ...]
+    loudness: Path
+    """Its profile, `media.loudness_profile`, as NumPy saves it."""
     samples: int
     heard_s: float
     """Where the last sound that could be read ends."""
@@ -85,7 +91,11 @@ async def probe_media(path: Path, field: str) -> ProbedMedia:
 
 async def read_picture(path: Path, field: str) -> Picture:
     """Raises `InvalidInput` with `field`."""
-    found = await _ask(["picture", str(path)], field, _READ_TIMEOUT_S)
+    return picture_of(await _ask(["picture", str(path)], field, _READ_TIMEOUT_S))
+
+
+def picture_of(found: Mapping[str, Any]) -> Picture:
+    """`found`: as the reader says it, and as `picture_facts` gives it back."""
     return Picture(
         width=_even(found["width"]),
         height=_even(found["height"]),
@@ -97,17 +107,25 @@ async def read_picture(path: Path, field: str) -> Picture:
         pictures=found["pictures"],
         sounds=found["sounds"],
         keys_s=tuple(found["keys_s"]),
+        group_digests=tuple(found["group_digests"]),
+        coding_digest=found["coding_digest"],
         copy_obstacle=found["copy_obstacle"],
         fault=found["fault"],
     )
 
 
+def picture_facts(picture: Picture) -> dict[str, Any]:
+    """As JSON."""
+    return {name: str(value) if isinstance(value, Fraction) else value for name, value in asdict(picture).items()}
+
+
 async def read_sound(
-    path: Path, out: Path, field: str, *, track: int = 0, start_s: Fraction = Fraction(0), samples: int = 0, tell: Callable[[int], None] | None = None
+    path: Path, folder: Path, field: str, *, track: int = 0, start_s: Fraction = Fraction(0), samples: int = 0, tell: Callable[[int], None] | None = None
 ) -> Sound:
-    """Decode sound track `track` to `out`, `samples` long; 0: as long as it is. `tell`: called with the samples done. Raises `InvalidInput` with `field`."""
-    found = await _ask(["sound", str(path), str(track), str(start_s), str(samples), str(out)], field, _READ_TIMEOUT_S, tell)
-    return Sound(out, found["samples"], float(Fraction(found["heard_s"])), found["fault"])
+    """Decode sound track `track` into `folder`, `samples` long; 0: as long as it is. `tell`: called with the samples done. Raises `InvalidInput`."""
+    found = await _ask(["sound", str(path), str(track), str(start_s), str(samples), str(folder)], field, _READ_TIMEOUT_S, tell)
+    pieces = tuple(folder / f"{number:05}.flac" for number in range(found["pieces"]))
+    return Sound(pieces, folder / "loudness.npy", found["samples"], float(Fraction(found["heard_s"])), found["fault"])
 
 
 async def cut_picture(path: Path, folder: Path, stretches: Sequence[tuple[Fraction, Fraction]], field: str) -> list[tuple[Path, Fraction] | None]:
@@ -119,12 +137,12 @@ async def cut_picture(path: Path, folder: Path, stretches: Sequence[tuple[Fracti
     return [(folder / f"{number:05}.mkv", Fraction(start_s)) if start_s is not None else None for number, start_s in enumerate(starts)]
 
 
-async def copy_picture(path: Path, sound: Path, out: Path, field: str, *, language: str) -> int:
-    """Write the MP4 `out` with the pictures of `path` and `sound`, a WAV as long as they are; the number of pictures.
+async def copy_picture(path: Path, sound: Path, samples: int, out: Path, field: str, *, language: str) -> int:
+    """Write the MP4 `out` with the pictures of `path` and `sound`, packets of AAC encoded for `samples`, which is their length; the number of pictures.
 
     Raises `InvalidInput` with `field`.
     """
-    pictures: int = await _ask(["copy", str(path), str(sound), str(out), language], field, _READ_TIMEOUT_S)
+    pictures: int = await _ask(["copy", str(path), str(sound), str(samples), str(out), language], field, _READ_TIMEOUT_S)
     return pictures
 
 
@@ -191,6 +209,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await asyncio.shield(process.wait())
 
 
-def _even(pixels: str) -> int:
+def _even(pixels: str | int) -> int:
     """A codec of ours needs even sizes."""
     return max(2, round(Fraction(pixels) / 2) * 2)

@@ -2,15 +2,15 @@
 
     python -I -m gateway.media_reader probe FILE
     python -I -m gateway.media_reader picture FILE
-    python -I -m gateway.media_reader sound FILE TRACK START_S SAMPLES OUT
+    python -I -m gateway.media_reader sound FILE TRACK START_S SAMPLES FOLDER
     python -I -m gateway.media_reader pieces FILE FOLDER START_S:END_S ...
-    python -I -m gateway.media_reader copy FILE SOUND OUT LANGUAGE
+    python -I -m gateway.media_reader copy FILE SOUND SAMPLES OUT LANGUAGE
     python -I -m gateway.media_reader cover FILE OUT
 
-`probe` reads headers, `picture` all packets of the video track and its first picture, `sound` writes a sound track to OUT as
-float32 stereo at 48 kHz, SAMPLES long from START_S on the file's clock (0: as long as it is). `pieces` copies stretches of the
-picture, in seconds from its first one, to FOLDER as 00000.mkv and so on; `copy` the whole of it beside SOUND into an MP4; `cover`
-writes the first picture as a JPEG.
+`probe` reads headers, `picture` all packets of the video track and its first picture, `sound` writes a sound track to FOLDER as
+00000.flac and so on, stereo at 48 kHz, SAMPLES long from START_S on the file's clock (0: as long as it is), and its profile as
+loudness.npy. `pieces` copies stretches of the picture, in seconds from its first one, to FOLDER as 00000.mkv and so on; `copy` the
+whole of it beside SOUND, AAC encoded for it, into an MP4; `cover` writes the first picture as a JPEG.
 
 Standard output is lines of JSON, each an object with one key: `done` says how far it is; the last line is `found`, or `refused`
 with what is wrong with the file, or `failed` with what is wanting here: "disk" or "memory".
@@ -21,7 +21,7 @@ from __future__ import annotations
 import errno
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -81,24 +81,36 @@ def _picture(path: Path) -> dict[str, Any]:
         "samples": scan.samples,
         "pictures": len(scan.times),
         "keys_s": [float((int(key) * scan.time_base) - scan.start_s) for key in scan.key_times],
+        "group_digests": scan.group_digests,
+        "coding_digest": scan.coding_digest,
         "copy_obstacle": copy_obstacle(path),
         "fault": scan.fault,
     }
 
 
-def _sound(path: Path, track: str, start_s: str, samples: str, out: str) -> dict[str, Any]:
+def _sound(path: Path, track: str, start_s: str, samples: str, folder: str) -> dict[str, Any]:
+    import numpy as np
+
+    from media.loudness import EnergyMeter
+    from media.sound_pieces import write_pieces
     from media.soundtrack import SoundCondition, Soundtrack  # brings the resampler, which is slow to load
 
-    condition = SoundCondition()
+    condition, meter = SoundCondition(), EnergyMeter()
     sound = Soundtrack(path, int(track), Fraction(start_s), int(samples) or None)
     written = 0
-    with Path(out).open("wb") as file:
+
+    def measured() -> Iterator[np.ndarray]:
+        nonlocal written
         for number, block in enumerate(sound.blocks(condition)):
-            file.write(block.astype("<f4").tobytes())
+            meter.push(block)
+            yield block
             written += len(block)
             if number % _DONE_EVERY == 0:
                 _say({"done": written})
-    return {**asdict(condition), "samples": written}
+
+    pieces = sum(1 for _ in write_pieces(measured(), Path(folder)))
+    np.save(Path(folder, "loudness.npy"), meter.energies())
+    return {**asdict(condition), "samples": written, "pieces": pieces}
 
 
 def _pieces(path: Path, folder: str, *stretches: str) -> list[str | None]:
@@ -115,12 +127,12 @@ def _pieces(path: Path, folder: str, *stretches: str) -> list[str | None]:
     return starts
 
 
-def _copy(path: Path, sound: str, out: str, language: str) -> int:
+def _copy(path: Path, sound: str, samples: str, out: str, language: str) -> int:
     """How many pictures were copied."""
+    from media.aac_pieces import EncodedSound
     from media.copy_mux import copy_mux
-    from media.soundtrack import Soundtrack
 
-    return copy_mux(Path(out), path, Soundtrack(Path(sound)).blocks(), language=language).pictures
+    return copy_mux(Path(out), path, EncodedSound([Path(sound)], int(samples)), language=language).pictures
 
 
 def _cover(path: Path, out: str) -> None:
@@ -155,9 +167,9 @@ def _failure(error: Exception) -> dict[str, Any]:
 def _most_bytes(command: str, path: Path, rest: list[str]) -> int:
     """Of any one file that the command may write."""
     if command == "sound":
-        from media.soundtrack import LONGEST_SAMPLES
+        from media.sound_pieces import PIECE
 
-        return (int(rest[2]) or LONGEST_SAMPLES) * _SAMPLE_BYTES + _SPARE_BYTES
+        return PIECE * _SAMPLE_BYTES + _SPARE_BYTES
     if command == "copy":
         return path.stat().st_size + Path(rest[0]).stat().st_size + _SPARE_BYTES
     if command == "pieces":

@@ -23,6 +23,13 @@ class MediaTable:
         """Keep what a tenant says of bytes in the store, and that he may read them; his latest word on the same bytes wins."""
         await self._database.run(lambda c: self._put(c, media, tenant))
 
+    async def tenant_of(self, job_id: str) -> str:
+        """Whose job it is. Raises `NotFound`."""
+        tenant = await self._database.run(lambda c: c.execute(sa.select(JOBS.c.tenant).where(JOBS.c.id == job_id)).scalar())
+        if tenant is None:
+            raise NotFound(f"there is no job {job_id[:64]!r}; it was never created here, or has expired", reason="JOB_NOT_FOUND")
+        return str(tenant)
+
     async def add_output(self, media: media_pb2.Media, job_id: str) -> None:
         """Keep what a job made, for the tenant whose job it is."""
 

@@ -76,7 +76,7 @@ class ProvenanceClaim:
     face_media_type: str = ""
     """"image/png", "image/jpeg" or "image/webp"."""
     video: Path | None = None
-    """The video that was dubbed."""
+    """The video that was dubbed, where it is signed."""
     video_sha256: str = ""
     moved_lips: bool = False
     """The video's picture was changed, not only its sound."""
@@ -86,17 +86,17 @@ class ProvenanceClaim:
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """All that the manifest says, but for when it was made, as JSON."""
+        """All that the manifest says, but for when it was made and when consent was stated, as JSON."""
         consent = self.consent
         return {
             "title": self.title,
             "locale": self.locale,
             "engines": [[use.stage, use.engine, use.engine_version, use.model, dict(use.weights)] for use in self.engines],
             "script": self.script_sha256,
-            "face": [hashlib.sha256(self.face).hexdigest(), self.face_media_type] if self.video is None else None,
+            "face": [hashlib.sha256(self.face).hexdigest(), self.face_media_type] if self.face else None,
             "video": self.video_sha256,
             "moved_lips": self.moved_lips,
-            "consent": [consent.stated_by, consent.statement, _second(consent.stated_at) if consent.stated_at else ""] if consent else None,
+            "consent": [consent.stated_by, consent.statement] if consent else None,
         }
 
 

@@ -15,11 +15,12 @@ import numpy as np
 from av.stream import Disposition
 
 from locutor.errors import InvalidInput
+from media.aac_pieces import EncodedSound
 from media.clock import PROGRAMME_RATE, nearest
 from media.picture_packets import timed_packets
 from media.picture_scan import PictureScan, scan_picture
 from media.probe import UNKNOWN_CODEC, open_media
-from media.sound_stream import SoundStream, iso_639
+from media.sound_stream import iso_639, sound_stream
 
 COPIED_CODECS = ("h264", "hevc", "av1", "vp9", "mpeg4")
 """What players expect in MP4."""
@@ -31,7 +32,7 @@ _TAGS = {"hevc": "hvc1"}
 class FurtherSound:
     """A sound that a viewer can choose in place of the first."""
 
-    audio: Iterable[np.ndarray]
+    audio: Iterable[np.ndarray] | EncodedSound
     """As `copy_mux`'s."""
     language: str = ""
     """BCP 47."""
@@ -64,7 +65,7 @@ def copy_obstacle(path: Path, track: int = 0, field: str = "media") -> str:
 def copy_mux(
     out: Path,
     source: Path,
-    audio: np.ndarray | Iterable[np.ndarray],
+    audio: np.ndarray | Iterable[np.ndarray] | EncodedSound,
     *,
     track: int = 0,
     language: str = "",
@@ -76,7 +77,8 @@ def copy_mux(
     """Write `out` (MP4, fast start) with the picture of video track `track` of `source`, and `audio`.
 
     `audio`: float32 at 48 kHz, full scale 1, (n,) or (n, 2), whole or in blocks, from the first picture on; cut, or
-    followed by silence, to the picture's length. `language`: BCP 47, of `audio`. `audio_bit_rate`: bits a second.
+    followed by silence, to the picture's length. Or what was encoded before, as long as the picture: it is copied.
+    `language`: BCP 47, of `audio`. `audio_bit_rate`: bits a second.
 
     `out` appears whole or not at all. Raises InvalidInput: CANNOT_COPY where the picture must be encoded anew.
     """
@@ -105,7 +107,7 @@ def _write(
         picture.time_base = scan.time_base
         if tag := _TAGS.get(stream.codec_context.codec.canonical_name):
             picture.codec_context.codec_tag = tag
-        tracks = [SoundStream(output, sound.audio, bit_rate, language=sound.language, title=sound.title) for sound in sounds]
+        tracks = [sound_stream(output, sound.audio, bit_rate, language=sound.language, title=sound.title) for sound in sounds]
         if sounds[0].language:
             picture.metadata["language"] = iso_639(sounds[0].language)
         for number, sound in enumerate(tracks):

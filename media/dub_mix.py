@@ -1,30 +1,35 @@
-"""Dubbed speech and what is kept of the original sound, put together to a programme's sound in blocks, in constant memory."""
+"""Dubbed speech and what is kept of the original sound, put together to a programme's sound, any stretch of it by itself.
+
+Each stretch is made of what lies in it and right beside it, and of gains that hold for the whole; so the stretches of a
+programme, made apart, are the programme, and where something is changed only those near to it are made again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import isfinite
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from media.blocks import BLOCK, exact_blocks
+from media.aac_pieces import AFTER, WARM_UP
 from media.clock import seconds_to_samples
 from media.ducking import DEPTH_DB, DuckingGain
-from media.loudness import WEB, LoudnessTarget, Normalisation, normalise_blocks
-from media.place import Placement, place_blocks
-from media.speech_level import SourceLevels, SpeechSpan, measure_source, speech_gains
-
-SOURCE_CEILING_DBTP = -1.0
-"""True peak where the loudness is the source's own: EBU R 128's limit, so that an encoder does not clip."""
+from media.limiter import Limiter
+from media.loudness_profile import energies_of
+from media.place import Placement, place_stretch
+from media.sound_pieces import PIECE
+from media.speech_level import SpeechSpan
+from media.true_peak import DELAY, TruePeakEnvelope
 
 HEARD_EARLIER = seconds_to_samples(0.12)
 """Samples that the original voice may begin before, and go on after, what recognition says: on real speech its words
 ended up to 0.2 s and began up to 0.07 s inside the voice's own sound. What is not ducked there is heard as a scrap of the other language."""
 HEARD_LATER = seconds_to_samples(0.25)
 
-SoundReader = Callable[[], Iterable[np.ndarray]]
-"""Gives a sound anew each time: float32 blocks at 48 kHz, (n, 2), from the programme's first sample."""
+SoundReader = Callable[[int, int], np.ndarray]
+"""Gives samples [begin, end) of a sound, counted at 48 kHz from the programme's first: float32 (n, 2), silence where it has ended."""
 
 
 @dataclass(frozen=True)
@@ -34,67 +39,111 @@ class DubMix:
     length: int
     """Samples at 48 kHz: the picture's."""
     placements: Sequence[Placement]
-    """The dubbed speech."""
+    """The dubbed speech, each at the level that it is to have."""
     background: SoundReader | None
     """Music and effects, what a separation left, or the original sound; None: nothing but the speech."""
     ducked: bool
     """The background has the original voices in it and steps back while either those or the dubbed ones speak."""
-    source: SoundReader | None = None
-    """The original sound, for its levels; None: there is none."""
     source_spans: Sequence[SpeechSpan] = ()
     """Where the source speaks."""
     depth_db: float = DEPTH_DB
-    target: LoudnessTarget | None = None
-    """None: as loud as the source; where that has no sound, or only silence, as for the web."""
+
+    @cached_property
+    def gain(self) -> DuckingGain:
+        """Of the background."""
+        if not self.ducked:
+            return DuckingGain([])
+        original = [(span.start - HEARD_EARLIER, span.end + HEARD_LATER) for span in self.source_spans]
+        return DuckingGain([*original, *((placement.start, placement.end) for placement in self.placements)], self.depth_db)
+
+    def stretch(self, begin: int, end: int) -> np.ndarray:
+        """Samples [begin, end) of the mix before it is brought to its loudness, float32 (n, 2)."""
+        voice = place_stretch(self.placements, begin, end)
+        sound = np.repeat(voice[:, None], 2, axis=1)
+        if self.background is not None:
+            sound += self.background(begin, end) * self.gain.of(begin, end)[:, None]
+        return sound
 
 
 @dataclass(frozen=True)
-class MixReport:
-    """The levels that were found and made."""
+class MixPiece:
+    """One of the pieces in which a programme's sound is made. Positions are samples of the programme."""
 
-    source: SourceLevels | None
-    speech_gain_db: Mapping[str, float]
-    """What brought each speaker's dubbed voice to the loudness of his own."""
-    target: LoudnessTarget
-    normalisation: Normalisation
+    begin: int
+    end: int
+    """One past the last."""
+    heard_from: int
+    """What comes before it is needed from here on, for what remembers: loudness, limiter, coder."""
+    heard_until: int
+    """What comes after it is needed up to here."""
 
+    @property
+    def lead(self) -> int:
+        return self.begin - self.heard_from
 
-def mix_dub(mix: DubMix) -> tuple[Iterator[np.ndarray], MixReport]:
-    """The programme's sound, float32 (n, 2) in blocks of up to a second, `length` samples in all, and its levels.
-
-    Outside speech the background is untouched but for the one gain that brings the whole to its loudness. The inputs are
-    read three times: for their levels, for the mix's loudness and for the mix; some more where peaks must be limited.
-    Raises InvalidInput as `place_blocks`, before anything is read.
-    """
-    place_blocks(mix.placements, mix.length)
-    levels = measure_source(exact_blocks(mix.source(), mix.length), mix.source_spans) if mix.source else None
-    gains = speech_gains(mix.placements, levels) if levels else {}
-    leveled = replace(mix, placements=[_at_level(placement, gains.get(placement.speaker, 0.0)) for placement in mix.placements])
-    target = mix.target or _as_source(levels)
-    blocks, done = normalise_blocks(lambda: _mixed(leveled), target)
-    return blocks, MixReport(levels, gains, target, done)
+    @property
+    def length(self) -> int:
+        return self.end - self.begin
 
 
-def _as_source(levels: SourceLevels | None) -> LoudnessTarget:
-    if levels is None or not isfinite(levels.programme.integrated_lufs):
-        return WEB
-    return LoudnessTarget(levels.programme.integrated_lufs, SOURCE_CEILING_DBTP)
+@dataclass(frozen=True)
+class PieceLevels:
+    """How loud a piece is before it is brought to the programme's loudness."""
+
+    energies: np.ndarray
+    """Its profile, as `media.loudness_profile` has it."""
+    peak: float
+    """True peak over full scale, of all that is heard for it."""
 
 
-def _at_level(placement: Placement, gain_db: float) -> Placement:
-    factor = np.float32(10 ** (gain_db / 20))
-    return replace(placement, load=lambda: placement.load() * factor)
+@dataclass(frozen=True)
+class FinishedPiece:
+    sound: np.ndarray
+    """float32 (n, 2): all that is heard for it."""
+    energies: np.ndarray
+    peak: float
+    """True peak over full scale, of the piece alone."""
+    limited_db: float
+    """The limiter's greatest reduction."""
 
 
-def _mixed(mix: DubMix) -> Iterator[np.ndarray]:
-    speech = place_blocks(mix.placements, mix.length)
-    background = exact_blocks(mix.background(), mix.length) if mix.background else None
-    original = [(span.start - HEARD_EARLIER, span.end + HEARD_LATER) for span in mix.source_spans]
-    spans = original + [(placement.start, placement.end) for placement in mix.placements]
-    gain = DuckingGain(spans if mix.ducked else [], mix.depth_db)
-    for begin in range(0, mix.length, BLOCK):
-        voice = next(speech)
-        sound = np.repeat(voice[:, None], 2, axis=1)
-        if background is not None:
-            sound += next(background) * gain.of(begin, begin + len(voice))[:, None]
-        yield sound
+def cut_mix(length: int) -> list[MixPiece]:
+    """The pieces of a programme of `length` samples."""
+    starts = range(0, length, PIECE)
+    return [MixPiece(begin, min(begin + PIECE, length), max(0, begin - WARM_UP), min(length, begin + PIECE + AFTER)) for begin in starts]
+
+
+def piece_inputs(mix: DubMix, piece: MixPiece) -> dict[str, Any]:
+    """All that the piece's sound depends on but for the samples of the background, as JSON: voices, places and gains, counted from its beginning."""
+    near = [place for place in mix.placements if place.end > piece.heard_from and place.start < piece.heard_until]
+    return {
+        "samples": [piece.lead, piece.length, piece.heard_until - piece.begin],
+        "voices": [[place.start - piece.begin, place.length, place.content] for place in near],
+        "depth_db": mix.depth_db,
+        "ducked": mix.gain.knots(piece.heard_from, piece.heard_until, piece.begin),
+    }
+
+
+def measure_piece(mix: DubMix, piece: MixPiece) -> PieceLevels:
+    sound = mix.stretch(piece.heard_from, piece.heard_until)
+    return PieceLevels(_energies(sound, piece), _peak(sound))
+
+
+def finish_piece(mix: DubMix, piece: MixPiece, gain_db: float, ceiling_dbtp: float) -> FinishedPiece:
+    """The piece at the programme's loudness, its peaks under the ceiling."""
+    limiter = Limiter(ceiling_dbtp)
+    raised = mix.stretch(piece.heard_from, piece.heard_until) * np.float32(10 ** (gain_db / 20))
+    sound = np.concatenate([limiter.process(raised), limiter.flush()])
+    return FinishedPiece(sound, _energies(sound, piece), _peak(sound[piece.lead : piece.lead + piece.length]), limiter.deepest_db)
+
+
+def _energies(sound: np.ndarray, piece: MixPiece) -> np.ndarray:
+    return energies_of([sound[: piece.lead + piece.length]], skip=piece.lead)
+
+
+def _peak(sound: np.ndarray) -> float:
+    envelope, peak = TruePeakEnvelope(), 0.0
+    for block in (*np.array_split(sound, max(1, len(sound) // PIECE * 32)), np.zeros((DELAY, 2), np.float32)):
+        if len(block):
+            peak = max(peak, float(envelope.push(block, floor=peak).max()))
+    return peak

@@ -42,6 +42,12 @@ class DuckingGain:
         way = np.interp(np.arange(begin, end), self._times[near], self._depths[near])
         return (10 ** (-self._depth_db / 20 * (0.5 - 0.5 * np.cos(np.pi * way)))).astype(np.float32)
 
+    def knots(self, begin: int, end: int, origin: int) -> list[list[float]]:
+        """All that the gain of samples [begin, end) depends on: times in samples from `origin`, and the share of the depth at each."""
+        first, last = np.searchsorted(self._times, [begin, end])
+        near = slice(max(0, first - 1), last + 1)
+        return [[time - origin, depth] for time, depth in zip(self._times[near], self._depths[near], strict=True)]
+
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """The spans in order, as one where they overlap or hardly part."""

@@ -12,7 +12,7 @@ ATTACK_S = 0.005
 """The gain begins to fall this long before a peak: long enough not to click, too short to be heard as a dip."""
 RELEASE_DB_S = 60.0
 """The gain comes back by 6 dB in 100 ms, slower than a voice's own vibration, so that it does not distort."""
-_MARGIN_DB = 0.1
+MARGIN_DB = 0.1
 """Fourfold oversampling reads the peaks of a voice too low by up to that much, and the moving gain bends the wave a little."""
 
 
@@ -23,7 +23,7 @@ class Limiter:
         # Even, for two smoothings of half the length each.
         self._reach = 2 * round(ATTACK_S * sample_rate / 2)
         self._release_db = RELEASE_DB_S / sample_rate
-        self._ceiling = 10 ** ((ceiling_dbtp - _MARGIN_DB) / 20)
+        self._ceiling = 10 ** ((ceiling_dbtp - MARGIN_DB) / 20)
         self._envelope = TruePeakEnvelope()
         self._skip = DELAY
         # Gain after release for the samples of `_audio`, with `_reach` samples of the past before them.

@@ -18,14 +18,14 @@ from media.limiter import Limiter
 from media.true_peak import DELAY, TruePeakEnvelope
 
 # K weighting at 48 kHz: a shelf for the head and a high pass (BS.1770-4, tables 1 and 2).
-_K_WEIGHTING = np.array(
+K_WEIGHTING = np.array(
     [
         [1.53512485958697, -2.69169618940638, 1.19839281085285, 1.0, -1.69065929318241, 0.73248077421585],
         [1.0, -2.0, 1.0, 1.0, -1.99004745483398, 0.99007225036621],
     ]
 )
-_HOP = PROGRAMME_RATE // 10
-"""Gating blocks of 400 ms overlap by three quarters."""
+HOP = PROGRAMME_RATE // 10
+"""Samples between two of the gate's blocks of 400 ms, which overlap by three quarters."""
 _HOPS_PER_BLOCK = 4
 _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
@@ -67,44 +67,62 @@ class Normalisation:
     """The limiter's greatest reduction; 0 where it was not needed."""
 
 
+class EnergyMeter:
+    """Weighted energy of each 100 ms of a stream of float32 blocks at 48 kHz, (n,) or (n, channels), all channels together."""
+
+    def __init__(self, skip: int = 0) -> None:
+        """`skip`: samples at the beginning that are heard, but not counted."""
+        self._skip = skip
+        self._state: np.ndarray | None = None
+        self._carry = np.zeros(0)
+        self._energies: list[np.ndarray] = []
+
+    def push(self, block: np.ndarray) -> None:
+        columns = (block[:, None] if block.ndim == 1 else block).astype(np.float64)
+        if self._state is None:
+            self._state = np.zeros((len(K_WEIGHTING), 2, columns.shape[1]))
+        if len(block) == 0:
+            return
+        weighted, self._state = sosfilt(K_WEIGHTING, columns, axis=0, zi=self._state)
+        power = np.square(weighted).sum(axis=1) * (2 if columns.shape[1] == 1 else 1)
+        skipped = min(self._skip, len(power))
+        self._skip -= skipped
+        power = np.concatenate([self._carry, power[skipped:]])
+        whole = len(power) // HOP * HOP
+        self._energies.append(power[:whole].reshape(-1, HOP).sum(axis=1))
+        self._carry = power[whole:]
+
+    def energies(self) -> np.ndarray:
+        """(n,) float64; a last hop that is not whole is left out."""
+        return np.concatenate(self._energies) if self._energies else np.zeros(0)
+
+
 class LoudnessMeter:
     """Measures a stream of float32 blocks at 48 kHz, (n,) or (n, channels)."""
 
     def __init__(self) -> None:
-        self._state: np.ndarray | None = None
+        self._energy = EnergyMeter()
         self._shape: tuple[int, ...] = ()
-        self._carry = np.zeros(0)
-        self._energies: list[np.ndarray] = []
         self._envelope = TruePeakEnvelope()
         self._peak = 0.0
 
     def push(self, block: np.ndarray) -> None:
         self._shape = block.shape[1:]
-        columns = (block[:, None] if block.ndim == 1 else block).astype(np.float64)
-        if self._state is None:
-            self._state = np.zeros((len(_K_WEIGHTING), 2, columns.shape[1]))
-        if len(block) == 0:
-            return
-        weighted, self._state = sosfilt(_K_WEIGHTING, columns, axis=0, zi=self._state)
-        power = np.square(weighted).sum(axis=1) * (2 if columns.shape[1] == 1 else 1)
-        power = np.concatenate([self._carry, power])
-        whole = len(power) // _HOP * _HOP
-        self._energies.append(power[:whole].reshape(-1, _HOP).sum(axis=1))
-        self._carry = power[whole:]
-        self._peak = max(self._peak, float(self._envelope.push(block, floor=self._peak).max()))
+        self._energy.push(block)
+        if len(block):
+            self._peak = max(self._peak, float(self._envelope.push(block, floor=self._peak).max()))
 
     def finish(self) -> Loudness:
-        if self._state is not None:
+        if self._peak > 0:
             self._peak = max(self._peak, float(self._envelope.push(np.zeros((DELAY, *self._shape), np.float32), floor=self._peak).max()))
-        hops = np.concatenate(self._energies) if self._energies else np.zeros(0)
-        return Loudness(_gated(hops), 20 * log10(self._peak) if self._peak > 0 else -inf)
+        return Loudness(gated_loudness(self._energy.energies()), 20 * log10(self._peak) if self._peak > 0 else -inf)
 
 
-def _gated(hop_energies: np.ndarray) -> float:
+def gated_loudness(hop_energies: np.ndarray) -> float:
     """Integrated loudness from the energy of each 100 ms."""
     if len(hop_energies) < _HOPS_PER_BLOCK:
         return -inf
-    blocks = np.convolve(hop_energies, np.ones(_HOPS_PER_BLOCK), "valid") / (_HOPS_PER_BLOCK * _HOP)
+    blocks = np.convolve(hop_energies, np.ones(_HOPS_PER_BLOCK), "valid") / (_HOPS_PER_BLOCK * HOP)
     loud = blocks[blocks > _power(_ABSOLUTE_GATE_LUFS)]
     if len(loud) == 0:
         return -inf

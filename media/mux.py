@@ -18,8 +18,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from locutor.errors import InvalidInput
+from media.aac_pieces import EncodedSound
 from media.clock import frame_to_sample, nearest
-from media.sound_stream import SoundStream, iso_639
+from media.sound_stream import CopiedSound, SoundStream, iso_639, sound_stream
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class _Parameters:
 def mux_program(
     out: Path,
     video_pieces: Iterable[Path | bytes],
-    audio: np.ndarray | Iterable[np.ndarray],
+    audio: np.ndarray | Iterable[np.ndarray] | EncodedSound,
     *,
     frame_rate: Fraction,
     language: str = "",
@@ -65,7 +66,8 @@ def mux_program(
     """Write `out` (MP4, fast start) from `video_pieces` in their order and `audio`.
 
     `video_pieces`: MP4 files or bytes, each H.264 from a key frame on, all with one set of parameters and `frame_rate`.
-    `audio`: float32 at 48 kHz, full scale 1, (n,) mono or (n, 2) stereo, whole or in blocks; written as AAC-LC stereo.
+    `audio`: float32 at 48 kHz, full scale 1, (n,) mono or (n, 2) stereo, whole or in blocks; written as AAC-LC stereo. Or what was encoded
+    before, as long as the picture: it is copied.
     Where it is shorter than the picture, silence follows; it may outlast it by less than a frame, which is cut.
     `language`: BCP 47. `audio_bit_rate`: bits a second.
 
@@ -82,11 +84,17 @@ def mux_program(
 
 
 def _write(
-    path: Path, pieces: Iterable[Path | bytes], audio: np.ndarray | Iterable[np.ndarray], rate: Fraction, language: str, title: str, bit_rate: int
+    path: Path,
+    pieces: Iterable[Path | bytes],
+    audio: np.ndarray | Iterable[np.ndarray] | EncodedSound,
+    rate: Fraction,
+    language: str,
+    title: str,
+    bit_rate: int,
 ) -> tuple[int, int]:
     first: _Parameters | None = None
     video: VideoStream | None = None
-    sound: SoundStream | None = None
+    sound: SoundStream | CopiedSound | None = None
     frame_count = 0
     decoded_count = 0
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as output:
@@ -103,7 +111,7 @@ def _write(
                         raise InvalidInput.of(field, f"the video is {first.codec}; give H.264", "UNSUPPORTED_CODEC")
                     video = output.add_stream_from_template(source)
                     video.time_base = 1 / rate
-                    sound = SoundStream(output, audio, bit_rate, language=language)
+                    sound = sound_stream(output, audio, bit_rate, language=language)
                     if language:
                         video.metadata["language"] = iso_639(language)
                 elif parameters != first:

@@ -5,6 +5,7 @@ The time at which the first picture is shown is where a programme begins: sound,
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -45,6 +46,10 @@ class PictureScan:
     """Frames a second: that of the grid; of variable ones, the usual rate that takes at least their average."""
     key_times: np.ndarray
     """(m,) int64: those of the key frames; at them a decoder can begin."""
+    group_digests: tuple[str, ...]
+    """Of the packets from each key frame to the next one, as they are decoded: equal ones show the same pictures at the same distances."""
+    coding_digest: str
+    """Of what a decoder must know beside the packets, and of how their pictures are shown."""
     fault: str
     """Why the pictures end before the file says; empty: they do not."""
 
@@ -71,18 +76,23 @@ def scan_picture(path: Path, track: int = 0, field: str = "media") -> PictureSca
     shown: list[int] = []
     keys: list[int] = []
     durations: list[int] = []
+    groups: dict[int, hashlib.blake2b] = {}
     fault = ""
     with open_media(path, field) as container:
         stream = next(islice(container.streams.video, track, None), None)
         if stream is None or stream.time_base is None:
             raise InvalidInput.of(field, f"{path.name!r} has no video track {track + 1}; give a file with a picture", "NO_VIDEO")
         time_base, fallback = stream.time_base, stream.average_rate or stream.guessed_rate
+        coding = _coding_digest(stream)
         try:
             for packet in container.demux(stream):
                 if packet.pts is None or packet.size == 0:
                     continue
                 if packet.is_keyframe:
                     keys.append(packet.pts)
+                    groups[packet.pts] = hashlib.blake2b(digest_size=16)
+                if keys:
+                    groups[keys[-1]].update(f"{packet.pts - keys[-1]}:{packet.is_discard}:{packet.size}:".encode() + bytes(packet))
                 # What comes, or is shown, before the first key frame cannot be decoded: recordings may begin anywhere.
                 if keys and packet.pts >= keys[0] and not packet.is_discard:
                     shown.append(packet.pts)
@@ -99,7 +109,16 @@ def scan_picture(path: Path, track: int = 0, field: str = "media") -> PictureSca
     end = int(times[-1]) * time_base + length
     if not fault and end < announced - SHORTFALL_S:
         fault = f"the file says that its picture lasts until {float(announced):.1f} s, but breaks off at {float(end):.1f} s"
-    return PictureScan(times, time_base, end, variable, rate, np.unique(np.array(keys, np.int64)), fault)
+    digests = tuple(groups[key].hexdigest() for key in sorted(groups))
+    return PictureScan(times, time_base, end, variable, rate, np.unique(np.array(keys, np.int64)), digests, coding, fault)
+
+
+def _coding_digest(stream: av.VideoStream) -> str:
+    context: av.VideoCodecContext | None = stream.codec_context
+    seen = [str(stream.time_base), str(stream.sample_aspect_ratio)]
+    if context is not None:
+        seen += [context.codec.canonical_name, f"{context.width}x{context.height}", str(context.pix_fmt), bytes(context.extradata or b"").hex()]
+    return hashlib.blake2b("|".join(seen).encode(), digest_size=16).hexdigest()
 
 
 def _rhythm(times: np.ndarray, time_base: Fraction, said: Fraction | None) -> tuple[bool, Fraction]:

@@ -1,4 +1,4 @@
-"""The AAC stream of a file that is being written; takes as much of a programme's sound as it is asked for."""
+"""The AAC stream of a file that is being written; takes as much of a programme's sound, encoded or not, as it is asked for."""
 
 from __future__ import annotations
 
@@ -10,18 +10,74 @@ import langcodes
 import numpy as np
 
 from locutor.errors import InvalidInput
+from media.aac_pieces import AAC_FRAME, BIT_RATE, CODER, EncodedSound
 from media.blocks import BlockReader
 from media.clock import PROGRAMME_RATE
-
-AAC_FRAME = 1024
-"""Samples of an AAC-LC frame."""
-_CODER = "fast"
-"""FFmpeg's default, "twoloop", takes half as long again, and at 192 kbit/s comes 4 dB less near to the original (a minute of dialogue with music)."""
 
 
 def iso_639(locale: str) -> str:
     """The three letters by which containers know the language of a BCP 47 locale; empty stays empty."""
     return langcodes.Language.get(locale).to_alpha3(variant="T") if locale else ""
+
+
+def sound_stream(
+    output: av.container.OutputContainer, audio: np.ndarray | Iterable[np.ndarray] | EncodedSound, bit_rate: int, *, language: str = "", title: str = ""
+) -> SoundStream | CopiedSound:
+    """As `SoundStream`; `audio` that is encoded already is copied, whatever `bit_rate` says."""
+    if isinstance(audio, EncodedSound):
+        return CopiedSound(output, audio, language=language, title=title)
+    return SoundStream(output, audio, bit_rate, language=language, title=title)
+
+
+class CopiedSound:
+    """Sound that was encoded before, as long as the programme."""
+
+    def __init__(self, output: av.container.OutputContainer, sound: EncodedSound, *, language: str = "", title: str = "", field: str = "audio") -> None:
+        """`language`: BCP 47."""
+        self._output = output
+        self._field = field
+        self._samples = sound.samples
+        self._packets = sound.packets()
+        self._until = 0
+        self.stream = _add_stream(output, BIT_RATE, language, title)
+
+    def advance(self, until: int) -> None:
+        """Write frames up to sample number `until`."""
+        while self._until + AAC_FRAME <= until and self._write():
+            pass
+
+    def finish(self, length: int, allowed_excess: int | None = None) -> None:
+        """Write the rest. Raises InvalidInput (LENGTH_DIFFERS) where another length than `length` was encoded."""
+        if self._samples != length:
+            message = f"was encoded for {self._samples} samples, but the picture lasts {length}; encode it anew"
+            raise InvalidInput.of(self._field, message, "LENGTH_DIFFERS")
+        while self._write():
+            pass
+
+    def _write(self) -> bool:
+        data = next(self._packets, None)
+        if data is None:
+            return False
+        packet = av.Packet(data)
+        # The first frame holds what comes before the first sample.
+        packet.pts = packet.dts = self._until - AAC_FRAME
+        packet.duration = min(AAC_FRAME, self._samples - packet.pts)
+        packet.time_base = Fraction(1, PROGRAMME_RATE)
+        packet.stream = self.stream
+        self._output.mux(packet)
+        self._until += AAC_FRAME
+        return True
+
+
+def _add_stream(output: av.container.OutputContainer, bit_rate: int, language: str, title: str) -> av.AudioStream:
+    stream = output.add_stream("aac", rate=PROGRAMME_RATE, layout="stereo", options=dict(CODER))
+    stream.bit_rate = bit_rate
+    stream.codec_context.time_base = Fraction(1, PROGRAMME_RATE)
+    if language:
+        stream.metadata["language"] = iso_639(language)
+    if title:
+        stream.metadata["title"] = stream.metadata["handler_name"] = title
+    return stream
 
 
 class SoundStream:
@@ -42,13 +98,7 @@ class SoundStream:
         self._field = field
         self._reader = BlockReader(self._stereo(iter([audio] if isinstance(audio, np.ndarray) else audio)))
         self._written = 0
-        self.stream = output.add_stream("aac", rate=PROGRAMME_RATE, layout="stereo", options={"aac_coder": _CODER})
-        self.stream.bit_rate = bit_rate
-        self.stream.codec_context.time_base = Fraction(1, PROGRAMME_RATE)
-        if language:
-            self.stream.metadata["language"] = iso_639(language)
-        if title:
-            self.stream.metadata["title"] = self.stream.metadata["handler_name"] = title
+        self.stream = _add_stream(output, bit_rate, language, title)
 
     def advance(self, until: int) -> None:
         """Write whole AAC frames up to sample number `until`; after the programme's last sample, silence."""

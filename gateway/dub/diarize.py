@@ -43,7 +43,6 @@ async def diarize(
     spans: Sequence[tuple[float, float]],
     speaker_count: int,
     models: Sequence[model_pb2.Model],
-    track: int,
 ) -> Diarized:
     """`spans`: where speech is, seconds, in order; a speaker changes only between two. `models`: all of the asr service."""
     assert source.sound is not None
@@ -74,8 +73,7 @@ async def diarize(
         return Diarized(tuple(tuple(turn) for turn in kept["turns"]), speakers, (ParseDict(kept["model"], model_pb2.Model()),))
 
     inputs = {
-        "video": source.sha256,
-        "track": track,
+        "sound": sound.digest,
         "config": hashlib.sha256(config.SerializeToString(deterministic=True)).hexdigest(),
         "models": [identity(model) for model in models if model.installed],
     }

@@ -139,7 +139,8 @@ class Footage:
             folder = self._flow.folder / "pieces"
             if not self._files:
                 folder.mkdir(exist_ok=True)
-                cut = await cut_picture(self._source.video, folder, [(one.start_s, one.end_s) for one in self.pieces], _FIELD)
+                video = await self._source.video.path()
+                cut = await cut_picture(video, folder, [(one.start_s, one.end_s) for one in self.pieces], _FIELD)
                 self._files = [self._piece_file(one, *made) if made is not None else None for one, made in zip(self.pieces, cut, strict=True)]
             if (file := self._files[piece.number]) is None:
                 await self._encode(self._run(piece), folder)
@@ -160,7 +161,8 @@ class Footage:
         frames = sum(piece.frame_count for piece in run)
         stretch = Stretch(picture.width, picture.height, run[0].frame_rate, picture.start_s + run[0].start_s, frames)
         outs = [(folder / f"{piece.number:05}.mp4", piece.frame_count) for piece in run]
-        await in_thread(lambda stop: encode_excerpts(self._source.video, stretch, outs, _FIELD, stop.is_asked))
+        video = await self._source.video.path()
+        await in_thread(lambda stop: encode_excerpts(video, stretch, outs, _FIELD, stop.is_asked))
         for piece, (path, _) in zip(run, outs, strict=True):
             self._files[piece.number] = self._piece_file(piece, path, Fraction(0))
 
@@ -179,12 +181,23 @@ class Footage:
     def inputs(self, piece: Piece) -> dict[str, Any]:
         """All that a piece's frames depend on, as JSON."""
         return {
-            "video": self._source.sha256,
+            "coded": self._coded(piece),
             "size": [self._source.picture.width, self._source.picture.height],
             "frame_rate": str(piece.frame_rate),
-            "frames": [piece.first_frame, piece.frame_count],
+            "frames": piece.frame_count,
             "models": [identity(model) for model in self._models if model.installed],
         }
+
+    def _coded(self, piece: Piece) -> list[Any]:
+        """What is coded of the piece, wherever it stands in whatever file: groups of pictures, and where their key frames lie from its start, in microseconds.
+
+        The group after it is among them: pictures that are shown before its key frame may belong to the piece.
+        """
+        picture = self._source.picture
+        first = max(0, bisect_right(picture.keys_s, float(piece.start_s) + _ROUNDING_S) - 1)
+        last = bisect_right(picture.keys_s, float(piece.end_s) + _ROUNDING_S) + 1
+        groups = zip(picture.keys_s[first:last], picture.group_digests[first:last], strict=True)
+        return [picture.coding_digest, picture.is_variable, [[round(1e6 * (key_s - float(piece.start_s))), digest] for key_s, digest in groups]]
 
     async def track(self, file: PieceFile) -> Blob:
         """The tracks of the faces in a piece; followed once, whoever asks. Raises InvalidInput where the service does not take the piece."""

@@ -105,7 +105,7 @@ class Hearing:
             hint = names_to_expect(spec.glossary)
             if locale:
                 await self._check_language(locale, model)
-            transcript = await recognize(self._flow, stage, self._services, source, locale, hint, model, spec.audio_track)
+            transcript = await recognize(self._flow, stage, self._services, source, locale, hint, model)
             self._uses.append(ModelUse("recognize", model))
             stage.add_media(source.duration_s)
             if not locale and transcript.words and transcript.language.probability < _DOUBTFUL:
@@ -115,7 +115,7 @@ class Hearing:
         return Transcript(transcript.words, Language(locale or transcript.language.locale, transcript.language.probability))
 
     async def _check_language(self, locale: str, model: model_pb2.Model) -> None:
-        found = await detect_language(self._flow, self._recognize, self._services, self._source, model, self._spec.audio_track)
+        found = await detect_language(self._flow, self._recognize, self._services, self._source, model)
         if found.locale and found.probability >= _SURE and not same_language(found.locale, locale):
             self._warnings.append(f"the video seems to speak {found.locale} (probability {found.probability:.0%}), but was said to speak {locale}")
 
@@ -125,7 +125,7 @@ class Hearing:
         if not locale:
             if self._source.sound is not None:
                 model = self._offer.model("recognition", self._spec.engines.recognition)
-                language = await detect_language(self._flow, stage, self._services, self._source, model, self._spec.audio_track)
+                language = await detect_language(self._flow, stage, self._services, self._source, model)
             if not language.locale:
                 raise InvalidInput.of("dub.source_locale", "nobody is heard from whom the subtitles' language could be told; name it", "NO_LOCALE")
         stage.end(job_pb2.STATE_SUCCEEDED)
@@ -135,7 +135,7 @@ class Hearing:
         stage, source = self._diarize, self._source
         diarized = Diarized((), (), ())
         if source.sound is not None and spans:
-            diarized = await diarize(self._flow, stage, self._services, source, spans, self._spec.speaker_count, self._models, self._spec.audio_track)
+            diarized = await diarize(self._flow, stage, self._services, source, spans, self._spec.speaker_count, self._models)
             stage.add_media(source.duration_s)
             self._uses += [ModelUse("diarize", model) for model in diarized.models]
         stage.end(job_pb2.STATE_SUCCEEDED)

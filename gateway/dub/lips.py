@@ -41,7 +41,7 @@ _LONGEST_HELD_S = 0.25
 class LipsPiece:
     number: int
     path: Path
-    """A fragmented MP4 of H.264."""
+    """A fragmented MP4 of H.264; fetched from the store where it is needed and not there."""
     sha256: str
     changed_frames: int
     unusable: tuple[str, ...]
@@ -179,10 +179,8 @@ async def _animate(job: LipsJob, stage: StageTracker, piece: Piece, speech: _Spe
         return StepResult({"video": blob}, facts), LipsPiece(piece.number, path, blob.sha256, summary.changed_frames, tuple(unusable), tuple(doubts))
 
     async def load(result: StepResult) -> LipsPiece:
-        blob = result.blobs["video"]
-        await job.flow.store.fetch(blob.sha256, path)
         facts = result.facts
-        return LipsPiece(piece.number, path, blob.sha256, facts["changed"], tuple(facts["unusable"]), tuple(facts["doubts"]))
+        return LipsPiece(piece.number, path, result.blobs["video"].sha256, facts["changed"], tuple(facts["unusable"]), tuple(facts["doubts"]))
 
     inputs = {
         **job.footage.inputs(piece),

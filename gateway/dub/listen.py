@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from gateway.artifacts import StepResult
-from gateway.dub.source import Source, blocks_of
-from gateway.media_process import Sound
+from gateway.dub.sound import KeptSound
+from gateway.dub.source import Source
 from gateway.models import identity
 from gateway.progress import StageTracker
 from gateway.services import Services
@@ -57,9 +57,7 @@ class Transcript:
     language: Language
 
 
-async def recognize(
-    flow: Workflow, stage: StageTracker, services: Services, source: Source, locale: str, hint: str, model: model_pb2.Model, track: int
-) -> Transcript:
+async def recognize(flow: Workflow, stage: StageTracker, services: Services, source: Source, locale: str, hint: str, model: model_pb2.Model) -> Transcript:
     """The words of the video's sound. `locale`: BCP 47; empty: detected. `hint`: names and terms to expect."""
     assert source.sound is not None
     sound = source.sound
@@ -86,11 +84,11 @@ async def recognize(
     async def load(result: StepResult) -> Transcript:
         return _from_json(await flow.store.read(result.blobs["transcript"].sha256))
 
-    inputs = {"video": source.sha256, "track": track, "locale": locale, "hint": hint, "model": identity(model)}
+    inputs = {"sound": sound.digest, "locale": locale, "hint": hint, "model": identity(model)}
     return await flow.step(stage, "recognize", inputs, make, load)
 
 
-async def detect_language(flow: Workflow, stage: StageTracker, services: Services, source: Source, model: model_pb2.Model, track: int) -> Language:
+async def detect_language(flow: Workflow, stage: StageTracker, services: Services, source: Source, model: model_pb2.Model) -> Language:
     """The language of the first speech, whatever anybody said of it. Its locale is empty where nothing is said in the first minutes."""
     assert source.sound is not None
     sound = source.sound
@@ -112,14 +110,15 @@ async def detect_language(flow: Workflow, stage: StageTracker, services: Service
     async def load(result: StepResult) -> Language:
         return Language(result.facts["locale"], result.facts["probability"])
 
-    inputs = {"video": source.sha256, "track": track, "seconds": _DETECT_FROM_S, "model": identity(model)}
+    inputs = {"sound": sound.digest_of(0, _DETECT_FROM_S * PROGRAMME_RATE), "seconds": _DETECT_FROM_S, "model": identity(model)}
     return await flow.step(stage, "detect_language", inputs, make, load)
 
 
-async def speech_requests(request: Any, config: Any, sound: Sound, seconds: int | None = None) -> AsyncIterator[Any]:
+async def speech_requests(request: Any, config: Any, sound: KeptSound, seconds: int | None = None) -> AsyncIterator[Any]:
     """Messages of the type `request`: `config`, then the sound, or its first `seconds`, as recognition hears it."""
     yield request(config=config)
-    mono = (block.mean(axis=1) for block in islice(blocks_of(sound), seconds))
+    await sound.bring(0, min(sound.samples, seconds * PROGRAMME_RATE) if seconds is not None else None)
+    mono = (block.mean(axis=1) for block in islice(sound.blocks(), seconds))
     blocks = resample_blocks(mono, PROGRAMME_RATE, SPEECH_RATE)
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         yield request(audio=(np.clip(block, -1.0, 1.0) * 32767).round().astype("<i2").tobytes())

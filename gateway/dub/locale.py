@@ -30,7 +30,7 @@ from gateway.offer import Offer
 from gateway.progress import JobTracker
 from gateway.replicas import Gate
 from gateway.services import Services
-from gateway.signing_key import SigningKey
+from gateway.signed import Signer
 from gateway.workflow import Workflow
 from locutor.errors import InvalidInput
 from locutor.gateway.v1 import dub_pb2, job_pb2
@@ -55,7 +55,7 @@ class DubParts:
     """Models that had a part in what the locales share."""
     footage: Footage | None
     """None: the picture stays as it is."""
-    signing_key: SigningKey
+    signer: Signer
     gate: Gate
     """Lets so many pieces of the job be animated at a time."""
 
@@ -115,7 +115,7 @@ class DubLocaleRun:
         assembly = await assemble(
             parts.flow,
             self._stages["mux"],
-            Parts(self._spec, parts.source, own.locale, dubbed, mixed, lips, own.burn_in, self._uses, consent_time, parts.signing_key),
+            Parts(self._spec, parts.source, own.locale, dubbed, mixed, lips, own.burn_in, self._uses, consent_time, parts.signer),
         )
         utterances = messages(dubbed, silent)
         return DubWork(

@@ -21,12 +21,14 @@ from gateway.dub.separate import Separated, separate
 from gateway.dub.source import Source, read_source
 from gateway.failures import job_error
 from gateway.media_table import MediaTable
+from gateway.mended import mended
 from gateway.models import ModelUse
 from gateway.offer import Offer, read_offer
 from gateway.progress import JobTracker
 from gateway.replicas import Gate
 from gateway.services import PATIENCE_S, Services
 from gateway.settings import GatewaySettings
+from gateway.signed import Signer
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
 from locutor.errors import InvalidInput
@@ -61,7 +63,8 @@ class DubPipeline:
         footage, doubts = self._footage(flow, tracker, source, scene, offer)
         uses = (*scene.uses, *((ModelUse("separate", separated.model),) if separated is not None else ()))
         gate = services.gate("lipsync")
-        parts = DubParts(flow, tracker, services, source, scene, separated, offer, uses, footage, self._signing_key, gate)
+        signer = Signer(self._signing_key, await self._table.tenant_of(tracker.job.id))
+        parts = DubParts(flow, tracker, services, source, scene, separated, offer, uses, footage, signer, gate)
         warnings = [*scene.warnings, *_faults(source), *doubts]
         locales_gate = services.locales_gate(self._settings.locales_at_once)
 
@@ -72,8 +75,14 @@ class DubPipeline:
                 result.warnings.extend(warnings)
                 tracker.changed()
                 run = DubLocaleRun(parts, own, spec.targets[number], number)
+
+                async def begin() -> DubWork:
+                    nonlocal run
+                    run = DubLocaleRun(parts, own, spec.targets[number], number)
+                    return await run.run()
+
                 try:
-                    work = await run.run()
+                    work = await mended(begin)
                     result.warnings.extend(run.warnings)
                     await self._put_outputs(parts, own, work, run.omitted)
                 except Exception as error:
@@ -109,7 +118,7 @@ class DubPipeline:
         if asked == dub_pb2.BACKGROUND_SOUND_UNSPECIFIED and not any(model.installed for model in offer.models["separation"]):
             return None
         model = offer.model("separation", spec.engines.separation)
-        return await separate(flow, tracker.stage("", "probe"), self._services, source, model, spec.audio_track)
+        return await separate(flow, tracker.stage("", "probe"), self._services, source, model)
 
     async def _put_unfinished(self, parts: DubParts, own: DubLocale, omitted: Sequence[str]) -> None:
         """What is known of the utterances of a locale that failed, for a person to mend."""
@@ -139,7 +148,7 @@ class DubPipeline:
         edits = edit_file(job, own.locale, scene, work.utterances, omitted)
         outputs = [
             *((kind, work.assembly.blobs[name], content_type, suffix) for name, (kind, content_type, suffix) in OUTPUTS.items()),
-            (job_pb2.OUTPUT_KIND_AUDIO, work.mixed.blob, "audio/wav", "wav"),
+            (job_pb2.OUTPUT_KIND_AUDIO, work.mixed.wav, "audio/wav", "wav"),
             (job_pb2.OUTPUT_KIND_UTTERANCES, await store.put_bytes(edits), "application/json", "utterances.json"),
             (job_pb2.OUTPUT_KIND_CAST, await store.put_bytes(cast_file(scene.roles, own.locale, work.voices)), "application/json", "cast.json"),
             (job_pb2.OUTPUT_KIND_REPORT, await store.put_bytes(report), "application/json", "report.json"),

@@ -151,7 +151,8 @@ def placements(dubbed: Sequence[DubbedLine], programme: int) -> list[Placement]:
             first, start = first - start, 0
         if placed and placed[-1].end > start:
             first, start = first + placed[-1].end - start, placed[-1].end
-        placed.append(Placement(start, last - first, partial(speech.read, first, last, PROGRAMME_RATE), one.line.source.speaker))
+        sound = partial(speech.read, first, last, PROGRAMME_RATE)
+        placed.append(Placement(start, last - first, sound, one.line.source.speaker, f"{speech.sha256}+{first}"))
     return placed
 
 

@@ -56,7 +56,7 @@ class Scene:
 class AnimatedPiece:
     number: int
     path: Path
-    """A fragmented MP4 of H.264."""
+    """A fragmented MP4 of H.264; fetched from the store where it is needed and not there."""
     sha256: str
     unusable: tuple[str, ...]
     """Spans in which no face could be moved, for people."""
@@ -134,9 +134,7 @@ async def animate(
         return StepResult({"video": blob}, {"unusable": unusable}), AnimatedPiece(piece.number, path, blob.sha256, tuple(unusable))
 
     async def load(result: StepResult) -> AnimatedPiece:
-        blob = result.blobs["video"]
-        await flow.store.fetch(blob.sha256, path)
-        return AnimatedPiece(piece.number, path, blob.sha256, tuple(result.facts["unusable"]))
+        return AnimatedPiece(piece.number, path, result.blobs["video"].sha256, tuple(result.facts["unusable"]))
 
     inputs = {
         **scene.inputs,

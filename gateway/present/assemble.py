@@ -22,8 +22,7 @@ from gateway.present.plan import LocalePlan, PresentPlan
 from gateway.present.programme import Programme
 from gateway.progress import StageTracker
 from gateway.provenance import ConsentRecord, EngineUse, ProvenanceClaim
-from gateway.signed import signed
-from gateway.signing_key import SigningKey
+from gateway.signed import Signer, signed
 from gateway.stoppable import Stop, in_thread
 from gateway.workflow import Workflow
 from locutor.gateway.v1 import job_pb2
@@ -73,7 +72,7 @@ class Parts:
     uses: Sequence[ModelUse]
     consent_time: datetime
     """When the consent was stated: when the job was created."""
-    signing_key: SigningKey
+    signer: Signer
 
     @property
     def title(self) -> str:
@@ -97,6 +96,9 @@ async def assemble(flow: Workflow, stage: StageTracker, parts: Parts) -> Assembl
     """Join, mix, sign, and write subtitles and cover. The picture is not encoded again."""
 
     async def make() -> tuple[StepResult, Assembly]:
+        for piece in parts.pieces:
+            if not piece.path.exists():
+                await flow.store.fetch(piece.sha256, piece.path)
         facts = await in_thread(_Work(flow.folder, parts).run)
         blobs = {name: await flow.store.put_file(flow.folder / f"{parts.own.locale}.{suffix}") for name, (_, _, suffix) in _OUTPUTS.items()}
         return StepResult(blobs, facts), Assembly(blobs, facts)
@@ -104,13 +106,12 @@ async def assemble(flow: Workflow, stage: StageTracker, parts: Parts) -> Assembl
     path = flow.folder / f"{parts.own.locale}.mp4"
 
     async def load(result: StepResult) -> Assembly:
-        await flow.store.fetch(result.blobs["video"].sha256, path)
         return Assembly(result.blobs, result.facts)
 
     inputs = {**parts.inputs, "sound": await asyncio.to_thread(parts.programme.sound.digest)}
     assembly = await flow.step(stage, "assemble", inputs, make, load)
     face = await flow.store.fetch(digest_of(parts.spec.face_uri), flow.folder / f"{parts.own.locale}.face")
-    video, provenance = await signed(flow, stage, path, assembly.blobs["video"], _claim(parts, face), parts.signing_key)
+    video, provenance = await signed(flow, stage, path, assembly.blobs["video"], _claim(parts, face), parts.signer)
     stage.add_media(float(parts.programme.duration_s))
     return Assembly({**assembly.blobs, "video": video}, {**assembly.facts, "provenance": provenance})
 

@@ -21,7 +21,7 @@ from gateway.present.translate import translate
 from gateway.progress import JobTracker
 from gateway.replicas import Gate
 from gateway.services import Services
-from gateway.signing_key import SigningKey
+from gateway.signed import Signer
 from gateway.workflow import Workflow, children
 from locutor.common.v1 import model_pb2
 from locutor.gateway.v1 import job_pb2
@@ -54,7 +54,7 @@ class JobParts:
     scene: Scene
     """With the lip-sync model of locales that name no engine."""
     offer: Offer
-    signing_key: SigningKey
+    signer: Signer
     gate: Gate
     """Lets so many pieces of the job be animated at a time."""
     voices_gate: Gate
@@ -91,7 +91,7 @@ class LocaleRun:
                 ModelUse("animate", self._scene.model),
             )
             consent_time = job.tracker.job.create_time.ToDatetime(UTC)
-            parts = Parts(self._spec, job.plan, own, programme, pieces, uses, consent_time, job.signing_key)
+            parts = Parts(self._spec, job.plan, own, programme, pieces, uses, consent_time, job.signer)
             assembly = await assemble(job.flow, self._stages["mux"], parts)
         self._stages["mux"].end(job_pb2.STATE_SUCCEEDED)
         self._warnings += [f"no face could be moved from {span}" for piece in pieces for span in piece.unusable]

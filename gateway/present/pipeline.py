@@ -10,6 +10,7 @@ from gateway.artifacts import digest_of
 from gateway.faces import inspect_face
 from gateway.failures import job_error
 from gateway.media_table import MediaTable
+from gateway.mended import mended
 from gateway.offer import read_offer
 from gateway.present.animate import Scene
 from gateway.present.locale import JobParts, LocaleRun, LocaleWork
@@ -18,6 +19,7 @@ from gateway.progress import JobTracker
 from gateway.report import make_report
 from gateway.services import PATIENCE_S, Services
 from gateway.settings import GatewaySettings
+from gateway.signed import Signer
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
 from locutor.gateway.v1 import job_pb2, media_pb2
@@ -48,8 +50,9 @@ class PresentPipeline:
         background = digest_of(spec.background_uri) if spec.background.image else ""
         scene = Scene(face, background, plan.video, spec.background, spec.performance, offer.model("lipsync", spec.engines.lipsync))
         doubts = [f"face: {finding.message}" for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_WARNING]
+        signer = Signer(self._signing_key, await self._table.tenant_of(tracker.job.id))
         locales_gate = services.locales_gate(self._settings.locales_at_once)
-        parts = JobParts(flow, tracker, services, plan, scene, offer, self._signing_key, services.gate("lipsync"), services.gate("tts"))
+        parts = JobParts(flow, tracker, services, plan, scene, offer, signer, services.gate("lipsync"), services.gate("tts"))
 
         async def one(own: LocalePlan) -> None:
             async with locales_gate:
@@ -58,7 +61,7 @@ class PresentPipeline:
                 result.warnings.extend(doubts)
                 tracker.changed()
                 try:
-                    work = await LocaleRun(parts, own).run()
+                    work = await mended(lambda: LocaleRun(parts, own).run())
                     await self._put_outputs(flow, tracker, plan, own, work)
                 except Exception as error:
                     incident = secrets.token_hex(4)

@@ -17,7 +17,7 @@ RATE = Fraction(25)
 
 
 async def test_what_hangs_on_one_key_frame_is_encoded_in_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture = Picture(1280, 720, RATE, False, Fraction(3), Fraction(100), 100 * 48_000, 2500, 1, (0.0, 60.0), "", "")
+    picture = Picture(1280, 720, RATE, False, Fraction(3), Fraction(100), 100 * 48_000, 2500, 1, (0.0, 60.0), ("g", "h"), "c", "", "")
     pieces = [Piece(number, number * 500, 500, RATE) for number in range(5)]
     passes: list[tuple[Stretch, list[tuple[str, int]]]] = []
 
@@ -30,7 +30,10 @@ async def test_what_hangs_on_one_key_frame_is_encoded_in_one_pass(tmp_path: Path
 
     monkeypatch.setattr("gateway.dub.footage.cut_picture", cut)
     monkeypatch.setattr("gateway.dub.footage.encode_excerpts", encode)
-    source: Any = SimpleNamespace(video=tmp_path / "source", sha256="0", picture=picture)
+    async def path() -> Path:
+        return tmp_path / "source"
+
+    source: Any = SimpleNamespace(video=SimpleNamespace(path=path), picture=picture)
     flow: Any = SimpleNamespace(folder=tmp_path)
     none: Any = None
     footage = Footage(flow, none, none, source, pieces, [])

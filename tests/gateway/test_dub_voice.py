@@ -15,7 +15,7 @@ from gateway.dub.speak import SpokenLine
 from gateway.dub.voice import DubbedLine, placements, timed_texts
 from gateway.media_process import Picture
 from locutor.common.v1 import timeline_pb2
-from media.place import place_blocks
+from media.place import place_stretch
 
 RATE, HOUR_S, VOICED_S, LEAD_S, TAIL_S = 48_000, 3600, 2.0, 0.25, 0.5
 
@@ -45,7 +45,8 @@ def test_an_hour_of_utterances_drifts_by_no_sample(tmp_path: Path) -> None:
     assert all(one.end <= other.start for one, other in pairwise(placed))
     position, heard = 0, []
     rising = False
-    for block in place_blocks(placed, HOUR_S * RATE):
+    for begin in range(0, HOUR_S * RATE, 10 * RATE):
+        block = place_stretch(placed, begin, begin + 10 * RATE)
         loud = np.abs(block) > 0.04
         onsets = np.flatnonzero(loud & ~np.concatenate([[rising], loud[:-1]]))
         heard += list(position + onsets)
@@ -74,7 +75,7 @@ def test_words_follow_one_another_for_subtitles(tmp_path: Path) -> None:
 
 def picture(duration_s: int, rate: Fraction = Fraction(25)) -> Picture:
     samples, count = duration_s * RATE, round(duration_s * rate)
-    return Picture(1280, 720, rate, False, Fraction(0), Fraction(duration_s), samples, count, 1, (0.0,), "", "")
+    return Picture(1280, 720, rate, False, Fraction(0), Fraction(duration_s), samples, count, 1, (0.0,), ("g",), "c", "", "")
 
 
 def test_a_picture_is_cut_in_pauses_and_all_of_it_is_there() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import json
 from pathlib import Path
 
+import grpc.aio
 import pytest
 
 from gateway.database import Database
@@ -89,17 +91,21 @@ async def test_nothing_is_made_twice(client: Client, fakes: Fakes, spec: job_pb2
     assert outputs(again, "pt-BR")[job_pb2.OUTPUT_KIND_COVER] == outputs(first, "pt-BR")[job_pb2.OUTPUT_KIND_COVER]
 
 
-async def test_each_jobs_video_says_when_its_own_consent_was_stated(client: Client, spec: job_pb2.PresentSpec, tmp_path: Path) -> None:
-    """What was put together for an earlier job is signed anew: that one may be another tenant's."""
-    stated = []
-    for number in range(2):
+async def test_an_equal_request_gets_the_video_that_was_signed_for_the_first(client: Client, spec: job_pb2.PresentSpec, tmp_path: Path) -> None:
+    """Its manifest tells when this consent was first stated for it; other words are signed anew."""
+    jobs, stated = [], []
+    for number, words in enumerate(("no person is shown", "no person is shown", "the person agrees")):
+        spec.consent.statement = words
         job = await client.ended((await client.create(spec)).id)
         path = tmp_path / f"{number}.mp4"
         path.write_bytes(await client.download(outputs(job, "en-US")[job_pb2.OUTPUT_KIND_VIDEO]))
-        assert steps(job)["en-US mux"] == (number, 2)
-        stated.append((read_manifest(path).assertion("locutor.consent")["stated_at"], job.create_time.ToJsonString()[:19] + "Z"))
+        assert steps(job)["en-US mux"] == ((0, 2), (2, 2), (1, 2))[number]
+        consent = read_manifest(path).assertion("locutor.consent")
+        assert consent["statement"] == words
+        stated.append(consent["stated_at"])
+        jobs.append(job.create_time.ToJsonString()[:19] + "Z")
         await asyncio.sleep(1.1)  # the manifest counts whole seconds
-    assert all(said == created for said, created in stated) and stated[0] != stated[1]
+    assert stated == [jobs[0], jobs[0], jobs[2]]
 
 
 async def test_an_edit_speaks_only_what_changed(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:
@@ -156,16 +162,21 @@ async def test_sentences_that_are_not_as_announced_are_refused() -> None:
 
 
 async def test_damaged_artifacts_are_made_again(client: Client, settings: GatewaySettings, spec: job_pb2.PresentSpec) -> None:
-    first = await client.ended((await client.create(spec)).id)
+    await client.ended((await client.create(spec)).id)
     keep = spec.face_uri.removeprefix("media/")
     for path in (settings.data / "store" / "media").iterdir():
         if path.name != keep:
             path.write_bytes(b"\0" * path.stat().st_size)
+    # What is only passed on is not read: who reads it is told.
     again = await client.ended((await client.create(spec)).id)
     assert again.state == SUCCEEDED
     assert steps(again)["en-US speak"] == (0, 3)
-    video = outputs(first, "en-US")[job_pb2.OUTPUT_KIND_VIDEO]
-    assert steps(again)["en-US animate"][0] == 0 and video.startswith("media/")
+    with pytest.raises(grpc.aio.AioRpcError, match="damaged and was removed"):
+        await client.download(outputs(again, "en-US")[job_pb2.OUTPUT_KIND_VIDEO])
+    whole = await client.ended((await client.create(spec)).id)
+    assert whole.state == SUCCEEDED
+    video = await client.download(outputs(whole, "en-US")[job_pb2.OUTPUT_KIND_VIDEO])
+    assert hashlib.sha256(video).hexdigest() == outputs(whole, "en-US")[job_pb2.OUTPUT_KIND_VIDEO].removeprefix("media/") and b"ftyp" in video[:16]
 
 
 async def test_translation_that_is_given_wins(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:

@@ -15,7 +15,9 @@ import pytest
 
 from gateway.media_process import copy_picture, cut_picture, read_picture, read_sound, write_still
 from locutor.errors import InvalidInput
+from media.aac_pieces import encode_piece, write_packets
 from media.picture_scan import scan_picture
+from media.sound_pieces import read_wide
 from media.soundtrack import Soundtrack
 from tests.media.sources import Sound, even_times, noise, write_source
 
@@ -30,15 +32,17 @@ def film(tmp_path: Path) -> Path:
 
 async def test_sound_is_read_and_told_of(film: Path, tmp_path: Path) -> None:
     told: list[int] = []
-    sound = await read_sound(film, tmp_path / "sound.f32", FIELD, samples=96_000, tell=told.append)
+    sound = await read_sound(film, tmp_path, FIELD, samples=96_000, tell=told.append)
     assert (sound.samples, sound.fault, told) == (96_000, "", [48_000])
-    assert sound.path.stat().st_size == 96_000 * 8
+    assert [len(read_wide(path)) for path in sound.pieces] == [96_000]
+    assert np.load(sound.loudness).shape == (20,)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk here that is always full")
-async def test_a_full_disk_is_no_fault_of_the_file(film: Path) -> None:
+async def test_a_full_disk_is_no_fault_of_the_file(film: Path, tmp_path: Path) -> None:
+    (tmp_path / ".00000.flac.partial").symlink_to("/dev/full")
     with pytest.raises(OSError) as caught:
-        await read_sound(film, Path("/dev/full"), FIELD, samples=96_000)
+        await read_sound(film, tmp_path, FIELD, samples=96_000)
     assert caught.value.errno == errno.ENOSPC
 
 
@@ -61,7 +65,7 @@ async def test_a_reader_that_breaks_gives_no_answer(
         pytest.skip("there are no signals here")
     monkeypatch.setattr("gateway.media_process._READER", (sys.executable, "-c", f"import os, signal; {program}"))
     with pytest.raises(error) as caught:
-        await read_sound(film, tmp_path / "sound.f32", FIELD, samples=96_000)
+        await read_sound(film, tmp_path, FIELD, samples=96_000)
     assert getattr(caught.value, "reason", "") == reason
 
 
@@ -85,9 +89,9 @@ async def test_the_picture_is_cut_and_copied_by_the_reader(film: Path, tmp_path:
     stretches = [(Fraction(0), Fraction(1)), (Fraction(1), Fraction(3))]
     cut = await cut_picture(film, tmp_path, stretches, FIELD)
     assert [len(scan_picture(one[0]).times) for one in cut if one is not None] == [25, 25]
-    sound = write_source(tmp_path / "sound.wav", [], [Sound(noise(2, seed=5), codec="pcm_s16le")])
+    sound = write_packets(tmp_path / "sound.aac", encode_piece(noise(2, seed=5), 0, 96_000, is_last=True))
     out = tmp_path / "out.mp4"
-    assert await copy_picture(film, sound, out, FIELD, language="es") == 50
+    assert await copy_picture(film, sound, 96_000, out, FIELD, language="es") == 50
     with av.open(str(film)) as before, av.open(str(out)) as after:
         packets = [[bytes(packet) for packet in container.demux(video=0) if packet.size] for container in (before, after)]
         assert packets[0] == packets[1]
@@ -100,6 +104,6 @@ async def test_the_picture_is_cut_and_copied_by_the_reader(film: Path, tmp_path:
 async def test_what_cannot_be_copied_is_refused_with_the_field(film: Path, tmp_path: Path) -> None:
     picture = write_source(tmp_path / "film.mkv", even_times(10), codec="ffv1")
     with pytest.raises(InvalidInput, match="encoded anew") as caught:
-        await copy_picture(picture, film, tmp_path / "out.mp4", FIELD, language="")
+        await copy_picture(picture, film, 96_000, tmp_path / "out.mp4", FIELD, language="")
     assert (caught.value.reason, caught.value.violations[0].field) == ("CANNOT_COPY", FIELD)
     assert "ffv1" in (await read_picture(picture, FIELD)).copy_obstacle
