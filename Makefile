@@ -74,7 +74,7 @@ neural-path: $(NEURAL_ENV)/bin/python $(VENV)/.installed
 neural: install neural-path $(NEURAL_ENV)/.ready  ## PyTorch and the engines that run on it, pinned, beside .venv
 
 test: install models neural  ## All tests, on real engines and weights
-	@.ci/system-packages chromium fonts-noto-core fonts-noto-cjk
+	@.ci/system-packages chromium fonts-noto-core fonts-noto-cjk postgresql
 	$(RUN)/pytest -q $(ARGS)
 	$(NEURAL_ENV)/bin/python -m pytest -q -m neural $$(find tests -name 'test_neural_*.py')
 
