@@ -13,6 +13,7 @@ from typing import Any
 from gateway.artifacts import ArtifactStore, Blob, digest_of
 from gateway.services import CHUNK_BYTES
 from locutor.common.v1 import stored_pb2
+from locutor.errors import NotFound, Unavailable
 
 
 async def file_requests(store: ArtifactStore, service: str, request: Any, field: str, path: Path) -> AsyncIterator[Any]:
@@ -37,10 +38,14 @@ async def blob_requests(store: ArtifactStore, service: str, request: Any, field:
 async def taken_over(store: ArtifactStore, stored: stored_pb2.StoredMedia, path: Path, sha256: str) -> Blob:
     """What a service made, in the store and in the file `path`: `stored` where it put it there, else it came as bytes, and is in the file.
 
-    `sha256`: of the file's. Raises `NotFound` where the service's store is not the gateway's.
+    `sha256`: of the file's. Raises `Unavailable` where the service's store is not the gateway's.
     """
     if not stored.uri:
         return await store.put_file(path, sha256)
-    blob = await store.adopt(Blob(digest_of(stored.uri), stored.size_bytes))
+    try:
+        blob = await store.adopt(Blob(digest_of(stored.uri), stored.size_bytes))
+    except NotFound as error:
+        text = f"a service put {stored.uri} into its store, but it is not in the gateway's; set the LOCUTOR_STORE of both to the same"
+        raise Unavailable(text, reason="NOT_IN_STORE") from error
     await store.fetch(blob.sha256, path)
     return blob

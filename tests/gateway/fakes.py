@@ -346,11 +346,13 @@ class Fakes:
     def __init__(self) -> None:
         self.asr, self.tts, self.translate, self.lipsync = FakeAsr(), FakeTts(), FakeTranslate(), FakeLipsync()
         self.addresses: dict[str, str] = {}
+        self.store = ""
+        """URL of the artifact store that services share which are started from now on."""
         self._servers: dict[str, GrpcServer] = {}
 
     async def start(self, name: str) -> None:
         workers = 2 if name == "lipsync" else 1
-        self._servers[name] = GrpcServer([getattr(self, name)], ServingSettings(listen=self.addresses[name], workers=workers))
+        self._servers[name] = GrpcServer([getattr(self, name)], ServingSettings(listen=self.addresses[name], workers=workers, store=self.store))
         await self._servers[name].start()
 
     async def stop(self, name: str) -> None:

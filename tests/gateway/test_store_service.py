@@ -23,12 +23,13 @@ from gateway.settings import GatewaySettings
 from locutor.address import CHANNEL_OPTIONS
 from locutor.client import LocutorClient
 from locutor.errors import InvalidInput, LocutorError, NotFound, Overloaded, PermissionDenied
-from locutor.gateway.v1 import job_pb2, media_pb2, store_pb2, store_pb2_grpc
+from locutor.gateway.v1 import dub_pb2, job_pb2, media_pb2, store_pb2, store_pb2_grpc
 from locutor.status import from_rpc_error
 from services.serving.interceptors import TokenInterceptor
 from tests.cli.command import run
 from tests.gateway.conftest import WithToken, client_of, make_spec, running_gateway, running_server
 from tests.gateway.fakes import Fakes
+from tests.gateway.test_dub_jobs import CONSENT, film
 from tests.store.conftest import s3  # noqa: F401 - a fixture
 from tests.store.s3_server import S3Server
 
@@ -192,3 +193,67 @@ async def test_the_command_tells_what_went_and_what_stays_and_why(settings: Gate
         for option, value in (("--older-than", "soon"), ("--quota", "much")):
             refused = await asyncio.to_thread(run, ["gc", option, value, "--gateway", address])
             assert refused.returncode == 2 and option in refused.stderr and value in refused.stderr
+
+
+@pytest.mark.parametrize("kind", ["present", "dub"])
+async def test_media_that_pass_the_gateway_by_make_the_same_job(
+    kind: str,
+    in_s3: GatewaySettings,
+    s3: S3Server,  # noqa: F811
+    fakes: Fakes,
+    portrait: bytes,
+    tmp_path: Path,
+) -> None:
+    """The same steps with the same outputs, whether services are sent bytes or URIs."""
+    made, held = [], []
+    for shared in (False, True):
+        settings = replace(in_s3, data=tmp_path / f"data {shared}", store=s3.new_store(), services=dict(fakes.addresses), services_share_store=shared)
+        for name in ("asr", "lipsync"):
+            await fakes.stop(name)
+            fakes.store = settings.store if shared else ""
+            await fakes.start(name)
+        async with running_gateway(settings, fakes, tmp_path) as client:
+            if kind == "present":
+                job = await client.ended((await client.create(make_spec((await client.upload(portrait)).uri))).id)
+            else:
+                uri = (await client.upload(film(), "film.mp4", "video/mp4")).uri
+                spec = job_pb2.DubSpec(video_uri=uri, targets=[dub_pb2.DubTarget(locale="pt-BR")], consent=CONSENT)
+                created = (await client.call(client.jobs.CreateJob(job_pb2.CreateJobRequest(dub=spec)))).job
+                job = await client.ended(created.id)
+        assert job.state == job_pb2.STATE_SUCCEEDED, job
+        store = ArtifactStore(settings.store_url)
+        keys = sorted(found.path.partition("/")[2] for found in await store.objects.listed("steps"))
+        results = {key: result for key, result in zip(keys, await store.find_steps(keys), strict=True) if result is not None}
+        held.append(len(await store.objects.listed("media")))
+        await store.close()
+        made.append({key: result.blobs for key, result in results.items() if "video" in result.blobs and len(result.blobs) == 1})
+    bytes_sent, named = made
+    # What is signed is signed anew each time, a video a locale.
+    locales = 2 if kind == "present" else 1
+    assert len(bytes_sent.keys() - named.keys()) == len(named.keys() - bytes_sent.keys()) == locales
+    same = bytes_sent.keys() & named.keys()
+    assert len(same) >= locales and all(bytes_sent[key] == named[key] for key in same)
+    assert ({"Animate"} if kind == "present" else {"TrackFaces", "AnimateVideo"}) <= set(fakes.lipsync.calls)
+    # The footage was handed over in the store.
+    assert held[1] == held[0] + (kind == "dub")
+
+
+@pytest.mark.parametrize(("other", "reason"), [(False, "NO_STORE"), (True, "NOT_IN_STORE")])
+async def test_services_of_another_store_are_told(
+    other: bool,
+    reason: str,
+    in_s3: GatewaySettings,
+    s3: S3Server,  # noqa: F811
+    fakes: Fakes,
+    portrait: bytes,
+    tmp_path: Path,
+) -> None:
+    await fakes.stop("lipsync")
+    fakes.store = s3.new_store() if other else ""
+    await fakes.start("lipsync")
+    settings = replace(in_s3, services=dict(fakes.addresses), services_share_store=True)
+    async with running_gateway(settings, fakes, tmp_path) as client:
+        job = await client.ended((await client.create(make_spec((await client.upload(portrait)).uri))).id)
+        error = job.error if job.HasField("error") else job.results[0].error
+        assert (job.state, error.code, error.reason) == (job_pb2.STATE_FAILED, "FAILED_PRECONDITION", reason), job
+        assert "LOCUTOR_STORE" in error.message
