@@ -1,8 +1,8 @@
-"""`python -m gateway`: the gateway as a process, with the services that have no address of their own inside it."""
+"""`python -m gateway`: the gateway as a process, with the services that have no address of their own inside it, or in processes of theirs."""
 
 from __future__ import annotations
 
-from gateway.embedded import EmbeddedServices
+from gateway.embedded import own_services
 from gateway.process import GatewayProcess
 from gateway.server import Gateway
 from gateway.settings import GatewaySettings
@@ -16,7 +16,7 @@ async def main() -> None:
 
 async def serve(settings: GatewaySettings, serving: ServingSettings) -> None:
     """Serve until SIGTERM or SIGINT; then drain. Raises `LocutorError` where it cannot start."""
-    services = EmbeddedServices(settings)
+    services = own_services(settings)
     try:
         await services.start()
         gateway = Gateway(settings, services.addresses)

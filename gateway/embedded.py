@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import shutil
-import socket
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 
+from gateway.isolation import IsolatedServices
 from gateway.server import Gateway
 from gateway.settings import SERVICES, GatewaySettings
-from locutor.errors import LocutorError
+from gateway.sockets import socket_address
+from locutor.errors import InvalidInput, LocutorError
 from services.engine import EngineSpec, load_engine_class
 from services.serving import GrpcServer, ServingSettings, tracing
 from services.weights import ModelStore
@@ -24,8 +24,6 @@ log = logging.getLogger("locutor.gateway")
 _SERVICERS = {name: EngineSpec(f"services.{name}.servicer:{name.capitalize()}Servicer", name) for name in SERVICES}
 _BESIDE = {"asr": EngineSpec("services.asr.servicer:SeparationServicer", "asr")}
 """What is served on the same address."""
-_LONGEST_SOCKET_PATH = 100
-"""The kernel takes 107 bytes."""
 
 
 class EmbeddedServices:
@@ -60,6 +58,13 @@ class EmbeddedServices:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def own_services(settings: GatewaySettings) -> EmbeddedServices | IsolatedServices:
+    """What starts the services that have no address of their own: in this process, or in others. Raises `InvalidInput`."""
+    if settings.replicas and not settings.isolate:
+        raise InvalidInput.of("replicas", "several processes of a service were asked for, but none is one; set LOCUTOR_ISOLATE, or --isolate", "BAD_SETTING")
+    return IsolatedServices(settings) if settings.isolate else EmbeddedServices(settings)
+
+
 class EmbeddedGateway:
     """A gateway with all services that are not configured elsewhere, for as long as a block lasts.
 
@@ -78,7 +83,7 @@ class EmbeddedGateway:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             tracing.set_up("gateway")
             stack.push_async_callback(asyncio.to_thread, tracing.shut_down)
-            self._services = EmbeddedServices(self._settings)
+            self._services = own_services(self._settings)
             stack.push_async_callback(self._services.stop)
             await self._services.start()
             gateway = Gateway(self._settings, self._services.addresses)
@@ -107,11 +112,3 @@ class EmbeddedGateway:
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def socket_address(folder: Path, name: str) -> str:
-    """A unix socket in `folder`, or a free loopback port where there are no such sockets or the path is too long."""
-    path = folder / f"{name}.sock"
-    if hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
-        return f"unix:{path}"
-    return "tcp://127.0.0.1:0"

@@ -6,9 +6,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from gateway.embedded import EmbeddedServices, socket_address
+from gateway.embedded import EmbeddedServices
+from gateway.isolation import IsolatedServices
 from gateway.server import Gateway
 from gateway.settings import GatewaySettings
+from gateway.sockets import socket_address
 from gateway.tokens import read_tokens
 from gateway.web import WebServer
 from locutor import logs
@@ -21,7 +23,7 @@ from services.serving.interceptors import TokenInterceptor
 class GatewayProcess(GrpcServer):
     """Listens for clients, and on a private socket for the web form, which thus needs no certificate of the public one."""
 
-    def __init__(self, gateway: Gateway, services: EmbeddedServices, settings: GatewaySettings, serving: ServingSettings) -> None:
+    def __init__(self, gateway: Gateway, services: EmbeddedServices | IsolatedServices, settings: GatewaySettings, serving: ServingSettings) -> None:
         """Raises `InvalidInput` where the address is reachable from other machines and nobody is asked for a token."""
         tokens = read_tokens(settings.tokens, "LOCUTOR_TOKENS") if settings.tokens is not None else {}
         if not tokens and not Address.parse(serving.listen).is_local and not serving.trust_network:

@@ -17,6 +17,8 @@ from locutor.errors import InvalidInput
 
 SERVICES = ("asr", "tts", "translate", "lipsync")
 """Names of the services behind a gateway."""
+MOST_REPLICAS = 64
+"""Processes of one service on one machine."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class GatewaySettings:
     """Name of a service to the address, or the addresses with commas between, of its replicas. A service that is not named is started by this gateway."""
     services_tls: TlsFiles | None = None
     """Certificates for the way to `services`, but for those on a unix socket; None: plain text."""
+    isolate: bool = False
+    """Services that are started by this gateway are processes of their own."""
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    """Name of a service to how many of its processes are started; 1 where it is not named. Only with `isolate`."""
     link: Link = field(default_factory=Link)
     """When a connection to a service is given up."""
     jobs_at_once: int = 1
@@ -80,7 +86,8 @@ class GatewaySettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
         """Read LOCUTOR_DATA, LOCUTOR_STORE, LOCUTOR_STORE_MB (MiB that it may grow to), LOCUTOR_SERVICES_SHARE_STORE, LOCUTOR_OPERATORS (names of
-        tenants, with commas between), the services' LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE and LOCUTOR_LIPSYNC, LOCUTOR_WEB,
+        tenants, with commas between), the services' LOCUTOR_ASR, LOCUTOR_TTS, LOCUTOR_TRANSLATE and LOCUTOR_LIPSYNC,
+        LOCUTOR_ISOLATE, LOCUTOR_REPLICAS, LOCUTOR_WEB,
         LOCUTOR_SERVICES_TLS_CA, LOCUTOR_SERVICES_TLS_CERTIFICATE and LOCUTOR_SERVICES_TLS_KEY, LOCUTOR_TOKENS, LOCUTOR_DATABASE,
         LOCUTOR_TENANT_JOBS, LOCUTOR_TENANT_QUEUE, LOCUTOR_JOBS (how many at
         once), LOCUTOR_UPLOAD_MB (MiB of the largest file that is taken) and LOCUTOR_RETENTION_DAYS.
@@ -104,6 +111,8 @@ class GatewaySettings:
                 raise InvalidInput.of(f"LOCUTOR_{name.upper()}", error.violations[0].message, "BAD_ADDRESS") from error
         found["services"] = services
         found["services_tls"] = _tls_files(environment)
+        found["isolate"] = environment.get("LOCUTOR_ISOLATE", "").lower() in {"1", "true", "yes"}
+        found["replicas"] = replica_counts(environment.get("LOCUTOR_REPLICAS", ""), "LOCUTOR_REPLICAS")
         if "LOCUTOR_WEB" in environment:
             found["web"] = environment["LOCUTOR_WEB"]
         if environment.get("LOCUTOR_TOKENS"):
@@ -121,6 +130,18 @@ class GatewaySettings:
         if environment.get("LOCUTOR_RETENTION_DAYS"):
             found["retention"] = timedelta(days=_number(environment, "LOCUTOR_RETENTION_DAYS", 0.001, 36_500))
         return cls(**found)
+
+
+def replica_counts(text: str, field: str) -> dict[str, int]:
+    """How many processes of each service: "tts=2,lipsync=2". Raises `InvalidInput` that names `field`."""
+    found: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, count = part.partition("=")
+        if name not in SERVICES or name in found or not (count.isascii() and count.isdigit() and 1 <= int(count) <= MOST_REPLICAS):
+            message = f"found {part!r}; write a service and how many of it, 1 to {MOST_REPLICAS}, as in tts=2,lipsync=2; services are {', '.join(SERVICES)}"
+            raise InvalidInput.of(field, message, "BAD_SETTING")
+        found[name] = int(count)
+    return found
 
 
 def _tls_files(environment: Mapping[str, str]) -> TlsFiles | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-_OPTIONS = {"listen": "--listen", "address": "--listen", "web": "--web", "tls": "--tls-certificate", "workers": "--workers"}
+_OPTIONS = {"listen": "--listen", "address": "--listen", "web": "--web", "tls": "--tls-certificate", "workers": "--workers", "replicas": "--replicas"}
 
 
 def up(
@@ -24,6 +24,12 @@ def up(
             show_default=False,
         ),
     ] = None,
+    isolate: Annotated[
+        bool, typer.Option("--isolate", envvar="LOCUTOR_ISOLATE", help="Run each service in a process of its own, restarted when it dies.")
+    ] = False,
+    replicas: Annotated[
+        str, typer.Option("--replicas", metavar="NAME=COUNT,...", envvar="LOCUTOR_REPLICAS", help="With --isolate: processes of a service, tts=2,lipsync=2.")
+    ] = "",
 ) -> None:
     """Run the gateway with its services and the web form, until Ctrl-C or SIGTERM.
 
@@ -38,14 +44,14 @@ def up(
 
     try:
         from gateway.__main__ import serve
-        from gateway.settings import GatewaySettings
+        from gateway.settings import GatewaySettings, replica_counts
         from services.serving import ServingSettings
     except ModuleNotFoundError as error:
         raise MissingExtra("gateway", "all", f"no module named {error.name!r}") from error
 
     # A server tells what it does, as `python -m gateway` does.
     logs.set_up("gateway", "DEBUG" if context.find_root().params["debug"] else "INFO")
-    settings = GatewaySettings.from_environment()
+    settings = replace(GatewaySettings.from_environment(), isolate=isolate, replicas=replica_counts(replicas, "--replicas"))
     if web is not None:
         settings = replace(settings, web=web)
     try:

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,9 @@ log = logging.getLogger("locutor.serving")
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+_LAST_S = 5.0
+"""How long a process that nobody waits for may take to clean up."""
 
 _SERVER_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -90,9 +94,13 @@ class GrpcServer:
         self._server = server
 
     async def load(self) -> None:
-        """Load every service's default engine, one after the other, each SERVING from then on. Raises `LocutorError`."""
+        """Load every service's default engine, one after the other, each SERVING from then on. Raises `LocutorError`.
+
+        Where the settings say `lazy`, all are SERVING at once.
+        """
         for service in self._services:
-            await service.load()
+            if not self.settings.lazy:
+                await service.load()
             await self._health.set(service.full_name, _SERVING)
         await self._health.set("", _SERVING)
 
@@ -124,7 +132,10 @@ def _pem(path: Path) -> bytes:
 
 
 async def serve_until_signalled(server: GrpcServer) -> None:
-    """Start, load, then serve until SIGTERM or SIGINT; then drain. A second signal ends the process at once."""
+    """Start, load, then serve until SIGTERM or SIGINT; then drain. A second signal ends the process at once.
+
+    Where the settings say `lifeline`, the end of the standard input ends it, too, within seconds.
+    """
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -133,8 +144,19 @@ async def serve_until_signalled(server: GrpcServer) -> None:
             os._exit(1)
         asked.set()
 
+    def let_go() -> None:
+        # Nobody is left who waits for an answer.
+        if not os.read(sys.stdin.fileno(), 1):
+            last = threading.Timer(_LAST_S, os._exit, [1])
+            last.daemon = True
+            last.start()
+            loop.remove_reader(sys.stdin.fileno())
+            asked.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask)
+    if server.settings.lifeline:
+        loop.add_reader(sys.stdin.fileno(), let_go)
     async with _in_sight(server):
         await server.start()
         logs.announce(f"listening on {server.address}")

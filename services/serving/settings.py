@@ -40,6 +40,12 @@ class ServingSettings:
     """Allow to listen beyond the loopback without TLS: for a private network between containers."""
     store: str = ""
     """URL of the artifact store that a service shares with its gateway; empty: none."""
+    lazy: bool = False
+    """Serve at once, and load an engine when it is first asked for."""
+    lifeline: bool = False
+    """End when the standard input does: whoever started this process holds its other end."""
+    store: str = ""
+    """URL of the artifact store that a service shares with its gateway; empty: none."""
     commercial: bool = False
     """Refuse weights whose licence does not allow commercial use."""
     metrics: str = ""
@@ -98,6 +104,8 @@ class ServingSettings:
             parser.add_argument(f"--{name}", action="store_true", default=value, help=f"{text} (now: {'on' if value else 'off'})")
 
         switch("trust-network", "listen beyond the loopback without TLS")
+        switch("lazy", "load engines when they are first asked for")
+        switch("lifeline", "end when the standard input does, for a process that was started by another")
         switch("commercial", "refuse weights whose licence does not allow commercial use")
         return cls(**vars(parser.parse_args(arguments)))
 

@@ -154,8 +154,8 @@ def make_spec(face_uri: str, script: str = SCRIPT) -> job_pb2.PresentSpec:
     )
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
+async def eventually(condition: Callable[[], bool], within_s: float = 20) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - what is waited for knows of no event
             await asyncio.sleep(0.01)
