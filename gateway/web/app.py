@@ -21,6 +21,7 @@ from starlette.templating import Jinja2Templates
 
 from gateway.web.backend import Backend
 from gateway.web.byterange import parse_range
+from gateway.web.events import events_of
 from gateway.web.form import SIZES, STYLES, locales_of, name_of_locale, spec_of, violations_by_input
 from gateway.web.security import BodyLimit, PageHeaders
 from gateway.web.view import KIND_SLUGS, file_name_of, view_of
@@ -109,8 +110,9 @@ async def jobs_page(request: Request) -> Response:
 
 
 async def job_page(request: Request) -> Response:
-    job = await _backend(request).job(request.path_params["job"])
-    return templates.TemplateResponse(request, "job.html", {"job": view_of(job)})
+    backend, job_id = _backend(request), request.path_params["job"]
+    job = await backend.job(job_id)
+    return templates.TemplateResponse(request, "job.html", {"job": view_of(job), "events": events_of(job, await backend.events(job_id))})
 
 
 async def job_results(request: Request) -> Response:

@@ -14,6 +14,7 @@ from locutor.lipsync.v1 import lipsync_pb2
 from locutor.status import from_rpc_error
 
 _CHUNK_BYTES = 256 * 1024
+_MOST_EVENTS = 1000
 
 
 class Backend:
@@ -62,6 +63,18 @@ class Backend:
 
     async def job(self, job_id: str) -> job_pb2.Job:
         return (await _raised(self._jobs().GetJob(job_pb2.GetJobRequest(id=job_id), metadata=self._metadata))).job
+
+    async def events(self, job_id: str) -> Sequence[job_pb2.JobEvent]:
+        """What happened to a job, from its begin on, as far as a page holds it."""
+        events: list[job_pb2.JobEvent] = []
+        token = ""
+        while len(events) < _MOST_EVENTS:
+            page = await _raised(self._jobs().ListJobEvents(job_pb2.ListJobEventsRequest(id=job_id, page_token=token), metadata=self._metadata))
+            events += page.events
+            token = page.next_page_token
+            if not token:
+                break
+        return events[:_MOST_EVENTS]
 
     async def list_jobs(self) -> Sequence[job_pb2.Job]:
         return (await _raised(self._jobs().ListJobs(job_pb2.ListJobsRequest(page_size=50), metadata=self._metadata))).jobs

@@ -57,20 +57,25 @@ def show(
     tls_key: options.TlsKey = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show a job: its stages, outputs, warnings and errors."""
-    from google.protobuf.json_format import MessageToJson
+    """Show a job: its time line, stages, outputs, warnings and errors."""
+    import json
 
+    from google.protobuf.json_format import MessageToDict
+    from rich.console import Console
+
+    from locutor.cli import timeline
     from locutor.cli.connection import Connection
-    from locutor.cli.progress import stage_line, state_name
+    from locutor.cli.progress import state_name
 
     with Connection(gateway, token, tls_ca, tls_cert, tls_key).open() as client:
         job = client.job(job_id)
+        events = list(client.events(job_id))
     if as_json:
-        print(MessageToJson(job, preserving_proto_field_name=True, ensure_ascii=False))
+        told = [MessageToDict(event, preserving_proto_field_name=True) for event in events]
+        print(json.dumps(MessageToDict(job, preserving_proto_field_name=True) | {"events": told}, indent=2, ensure_ascii=False))
         return
     print(f"Job {job.id}: {state_name(job.state)}, {job.progress:.0%}")
-    for stage in job.stages:
-        print(f"  {stage_line(stage)}")
+    timeline.show(timeline.timeline_of(job, events), Console())
     for result in job.results:
         print(f"{result.locale}: {state_name(result.state)}")
         for output in result.outputs:

@@ -20,6 +20,7 @@ _STATES: dict[int, str] = {
     job_pb2.STATE_PARTLY_SUCCEEDED: "partly succeeded",
     job_pb2.STATE_FAILED: "failed",
     job_pb2.STATE_CANCELLED: "cancelled",
+    job_pb2.STATE_IN_REVIEW: "in review",
 }
 
 
