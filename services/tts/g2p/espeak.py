@@ -9,6 +9,7 @@ from threading import Lock
 import espeakng_loader
 from phonemizer.backend.espeak.wrapper import EspeakWrapper
 
+from locutor.errors import InvalidInput
 from services.tts.g2p.align import share_out
 from services.tts.g2p.tokens import QUOTES, Token, tokens_of
 from services.tts.g2p.unit import Unit
@@ -32,8 +33,20 @@ def _phonemize(voice: str, texts: Iterable[str]) -> list[str]:
             EspeakWrapper.set_library(espeakng_loader.get_library_path())
             EspeakWrapper.set_data_path(espeakng_loader.get_data_path())
             _wrapper = EspeakWrapper()
-        _wrapper.set_voice(voice)
+        _wrapper.set_voice(_language(_wrapper, voice))
         return [" ".join(_VOICE_SWITCH.sub("", _wrapper.text_to_phonemes(text, tie=True)).split()) for text in texts]
+
+
+def _language(wrapper: EspeakWrapper, voice: str) -> str:
+    """What phonemizer calls a voice: it knows "fr" by its first language alone, "fr-fr"."""
+    voices = wrapper.available_voices()
+    languages = {each.language for each in voices}
+    if voice in languages:
+        return voice
+    named = next((each.language for each in voices if each.identifier.rpartition("/")[2].lower() == voice.lower()), None)
+    if named is None:
+        raise InvalidInput.of("voice", f"espeak-ng has no voice {voice!r} to read with; it has {', '.join(sorted(languages))}", "UNUSABLE_VOICE")
+    return named
 
 
 def ipa_of_words(voice: str, words: list[str]) -> list[str]:

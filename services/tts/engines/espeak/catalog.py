@@ -8,13 +8,14 @@ ENGINE_NAME = "espeak"
 LICENSE = "GPL-3.0-or-later"
 """Of the library; what it speaks is the user's."""
 
-# Without languages that nobody speaks, dialects within a region, and Japanese, of which espeak-ng reads no kanji.
+# Without languages that nobody speaks or whose dictionaries the library lacks (fo, kaa), dialects within a region, and Japanese, of which it reads no
+# kanji.
 _OWN_NAMES = {
-    "cmn": "zh", "en-029": "en-029", "en-gb": "en-GB", "en-us": "en-US", "es-419": "es-419", "fr-be": "fr-BE", "fr-ch": "fr-CH", "fr-fr": "fr", "pt": "pt-PT",
+    "cmn": "zh", "en-029": "en-029", "en": "en-GB", "en-us": "en-US", "es-419": "es-419", "fr-be": "fr-BE", "fr-ch": "fr-CH", "pt": "pt-PT",
     "pt-br": "pt-BR",
 }  # fmt: skip
 _LANGUAGES = (
-    "af am an ar as az ba be bg bn bpy bs ca cs cv cy da de el eo es et eu fa fi fo ga gd gn gu hak haw he hi hr ht hu hy hyw ia id io is it ka kaa kk kl kn "
+    "af am an ar as az ba be bg bn bpy bs ca cs cv cy da de el eo es et eu fa fi fr ga gd gn gu hak haw he hi hr ht hu hy hyw ia id io is it ka kk kl kn "
     "ko kok ku ky la lb lfn lt ltg lv mi mk ml mr ms mt my nb ne nl nog om or pa pap pl qu quc ro ru sd shn si sk sl smj sq sr sv sw ta te th ti tk tn tr tt "
     "ug uk ur uz vi yue"
 )
