@@ -17,6 +17,7 @@ ENGINES: dict[str, EngineSpec] = {
     "kokoro": EngineSpec("services.tts.engines.kokoro.engine:KokoroEngine", "tts"),
     "piper": EngineSpec("services.tts.engines.piper.engine:PiperEngine", "tts"),
     "espeak": EngineSpec("services.tts.engines.espeak.engine:EspeakEngine", "tts"),
+    "coqui": EngineSpec("services.tts.engines.coqui.engine:CoquiEngine", "coqui"),
 }
 """Engines by name. The first is the default."""
 

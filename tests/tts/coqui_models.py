@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from TTS.tts.configs.vits_config import VitsConfig
+from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
+from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.vits import CharactersConfig, Vits, VitsArgs
+from TTS.tts.models.xtts import Xtts
 
 IPA = "abcdefghijklmnopqrstuvwxyzæðŋɐɑɒɔəɚɛɜɡɪɹɾʃʊʌʒˈˌːθᵻ"
 SPANISH = "abcdefghijklmnopqrstuvwxyzáéíóúñü¿¡"
@@ -55,4 +60,34 @@ def vits(folder: Path, *, phonemes: bool = True, speakers: tuple[str, ...] = (),
     torch.save({"model": model.state_dict()}, folder / "model.pth")
     if card:
         (folder / "MODEL_CARD").write_text(card)
+    return folder
+
+
+def xtts(folder: Path, languages: tuple[str, ...] = ("en", "es", "zh-cn"), longest: int = 60) -> Path:
+    """Save an XTTS whose speech lasts at most `longest` steps of 46 ms: with random weights it does not know when to end."""
+    torch.manual_seed(0)
+    folder.mkdir(parents=True)
+    letters = ["[STOP]", "[UNK]", "[SPACE]", "[START]", *(f"[{language}]" for language in languages), *"abcdefghijklmnopqrstuvwxyzáéíóúñü',.!?-"]
+    tokenizer = Tokenizer(BPE(vocab={token: number for number, token in enumerate(letters)}, merges=[], unk_token="[UNK]"))
+    tokenizer.add_special_tokens([token for token in letters if len(token) > 1])
+    tokenizer.save(str(folder / "vocab.json"))
+    arguments = XttsArgs(
+        tokenizer_file=str(folder / "vocab.json"),
+        gpt_layers=1,
+        gpt_n_model_channels=64,
+        gpt_n_heads=2,
+        gpt_max_audio_tokens=longest,
+        gpt_num_audio_tokens=1026,
+        gpt_start_audio_token=1024,
+        gpt_stop_audio_token=1025,
+        gpt_use_masking_gt_prompt_approach=True,
+        gpt_use_perceiver_resampler=True,
+        decoder_input_dim=64,
+    )
+    config = XttsConfig(model_args=arguments, languages=list(languages))
+    model = Xtts(config)
+    model.tokenizer = VoiceBpeTokenizer(vocab_file=str(folder / "vocab.json"))
+    model.init_models()
+    config.save_json(str(folder / "config.json"))
+    torch.save({"model": model.state_dict()}, folder / "model.pth")
     return folder

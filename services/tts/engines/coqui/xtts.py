@@ -13,18 +13,17 @@ from TTS.config import load_config
 from TTS.tts.models.xtts import Xtts
 
 from locutor.errors import InvalidInput, MissingWeights
+from services.articulation.estimator import VisemeEstimator
 from services.devices import Device
+from services.tts.alignment import align
 from services.tts.chunks import Chunk, chunks_of
 from services.tts.engines.coqui.catalog import CoquiModel, Speaker
 from services.tts.engines.coqui.noise import equal_noise
 from services.tts.engines.coqui.references import Reference, read_reference
-from services.tts.engines.coqui.spread import spread
 from services.tts.engines.coqui.symbols import g2p_of
 from services.tts.loudness import levelled
 from services.tts.normalize.reader import reader_for
-from services.tts.pauses import timed
 from services.tts.speech import Spoken
-from services.tts.timing import sounds_of
 
 _LEAST_REFERENCE_S = 3.0
 """Coqui asks for 6 s; under this the voice is anybody's."""
@@ -42,6 +41,7 @@ class LoadedXtts:
         self._device = torch.device(str(device))
         self._model = _load(model).to(self._device)
         self.sample_rate = int(self._model.args.output_sample_rate)
+        self._estimator = VisemeEstimator()
         self._heard: dict[tuple[str, int], tuple[torch.Tensor, torch.Tensor]] = {}
         self._lock = Lock()
 
@@ -60,7 +60,7 @@ class LoadedXtts:
 
     def speak(self, chunk: Chunk, speaker: Speaker, rate: float) -> Spoken:
         audio = levelled(self._sound(chunk, speaker, rate), self.sample_rate)
-        return audio, timed(sounds_of(chunk.symbols, spread(chunk.symbols, audio, self.sample_rate)), audio, self.sample_rate)
+        return audio, align(chunk.symbols, audio, self.sample_rate, self._estimator)
 
     def _sound(self, chunk: Chunk, speaker: Speaker, rate: float) -> np.ndarray:
         """(samples,) float32."""
