@@ -28,8 +28,8 @@ _ASKED_AT_ONCE = 32
 _LISTED_AT_ONCE = 1000
 _REMOVED_AT_ONCE = 1000
 """As many as S3 takes in one request."""
-_FULL = ("os error 28", "os error 122", "no space left", "quota exceeded", "storage full")
-"""How a full disk, or a bucket over its quota, words it."""
+_FULL = ("os error 27", "os error 28", "os error 122", "no space left", "quota exceeded", "storage full")
+"""How a full disk, a limit on files, or a bucket over its quota, words it."""
 
 _READ = Counter("locutor_store_read_bytes_total", "Bytes that this process read from the artifact store.")
 _WRITTEN = Counter("locutor_store_written_bytes_total", "Bytes that this process wrote to the artifact store.")

@@ -124,6 +124,32 @@ async def test_a_writer_that_is_killed_leaves_no_half_object(url: str, store: Ar
     assert await store.has((await store.put_file(path)).sha256)
 
 
+_LIMITED = """
+import asyncio, resource, sys
+from gateway.artifacts import ArtifactStore
+from services.store import StoreFull
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+async def main():
+    store = ArtifactStore(sys.argv[1])
+    await store.put_bytes(b"small")
+    try:
+        await store.put_bytes(bytes(1_000_000))
+    except StoreFull as error:
+        print(error.reason, error.retryable, [found.size_bytes for found in await store.objects.listed("media")])
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_disk_without_room_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """A process whose files may not grow stands for a disk that is full."""
+    command = (sys.executable, "-c", _LIMITED, (tmp_path / "store").as_uri())
+    limited = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert (await limited.communicate())[0] == b"STORE_FULL False [5]\n"
+
+
 async def test_damage_is_found_and_removed_and_made_again(store: ArtifactStore, tmp_path: Path) -> None:
     blob = await store.put_bytes(b"what was said")
     await damage(store, blob.uri, b"what was SAID")
