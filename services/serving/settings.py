@@ -44,8 +44,6 @@ class ServingSettings:
     """Serve at once, and load an engine when it is first asked for."""
     lifeline: bool = False
     """End when the standard input does: whoever started this process holds its other end."""
-    store: str = ""
-    """URL of the artifact store that a service shares with its gateway; empty: none."""
     commercial: bool = False
     """Refuse weights whose licence does not allow commercial use."""
     metrics: str = ""
