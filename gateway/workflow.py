@@ -118,8 +118,7 @@ class Workflow:
         async with AsyncExitStack() as held:
             for key in sorted(first):
                 await held.enter_async_context(self._locks.of(key))
-            for key, place in first.items():
-                kept = await self.store.find_step(key)
+            for (key, place), kept in zip(first.items(), await self.store.find_steps(list(first)), strict=True):
                 if kept is None:
                     continue
                 # What was kept and is damaged or gone is made again.
