@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.replicas.load_metrics import balancers
 from gateway.replicas.names import Endpoint, endpoints, service_addresses
 from gateway.replicas.replica import Link, Replica, State
 from locutor.address import Address
@@ -41,6 +42,7 @@ class Balancer:
         """
         self.name = name
         self.uris = uris
+        balancers.add(self)
         self.link = link or Link()
         self._addresses = service_addresses(uris)
         self._credentials = tls.credentials() if tls is not None else None
@@ -61,6 +63,21 @@ class Balancer:
     def slots(self) -> int:
         """Calls of the engine that the replicas which can be called work on at a time; at least 1."""
         return max(1, sum(replica.workers for replica in self._usable()))
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a free worker."""
+        return len(self._waiters)
+
+    @property
+    def replicas(self) -> Sequence[Replica]:
+        """All that may be called, whether they serve or not."""
+        return list(self._replicas.values())
+
+    @property
+    def serving(self) -> int:
+        """Replicas that serve now."""
+        return sum(replica.state is State.SERVING for replica in self._replicas.values())
 
     @property
     def has_room(self) -> bool:
@@ -98,6 +115,7 @@ class Balancer:
         loop.call_later(retry_after_s + 0.001, self._dispatch)
 
     async def close(self) -> None:
+        balancers.discard(self)
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)

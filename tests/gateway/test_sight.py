@@ -102,6 +102,12 @@ async def test_the_queue_is_told(client: Client, spec: job_pb2.PresentSpec, fake
     assert scraper.now["locutor_jobs", (("state", "in_review"),)] == 0
     assert 0.2 <= scraper.now["locutor_queue_oldest_seconds", ()] < 20
     assert scraper.now["locutor_jobs_at_work", (("pipeline", "present"),)] == 1
+    for service in ("asr", "tts", "translate", "lipsync"):
+        # The fakes answer health checks, and load no engine.
+        assert scraper.now["locutor_service_replicas", (("service", service), ("state", "loading"))] == 1
+        assert scraper.now["locutor_service_workers", (("service", service),)] > 0
+    assert scraper.now["locutor_service_calls", (("service", "tts"), ("state", "working"))] == fakes.tts.held
+    assert scraper.now["locutor_service_calls", (("service", "tts"), ("state", "waiting"))] >= 1
     fakes.tts.hold.set()
     for job_id in jobs:
         await client.ended(job_id)
