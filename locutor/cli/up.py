@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-_OPTIONS = {"listen": "--listen", "address": "--listen", "web": "--web", "tls": "--tls-certificate", "workers": "--workers", "replicas": "--replicas"}
+_OPTIONS = {
+    "listen": "--listen",
+    "address": "--listen",
+    "web": "--web",
+    "tls": "--tls-certificate",
+    "workers": "--workers",
+    "replicas": "--replicas",
+    "metrics": "--metrics",
+}
 
 
 def up(
