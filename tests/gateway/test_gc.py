@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +19,7 @@ from gateway.claim import Claim, ClaimLost, CollectionAtWork
 from gateway.collector import GOES, Collected, Collector, Reason, judge
 from gateway.inventory import Inventory, Needs
 from gateway.quota import Quota
+from locutor.errors import NotFound
 from services.store import Blob, Found, StoreFull
 from tests.store.conftest import s3  # noqa: F401 - a fixture
 from tests.store.s3_server import S3Server
@@ -326,3 +329,55 @@ def test_shares_add_up() -> None:
     for number, reason in enumerate(Reason):
         collected.shares[reason].size_bytes = 10**number
     assert collected.removed_bytes + collected.kept_bytes == sum(10**number for number in range(len(Reason)))
+
+
+@on_a_folder
+async def test_jobs_never_miss_what_they_have_used_while_everything_else_is_collected_all_the_time(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of several processes share a few steps; a collector of another one takes all that it may, again and again."""
+    for module, name, seconds in ((leases, "FLUSH_S", 0.5), (leases, "FRESH_S", 0.5), (claim, "BEAT_S", 0.5)):
+        monkeypatch.setattr(module, name, seconds)
+    random = Random(0)
+    counts: Counter[str] = Counter()
+
+    async def job(store: ArtifactStore, job_id: str) -> None:
+        used: dict[str, bytes] = {}
+        async with store.leased(job_id) as view:
+            for _ in range(8):
+                name = f"step {random.randrange(12)}"
+                key, data = step_key("made", {"name": name}), name.encode() * 50
+                found = await view.find_step(key)
+                try:
+                    if found is None or await view.read(found.blobs["out0"].sha256) != data:
+                        raise NotFound("it is made now")
+                    counts["found"] += 1
+                except NotFound:
+                    # As a workflow does where what was kept has gone between two looks.
+                    counts["made"] += 1
+                    await view.save_step(key, StepResult({"out0": await view.put_bytes(data)}))
+                used[key] = data
+                await asyncio.sleep(random.uniform(0, 0.3))
+                for before, bytes_ in used.items():
+                    again = await view.find_step(before)
+                    assert again is not None and await view.read(again.blobs["out0"].sha256) == bytes_
+
+    async def worker(number: int) -> None:
+        store = ArtifactStore(url)
+        for turn in range(4):
+            await job(store, f"job {number} {turn}")
+        await store.close()
+
+    collecting = ArtifactStore(url)
+
+    async def collect() -> None:
+        collector = collector_of(collecting, grace=timedelta(0), settle_s=1.5)
+        while True:
+            counts["removed"] += (await collector.collect(timedelta(0))).shares[Reason.OLD].steps
+
+    collection = asyncio.create_task(collect())
+    async with asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(worker(number))
+    collection.cancel()
+    await asyncio.gather(collection, return_exceptions=True)
+    await collecting.close()
+    assert counts["found"] and counts["removed"] and counts["made"] > 12, counts
