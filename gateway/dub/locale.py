@@ -88,6 +88,8 @@ class DubLocaleRun:
         """What a reviewer should know, as far as it is known."""
         self.omitted: tuple[str, ...] = ()
         """Ids of utterances that are not said because somebody wants it so, or there is nothing to say."""
+        self.is_lasting = True
+        """The same request would give the same again: nothing was done in the stead of an engine that is only away."""
         self._uses: list[ModelUse] = list(parts.shared_uses)
 
     async def run(self) -> DubWork:
@@ -168,6 +170,7 @@ class DubLocaleRun:
                 self.warnings += [f"{name}: the glossary term {term!r} was not kept" for term in translation.missed_terms]
             fallen = [f"{name} ({each.fallback_reason})" for name, each in translated.items() if each.fallback_reason]
             if fallen:
+                self.is_lasting = False
                 named = ", ".join(fallen[:_SHOWN])
                 self.warnings.append(f"{len(fallen)} of {len(asked)} texts were translated by the plain engine, {engine}'s was unusable: {named}")
         stage.end(job_pb2.STATE_SUCCEEDED)

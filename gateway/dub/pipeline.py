@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from gateway.artifacts import Blob
 from gateway.dub.assemble import OUTPUTS
@@ -20,6 +21,7 @@ from gateway.dub.report import make_dub_report
 from gateway.dub.separate import Separated, separate
 from gateway.dub.source import Source, read_source
 from gateway.failures import job_error
+from gateway.finished import FinishedLocales
 from gateway.media_table import MediaTable
 from gateway.mended import mended
 from gateway.models import ModelUse
@@ -57,13 +59,17 @@ class DubPipeline:
         spec, services = tracker.job.dub, self._services
         offer = await read_offer(services, spec, PATIENCE_S)
         plan = await asyncio.to_thread(make_dub_plan, spec, offer)
+        signer = Signer(self._signing_key, await self._table.tenant_of(tracker.job.id))
+        finished, locales = FinishedLocales(flow.store, tracker, offer, signer), [own.locale for own in plan.locales]
+        found = await finished.find(locales)
+        if found is not None and await finished.give(locales, found, partial(self._put, tracker)):
+            return
         source = await read_source(flow, tracker.stage("", "probe"), spec)
         scene = await Hearing(flow, tracker, services, source, offer).scene(plan.source_locale)
         separated = await self._separated(flow, tracker, source, offer)
         footage, doubts = self._footage(flow, tracker, source, scene, offer)
         uses = (*scene.uses, *((ModelUse("separate", separated.model),) if separated is not None else ()))
         gate = services.gate("lipsync")
-        signer = Signer(self._signing_key, await self._table.tenant_of(tracker.job.id))
         parts = DubParts(flow, tracker, services, source, scene, separated, offer, uses, footage, signer, gate)
         warnings = [*scene.warnings, *_faults(source), *doubts]
         locales_gate = services.locales_gate(self._settings.locales_at_once)
@@ -85,6 +91,8 @@ class DubPipeline:
                     work = await mended(begin)
                     result.warnings.extend(run.warnings)
                     await self._put_outputs(parts, own, work, run.omitted)
+                    if run.is_lasting:
+                        await finished.keep(own.locale)
                 except Exception as error:
                     incident = secrets.token_hex(4)
                     log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error, extra={"incident": incident})

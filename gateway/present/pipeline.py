@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from functools import partial
 
-from gateway.artifacts import digest_of
+from gateway.artifacts import Blob, digest_of
 from gateway.faces import inspect_face
 from gateway.failures import job_error
+from gateway.finished import FinishedLocales
 from gateway.media_table import MediaTable
 from gateway.mended import mended
 from gateway.offer import read_offer
@@ -51,6 +53,10 @@ class PresentPipeline:
         scene = Scene(face, background, plan.video, spec.background, spec.performance, offer.model("lipsync", spec.engines.lipsync))
         doubts = [f"face: {finding.message}" for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_WARNING]
         signer = Signer(self._signing_key, await self._table.tenant_of(tracker.job.id))
+        finished, locales = FinishedLocales(flow.store, tracker, offer, signer), [own.locale for own in plan.locales]
+        found = await finished.find(locales)
+        if found is not None and await finished.give(locales, found, partial(self._put, tracker)):
+            return
         locales_gate = services.locales_gate(self._settings.locales_at_once)
         parts = JobParts(flow, tracker, services, plan, scene, offer, signer, services.gate("lipsync"), services.gate("tts"))
 
@@ -63,6 +69,7 @@ class PresentPipeline:
                 try:
                     work = await mended(lambda: LocaleRun(parts, own).run())
                     await self._put_outputs(flow, tracker, plan, own, work)
+                    await finished.keep(own.locale)
                 except Exception as error:
                     incident = secrets.token_hex(4)
                     log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error, extra={"incident": incident})
@@ -79,7 +86,10 @@ class PresentPipeline:
         report = await flow.store.put_bytes(make_report(tracker.job, plan, own, work))
         outputs = [*work.assembly.outputs, (job_pb2.OUTPUT_KIND_REPORT, report, "application/json", "report.json")]
         for kind, blob, content_type, suffix in outputs:
-            media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=content_type, file_name=f"{own.locale}.{suffix}")
-            await self._table.add_output(media, tracker.job.id)
-            result.outputs.add(kind=kind, media=media)
+            await self._put(tracker, own.locale, kind, blob, content_type, suffix)
         tracker.end_locale(own.locale, job_pb2.STATE_SUCCEEDED)
+
+    async def _put(self, tracker: JobTracker, locale: str, kind: job_pb2.OutputKind.ValueType, blob: Blob, content_type: str, suffix: str) -> None:
+        media = media_pb2.Media(uri=blob.uri, size_bytes=blob.size_bytes, content_type=content_type, file_name=f"{locale}.{suffix}")
+        await self._table.add_output(media, tracker.job.id)
+        tracker.result(locale).outputs.add(kind=kind, media=media)
