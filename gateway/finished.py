@@ -40,9 +40,12 @@ class FinishedLocales:
         found = [await self._store.find_step(self._key(locale)) for locale in locales]
         return [kept for kept in found if kept is not None] if all(found) and found else None
 
-    async def give(self, locales: Sequence[str], found: Sequence[StepResult], put: Put) -> bool:
-        """Have the job end with what `find` gave; False, with nothing done, where that is damaged or gone."""
+    async def give(self, locales: Sequence[str], found: Sequence[StepResult], put: Put | None) -> bool:
+        """Have the job end with what `find` gave; False, with nothing done, where that is damaged or gone. `put`: None where it is only planned."""
         job = self._tracker.job
+        if put is None:
+            self._tell_stages(found)
+            return True
         try:
             own = [{kind: await self._renamed(kept, kind) for kind in _OF_JOB if str(kind) in kept.blobs} for kept in found]
         except (CorruptArtifact, NotFound):

@@ -34,7 +34,7 @@ _SAVE_AGAIN_S = (1.0, 30.0)
 class Pipeline(Protocol):
     """What makes a job's results."""
 
-    async def run(self, flow: Workflow, tracker: JobTracker) -> None: ...
+    async def run(self, flow: Workflow, tracker: JobTracker, planned_for: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True)

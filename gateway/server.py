@@ -20,6 +20,7 @@ from gateway.jobs import JobTable
 from gateway.liveness import FileLiveness, Liveness, PostgresLiveness
 from gateway.media_table import MediaTable
 from gateway.owners import Owner
+from gateway.planner import Planner
 from gateway.present.pipeline import PresentPipeline
 from gateway.quota import Quota
 from gateway.retention import Retention, needs_of
@@ -63,8 +64,9 @@ class Gateway:
         self._liveness = self._lives(settings)
         self._runner = JobRunner(parts, self._changes, self._liveness)
         self._retention = Retention(settings, self._table, media, self._durable.forget_job, collector)
+        planner = Planner(self._table, store, pipelines)
         self.servicers: Sequence[Service] = (
-            JobServicer(settings, self._table, media, store, self._services, self._runner, self._changes, self._events, self._durable),
+            JobServicer(settings, self._table, media, store, self._services, self._runner, self._changes, self._events, self._durable, planner),
             MediaServicer(settings, media, store),
             CatalogServicer(media, store, self._services),
             StoreServicer(settings, collector),

@@ -84,7 +84,7 @@ def _subtitles(spec: job_pb2.DubSpec) -> list[tuple[str, str]]:
 
 async def _check_video(spec: job_pb2.DubSpec, media: ReadableMedia) -> None:
     field = "dub.video_uri"
-    found = await _probed(spec.video_uri, field, media)
+    found = await probed_media(spec.video_uri, field, media)
     tracks = len(found.sound_languages)
     if not found.has_video:
         raise InvalidInput.of(field, f"this file ({found.container}) has no video in it; give one that has", "NO_VIDEO")
@@ -102,7 +102,7 @@ async def _check_video(spec: job_pb2.DubSpec, media: ReadableMedia) -> None:
 async def _check_background_sound(spec: job_pb2.DubSpec, offer: Offer, media: ReadableMedia) -> None:
     if spec.music_and_effects_uri:
         field = "dub.music_and_effects_uri"
-        if not (await _probed(spec.music_and_effects_uri, field, media)).sound_languages:
+        if not (await probed_media(spec.music_and_effects_uri, field, media)).sound_languages:
             raise InvalidInput.of(field, "this file has no sound; give the sound without the speech", "NO_AUDIO")
     elif spec.background_sound == dub_pb2.BACKGROUND_SOUND_SEPARATED:
         models = offer.models["separation"]
@@ -118,7 +118,8 @@ async def _check_subtitles(uri: str, field: str, media: ReadableMedia) -> None:
     await asyncio.to_thread(given_texts, await media.store.read(digest), field, [])
 
 
-async def _probed(uri: str, field: str, media: ReadableMedia) -> ProbedMedia:
+async def probed_media(uri: str, field: str, media: ReadableMedia) -> ProbedMedia:
+    """What the headers of a video or sound say. Raises `InvalidInput` with `field`."""
     digest = await media.digest(uri, field, "a video" if field.endswith("video_uri") else "a sound")
     key = step_key("probe", {"media": digest})
     kept = await media.store.find_step(key)

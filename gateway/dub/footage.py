@@ -199,21 +199,22 @@ class Footage:
         groups = zip(picture.keys_s[first:last], picture.group_digests[first:last], strict=True)
         return [picture.coding_digest, picture.is_variable, [[round(1e6 * (key_s - float(piece.start_s))), digest] for key_s, digest in groups]]
 
-    async def track(self, file: PieceFile) -> Blob:
+    async def track(self, piece: Piece) -> Blob:
         """The tracks of the faces in a piece; followed once, whoever asks. Raises InvalidInput where the service does not take the piece."""
-        number = file.piece.number
+        number = piece.number
         async with self._tracking.setdefault(number, asyncio.Lock()):
             if number not in self._tracks:
                 try:
-                    self._tracks[number] = await self._track(file)
+                    self._tracks[number] = await self._track(piece)
                 except InvalidInput as error:
                     self._tracks[number] = error
         if isinstance(found := self._tracks[number], InvalidInput):
             raise found
         return found
 
-    async def _track(self, file: PieceFile) -> Blob:
+    async def _track(self, piece: Piece) -> Blob:
         async def make() -> tuple[StepResult, Blob]:
+            file = await self.file(piece)
             tracks = bytearray()
             complete = False
             call = self._services.lipsync.TrackFaces(
@@ -234,7 +235,7 @@ class Footage:
         async def load(result: StepResult) -> Blob:
             return result.blobs["tracks"]
 
-        return await self._flow.step(self._stage, "track", self.inputs(file.piece), make, load)
+        return await self._flow.step(self._stage, "track", self.inputs(piece), make, load)
 
     def tracked(self, piece: Piece) -> None:
         """One more piece is done, or needs no tracks."""

@@ -149,7 +149,7 @@ async def _animate(job: LipsJob, stage: StageTracker, piece: Piece, speech: _Spe
 
     async def make() -> tuple[StepResult, LipsPiece]:
         file = await job.footage.file(piece)
-        tracks = await job.footage.track(file)
+        tracks = await job.footage.track(piece)
         summary: lipsync_pb2.AnimateVideoSummary | None = None
         stored = stored_pb2.StoredMedia()
         hasher = hashlib.sha256()

@@ -51,18 +51,20 @@ class DubPipeline:
         self._table = table
         self._signing_key = signing_key
 
-    async def run(self, flow: Workflow, tracker: JobTracker) -> None:
+    async def run(self, flow: Workflow, tracker: JobTracker, planned_for: str | None = None) -> None:
         """Make every locale's outputs and write them, or the locale's error, into its result.
 
+        `planned_for`: the tenant for whom the job is only planned: nothing is handed out, and of it nothing kept.
         Raises `LocutorError` for what stops the job as a whole.
         """
         spec, services = tracker.job.dub, self._services
         offer = await read_offer(services, spec, PATIENCE_S)
         plan = await asyncio.to_thread(make_dub_plan, spec, offer)
-        signer = Signer(self._signing_key, await self._table.tenant_of(tracker.job.id))
+        tenant = await self._table.tenant_of(tracker.job.id) if planned_for is None else planned_for
+        signer = Signer(self._signing_key, tenant)
         finished, locales = FinishedLocales(flow.store, tracker, offer, signer), [own.locale for own in plan.locales]
         found = await finished.find(locales)
-        if found is not None and await finished.give(locales, found, partial(self._put, tracker)):
+        if found is not None and await finished.give(locales, found, partial(self._put, tracker) if planned_for is None else None):
             return
         source = await read_source(flow, tracker.stage("", "probe"), spec)
         scene = await Hearing(flow, tracker, services, source, offer).scene(plan.source_locale)
@@ -89,11 +91,15 @@ class DubPipeline:
 
                 try:
                     work = await mended(begin)
+                    if planned_for is not None:
+                        return
                     result.warnings.extend(run.warnings)
                     await self._put_outputs(parts, own, work, run.omitted)
                     if run.is_lasting:
                         await finished.keep(own.locale)
                 except Exception as error:
+                    if planned_for is not None:
+                        raise
                     incident = secrets.token_hex(4)
                     log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error, extra={"incident": incident})
                     result.error.CopyFrom(job_error(error, incident))
@@ -173,7 +179,7 @@ async def _track(footage: Footage, gate: Gate) -> None:
         async with gate:
             # Each locale tells of a piece that cannot be used, and leaves it as it is.
             with suppress(InvalidInput):
-                await footage.track(await footage.file(piece))
+                await footage.track(piece)
         footage.tracked(piece)
 
     async with children() as group:

@@ -37,7 +37,7 @@ from media.subtitles import make_cues
 VERSION = "4"
 """Raised whenever an equal programme would be assembled to other bytes that are kept."""
 
-_OUTPUTS = {
+OUTPUTS = {
     "video": (job_pb2.OUTPUT_KIND_VIDEO, "video/mp4", "mp4"),
     "srt": (job_pb2.OUTPUT_KIND_SUBTITLES_SRT, "application/x-subrip", "srt"),
     "vtt": (job_pb2.OUTPUT_KIND_SUBTITLES_VTT, "text/vtt", "vtt"),
@@ -57,7 +57,7 @@ class Assembly:
     @property
     def outputs(self) -> list[tuple[job_pb2.OutputKind.ValueType, Blob, str, str]]:
         """Kind, bytes, media type and file name's ending of each."""
-        return [(kind, self.blobs[name], content_type, suffix) for name, (kind, content_type, suffix) in _OUTPUTS.items()]
+        return [(kind, self.blobs[name], content_type, suffix) for name, (kind, content_type, suffix) in OUTPUTS.items()]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ async def assemble(flow: Workflow, stage: StageTracker, parts: Parts) -> Assembl
             if not piece.path.exists():
                 await flow.store.fetch(piece.sha256, piece.path)
         facts = await in_thread(_Work(flow.folder, parts).run)
-        blobs = {name: await flow.store.put_file(flow.folder / f"{parts.own.locale}.{suffix}") for name, (_, _, suffix) in _OUTPUTS.items()}
+        blobs = {name: await flow.store.put_file(flow.folder / f"{parts.own.locale}.{suffix}") for name, (_, _, suffix) in OUTPUTS.items()}
         return StepResult(blobs, facts), Assembly(blobs, facts)
 
     path = flow.folder / f"{parts.own.locale}.mp4"

@@ -39,9 +39,10 @@ class PresentPipeline:
         self._services = services
         self._table = table
 
-    async def run(self, flow: Workflow, tracker: JobTracker) -> None:
+    async def run(self, flow: Workflow, tracker: JobTracker, planned_for: str | None = None) -> None:
         """Make every locale's outputs and write them, or the locale's error, into its result.
 
+        `planned_for`: the tenant for whom the job is only planned: nothing is handed out, and of it nothing kept.
         Raises `LocutorError` for what stops the job as a whole.
         """
         spec = tracker.job.present
@@ -52,10 +53,11 @@ class PresentPipeline:
         background = digest_of(spec.background_uri) if spec.background.image else ""
         scene = Scene(face, background, plan.video, spec.background, spec.performance, offer.model("lipsync", spec.engines.lipsync))
         doubts = [f"face: {finding.message}" for finding in inspection.findings if finding.severity == lipsync_pb2.SEVERITY_WARNING]
-        signer = Signer(self._signing_key, await self._table.tenant_of(tracker.job.id))
+        tenant = await self._table.tenant_of(tracker.job.id) if planned_for is None else planned_for
+        signer = Signer(self._signing_key, tenant)
         finished, locales = FinishedLocales(flow.store, tracker, offer, signer), [own.locale for own in plan.locales]
         found = await finished.find(locales)
-        if found is not None and await finished.give(locales, found, partial(self._put, tracker)):
+        if found is not None and await finished.give(locales, found, partial(self._put, tracker) if planned_for is None else None):
             return
         locales_gate = services.locales_gate(self._settings.locales_at_once)
         parts = JobParts(flow, tracker, services, plan, scene, offer, signer, services.gate("lipsync"), services.gate("tts"))
@@ -68,9 +70,13 @@ class PresentPipeline:
                 tracker.changed()
                 try:
                     work = await mended(lambda: LocaleRun(parts, own).run())
+                    if planned_for is not None:
+                        return
                     await self._put_outputs(flow, tracker, plan, own, work)
                     await finished.keep(own.locale)
                 except Exception as error:
+                    if planned_for is not None:
+                        raise
                     incident = secrets.token_hex(4)
                     log.warning("job %s, %s failed, incident %s", tracker.job.id, own.locale, incident, exc_info=error, extra={"incident": incident})
                     result.error.CopyFrom(job_error(error, incident))

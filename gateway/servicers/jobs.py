@@ -17,6 +17,7 @@ from gateway.durable import Durable
 from gateway.job_events import JobEvents
 from gateway.jobs import ENDED, JobTable, QueueLimits
 from gateway.media_table import MediaTable
+from gateway.planner import Planner
 from gateway.present.plan import target_locales
 from gateway.progress import JobTracker, now
 from gateway.readable import ReadableMedia
@@ -48,7 +49,9 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         changes: Changes,
         events: JobEvents,
         durable: Durable,
+        planner: Planner,
     ) -> None:
+        self._planner = planner
         self._settings = settings
         self._changes = changes
         self._events = events
@@ -71,26 +74,33 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     async def CreateJob(self, request: job_pb2.CreateJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.CreateJobResponse:
         check_request_id(request.request_id)
         check_priority(request.priority)
+        found = await self._table.find_request(request, tenant.get())
+        if found is None:
+            found = await self._add(await self._checked(request), request)
+        return job_pb2.CreateJobResponse(job=self._runner.current(found.id) or found)
+
+    async def PlanJob(self, request: job_pb2.PlanJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.PlanJobResponse:
+        return await self._planner.plan(await self._checked(request), ReadableMedia(self._store, self._media, tenant.get()), tenant.get())
+
+    async def _checked(self, request: job_pb2.CreateJobRequest | job_pb2.PlanJobRequest) -> job_pb2.Job:
+        """A job as the request asks for it. Raises `InvalidInput` with all that is wrong with it."""
         kind = request.WhichOneof("spec")
         if kind is None:
             raise InvalidInput.of("present", "is not set; say what the job is to make", "NO_SPEC")
-        found = await self._table.find_request(request, tenant.get())
-        if found is None:
-            media = ReadableMedia(self._store, self._media, tenant.get())
-            if kind == "present":
-                await check_present(request.present, self._services, media)
-                job = job_pb2.Job(present=request.present)
-                for target, locale in zip(job.present.targets, target_locales(job.present), strict=True):
-                    target.locale = locale
-            else:
-                await check_dub(request.dub, self._services, media)
-                job = job_pb2.Job(dub=request.dub)
-                del job.dub.edits[:]
-                job.dub.edits.extend(merge_edits(request.dub.edits))
-                for dub_target, locale in zip(job.dub.targets, dub_locales(job.dub), strict=True):
-                    dub_target.locale = locale
-            found = await self._add(job, request)
-        return job_pb2.CreateJobResponse(job=self._runner.current(found.id) or found)
+        media = ReadableMedia(self._store, self._media, tenant.get())
+        if kind == "present":
+            await check_present(request.present, self._services, media)
+            job = job_pb2.Job(present=request.present)
+            for target, locale in zip(job.present.targets, target_locales(job.present), strict=True):
+                target.locale = locale
+            return job
+        await check_dub(request.dub, self._services, media)
+        job = job_pb2.Job(dub=request.dub)
+        del job.dub.edits[:]
+        job.dub.edits.extend(merge_edits(request.dub.edits))
+        for dub_target, locale in zip(job.dub.targets, dub_locales(job.dub), strict=True):
+            dub_target.locale = locale
+        return job
 
     async def EditJob(self, request: job_pb2.EditJobRequest, context: grpc.aio.ServicerContext) -> job_pb2.EditJobResponse:
         check_request_id(request.request_id)

@@ -31,6 +31,11 @@ class Blob:
     """Lower-case hexadecimal."""
     size_bytes: int
 
+    @classmethod
+    def of(cls, data: bytes) -> Blob:
+        """Bytes that need not be in a store."""
+        return cls(hashlib.sha256(data).hexdigest(), len(data))
+
     @property
     def uri(self) -> str:
         return f"media/{self.sha256}"
