@@ -1,6 +1,6 @@
 """Traces by OpenTelemetry, where the standard OTEL_* variables of the environment switch them on; else nothing is loaded and nothing is done.
 
-On: OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set, or OTEL_TRACES_EXPORTER is "otlp".
+On: OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set, or OTEL_TRACES_EXPORTER is "otlp", the only one there is.
 Off in any case: OTEL_SDK_DISABLED is "true", or OTEL_TRACES_EXPORTER is "none".
 """
 
@@ -32,7 +32,7 @@ def is_asked_for(environment: Mapping[str, str] = os.environ) -> bool:
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").lower()
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true" or exporter == "none":
         return False
-    return exporter == "otlp" or bool(environment.get("OTEL_EXPORTER_OTLP_ENDPOINT") or environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+    return bool(exporter or environment.get("OTEL_EXPORTER_OTLP_ENDPOINT") or environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
 
 
 def set_up(service: str) -> None:
