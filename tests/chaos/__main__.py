@@ -15,6 +15,7 @@ from locutor.client import LocutorClient
 from tests.chaos.jobs import STAGES, Inputs, ended, fingerprint, start
 from tests.chaos.processes import Cluster
 from tests.chaos.rounds import Arena, Outcome, all_rounds
+from tests.postgres import Postgres
 
 
 def main() -> int:
@@ -32,12 +33,8 @@ def main() -> int:
         inputs, calm = _undisturbed(cluster, folder / "calm")
         databases = ["sqlite", "postgres"] if arguments.database == "both" else [arguments.database]
         for database in databases:
-            environment = {}
-            if database == "postgres":
-                from tests.postgres import Postgres
-
-                environment = {"LOCUTOR_DATABASE": open_.enter_context(Postgres()).url}
-            arena = Arena(cluster, 2 if database == "postgres" else 1, environment, inputs, calm, arguments.seed)
+            server = open_.enter_context(Postgres()) if database == "postgres" else None
+            arena = Arena(cluster, server, inputs, calm, arguments.seed)
             for turn in range(arguments.repeat):
                 for number, round in enumerate(rounds):
                     outcome = arena.run(round, folder / f"{database}-{turn}-{number}")
@@ -64,12 +61,14 @@ def _undisturbed(cluster: Cluster, folder: Path) -> tuple[Inputs, dict[str, dict
 
 
 def _tell(outcomes: list[tuple[str, Outcome]]) -> None:
-    table = Table("Database", "Rounds", "Right", "Steps", "Finished twice", "Tried again")
+    table = Table("Database", "Rounds", "Right", "Steps", "Finished twice", "Tried again", "Taken over")
     for database in dict.fromkeys(database for database, _ in outcomes):
         own = [outcome for name, outcome in outcomes if name == database]
         twice = sum("times" in problem for outcome in own for problem in outcome.problems)
         right = sum(not outcome.problems for outcome in own)
-        table.add_row(database, str(len(own)), str(right), str(sum(o.steps for o in own)), str(twice), str(sum(o.again for o in own)))
+        table.add_row(
+            database, str(len(own)), str(right), str(sum(o.steps for o in own)), str(twice), str(sum(o.again for o in own)), str(sum(o.taken for o in own))
+        )
     Console().print(table)
 
 

@@ -16,6 +16,7 @@ from locutor.errors import LocutorError
 from locutor.gateway.v1 import job_pb2
 from tests.chaos.jobs import BEHIND, STAGES, Inputs, fingerprint, start
 from tests.chaos.processes import Cluster, Running
+from tests.postgres import Postgres
 
 GATEWAY = "gateway"
 _ROUND_S = 300.0
@@ -48,7 +49,9 @@ class Outcome:
     problems: tuple[str, ...]
     steps: int
     again: int
-    """Attempts beyond the first: what was in flight when it was cut off."""
+    """Attempts that failed and were made again, as the job's events tell."""
+    taken: int
+    """How often another gateway, or the next one, took the job over."""
 
 
 def all_rounds() -> list[Round]:
@@ -59,13 +62,10 @@ def all_rounds() -> list[Round]:
 class Arena:
     """Runs rounds on one kind of database."""
 
-    def __init__(
-        self, cluster: Cluster, gateways: int, environment: Mapping[str, str], inputs: Inputs, calm: Mapping[str, Mapping[str, str]], seed: int
-    ) -> None:
-        """`calm`: outputs of the undisturbed jobs, by pipeline. `environment`: of the gateways."""
+    def __init__(self, cluster: Cluster, server: Postgres | None, inputs: Inputs, calm: Mapping[str, Mapping[str, str]], seed: int) -> None:
+        """`server`: with it two gateways on a database of each round's own; else one, on files. `calm`: outputs of the undisturbed jobs, by pipeline."""
         self._cluster = cluster
-        self._count = gateways
-        self._environment = environment
+        self._server = server
         self._inputs = inputs
         self._calm = calm
         self._random = random.Random(seed)
@@ -73,7 +73,9 @@ class Arena:
     def run(self, round: Round, folder: Path) -> Outcome:
         folder.mkdir(parents=True)
         began = time.monotonic()
-        gateways = [self._cluster.gateway(f"g{number}", folder, self._environment) for number in range(self._count)]
+        environment = {"LOCUTOR_DATABASE": self._server.url} if self._server is not None else {}
+        environment = {"LOCUTOR_DATABASE": self._server.url} if self._server is not None else {}
+        gateways = [self._cluster.gateway(f"g{number}", folder, environment) for number in range(1 if self._server is None else 2)]
         try:
             for gateway in gateways:
                 gateway.start()
@@ -102,14 +104,16 @@ class Arena:
                 outputs = fingerprint(client, job, folder)
                 calm = self._calm[round.pipeline]
                 problems += [f"{name} differs from that of the undisturbed run" for name in calm if outputs.get(name) != calm[name]]
+            events = list(client.events(job.id))
             if not struck:
                 problems.append("the job was over before the blow fell")
         done = finished_steps(gateways)
         problems += [f"the step {step} was finished {times} times" for step, times in done.items() if times > 1]
         if not done:
             problems.append("no gateway told of a finished step: nothing was counted")
-        again = sum(gateway.log.read_text(errors="replace").count("is tried again") for gateway in gateways)
-        return Outcome(round, time.monotonic() - began, struck, tuple(problems), len(done), again)
+        kinds = Counter(event.kind for event in events)
+        again, taken = kinds[job_pb2.JOB_EVENT_KIND_STEP_RETRIED], kinds[job_pb2.JOB_EVENT_KIND_TAKEN_OVER]
+        return Outcome(round, time.monotonic() - began, struck, tuple(problems), len(done), again, taken)
 
     def _strike(self, round: Round, client: LocutorClient, job_id: str, gateways: Sequence[Running]) -> str:
         """Kill the victim in the stage, and start it again; tells where the job was."""
