@@ -28,7 +28,7 @@ CONSENT ?= A NASA portrait in the public domain, used for a demonstration
 CONSENT_BY ?= make demo
 endif
 
-.PHONY: help install models neural test lint types demo bench estimator estimator-eval protos proto-check compose-check lock clean
+.PHONY: help install models neural test lint types demo bench chaos estimator estimator-eval protos proto-check compose-check lock clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -94,6 +94,11 @@ $(DEMO_FACE): | install
 
 bench: install models  ## Speed, memory and overhead, all in one run
 	$(RUN)/python -m bench $(ARGS)
+
+chaos: install models  ## Kill -9 in every stage, on SQLite and on Postgres; then 200 jobs by 16 clients: half an hour
+	@.ci/system-packages postgresql
+	$(RUN)/python -m tests.chaos $(ARGS)
+	$(RUN)/python -m tests.chaos.load
 
 # Trains the network that hears sounds in speech: hours on two cores, most of them for the corpus.
 SPEECH ?= $(wildcard ../shared/testdata/speech)
