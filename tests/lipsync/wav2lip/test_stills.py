@@ -83,17 +83,18 @@ def test_the_same_again(noise: Wav2LipEngine, checkpoints: Path, prepared: WarpP
 
 
 def test_the_mouth_goes_with_the_head(mirror: Wav2LipEngine, landmarker: FaceLandmarker, prepared: WarpPortrait) -> None:
-    """The mirror lays the portrait's own mouth, a smile with teeth, over the moving head: where it lies is where the face's mouth is."""
+    """The mirror lays the portrait's mouth at rest over the moving head: where it lies is where the face's mouth is."""
     piece = Piece(100, 20, Performance(seed=2, head_motion=1.5))
     speech = saying("a", 2.0)
     frames = list(mirror.animate(prepared, speech, piece))
     performer = portrait_performer(prepared, speech, piece, 96)
-    chin_to_brow = (10, 152, 33, 263, 61, 291)
+    places, calm = [10, 152, 33, 263, 61, 291], Performance(head_motion=0.0, still=True)
+    [rest] = mirror.animate(prepared, saying("", 1.0), Piece(0, 1, calm))
+    at_rest = landmarker.detect(cv2.cvtColor(rest, cv2.COLOR_YUV2RGB_I420))[0].points[places, :2] - 0.5
+    [still] = portrait_performer(prepared, saying("", 1.0), Piece(0, 1, calm), 96).boxes
     for number in (3, 10, 17):
-        seen = landmarker.detect(cv2.cvtColor(frames[number], cv2.COLOR_YUV2RGB_I420))[0].points[list(chin_to_brow), :2] - 0.5
-        at_rest = prepared.face.points[list(chin_to_brow), :2] - 0.5
+        seen = landmarker.detect(cv2.cvtColor(frames[number], cv2.COLOR_YUV2RGB_I420))[0].points[places, :2] - 0.5
         to_unit = np.linalg.inv(performer.boxes[number][:, :2])
-        [still] = portrait_performer(prepared, saying("", 1.0), Piece(0, 1, Performance(head_motion=0.0, still=True)), 96).boxes
         placed = (seen - performer.boxes[number][:, 2]) @ to_unit.T - (at_rest - still[:, 2]) @ np.linalg.inv(still[:, :2]).T
         assert np.abs(placed[2:]).max() < 0.04, "eyes and mouth lie in their box as they do at rest"
 

@@ -8,13 +8,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from services.articulation.coarticulation import articulate
 from services.lipsync.engine import Piece, Speech
 from services.lipsync.engines.warp.behaviour import move
 from services.lipsync.engines.warp.footage.pose import find_poses
 from services.lipsync.engines.warp.portrait import WarpPortrait
+from services.lipsync.engines.warp.render import render
 from services.lipsync.engines.wav2lip.crops import face_boxes, face_of
 from services.lipsync.engines.wav2lip.mask import RING, mouth_mask
-from services.lipsync.engines.wav2lip.mel import mel_chunks
+from services.lipsync.engines.wav2lip.mel import SAMPLE_RATE, mel_chunks
 from services.lipsync.engines.wav2lip.voice import network_share
 from services.lipsync.footage import Role, Usability
 from services.lipsync.landmarks import FACE_OVAL
@@ -51,7 +53,7 @@ class Performer:
 
 
 def portrait_performer(portrait: WarpPortrait, speech: Speech, piece: Piece, side: int) -> Performer:
-    """Of a portrait whose head moves as the warp engine moves it; the network looks at the portrait itself."""
+    """Of a portrait whose head moves as the warp engine moves it; the network looks at the portrait with its mouth at rest, as silence shows it."""
     rate = float(portrait.video.frame_rate)
     at_rest = portrait.face.points[list(_NEEDED), :2].astype(np.float64) - 0.5
     motion = move(speech, piece, rate)
@@ -61,8 +63,14 @@ def portrait_performer(portrait: WarpPortrait, speech: Speech, piece: Piece, sid
     # A frame shows the middle of its time, but what is heard is counted from its begin, as the network learned it.
     begins = np.arange(piece.frame_count) / rate
     return _performer(
-        0, network_share(speech, begins + 0.5 / rate), points, mel_chunks(speech.audio, speech.sample_rate, begins), face_of(portrait.still, still, side)
+        0, network_share(speech, begins + 0.5 / rate), points, mel_chunks(speech.audio, speech.sample_rate, begins), face_of(_at_rest(portrait), still, side)
     )
+
+
+def _at_rest(portrait: WarpPortrait) -> np.ndarray:
+    """The portrait, I420, with its mouth closed and without a smile: one that shows would be seen to come and go with the network's mouth."""
+    closed = articulate(Speech(np.zeros(0, np.float32), SAMPLE_RATE, ()), np.zeros(1), 1.0)
+    return render(portrait, closed.at(0), {"blink": 0.0, "gaze_x": 0.0, "gaze_y": 0.0})
 
 
 def _moved(portrait: WarpPortrait, points: np.ndarray, shift: np.ndarray) -> np.ndarray:
