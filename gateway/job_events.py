@@ -56,12 +56,19 @@ class JobEvents:
             rows = [{"job": job_id, "event": event.SerializeToString()} for job_id, event in waiting]
             await self._database.run(lambda c: c.execute(JOB_EVENTS.insert(), rows))
 
+    async def write_now(self) -> None:
+        """Write what waits, for others to see; a log must not end the work that it tells of."""
+        try:
+            await self.write()
+        except Exception:
+            log.exception("events of jobs could not be written, and are lost")
+
     async def close(self) -> None:
         """Write what waits, and end."""
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
-        await self.write()
+        await self.write_now()
 
     def _add(self, job_id: str, event: job_pb2.JobEvent) -> None:
         stamp = Timestamp()
@@ -75,8 +82,4 @@ class JobEvents:
     async def _write_soon(self) -> None:
         while self._waiting:
             await asyncio.sleep(_EVERY_S)
-            try:
-                await self.write()
-            except Exception:
-                # A log must not end the work that it tells of.
-                log.exception("events of jobs could not be written, and are lost")
+            await self.write_now()

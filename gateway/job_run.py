@@ -182,6 +182,7 @@ class JobRun:
 
     async def _save_end(self) -> None:
         """Keep an ended job, tried again until it is kept. A gateway that stops leaves one that is not kept to the next, which ends it anew."""
+        await self._parts.events.write_now()
         wait, longest = _SAVE_AGAIN_S
         stopping = self._parts.stopping
         while not await self._save() and not stopping.is_set():

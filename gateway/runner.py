@@ -85,6 +85,7 @@ class JobRunner:
         """Ask a job to stop, wherever it is at work; no effect on one that has ended or was asked before."""
         if await self._parts.table.ask_cancel(job_id, self._end_waiting):
             self._parts.events.add(job_id, job_pb2.JOB_EVENT_KIND_CANCEL_ASKED)
+            await self._parts.events.write_now()
         if job_id in self._runs:
             self._runs[job_id].cancel()
         self.heard(job_id)
@@ -125,7 +126,8 @@ class JobRunner:
                 for job_id in await parts.table.take_over(other):
                     log.info("job %s is taken over", job_id)
                     parts.events.add(job_id, job_pb2.JOB_EVENT_KIND_TAKEN_OVER, f"from {other}")
-                    self._look.set()
+                await parts.events.write_now()
+                self._look.set()
                 await parts.durable.bury(other)
 
     async def _next_look(self) -> None:

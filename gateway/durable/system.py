@@ -15,6 +15,10 @@ _EXPECTED = "Asyncio task cancelled"
 """How a warning begins that tells of every job that is cancelled, and of every gateway that stops."""
 _POLLING_S = 0.1
 """How often messages to workflows are looked for, where the database does not tell of them."""
+_AWAY = "connection is bad"
+_CONNECTIONS = 20
+_IDLE_TRANSACTION_MS = 60_000
+"""The server ends a transaction of a machine that has vanished within it, and frees its locks."""
 _THREADS = 32
 """For calls of the database, and for all other work in threads of the event loop in which it is launched."""
 
@@ -36,11 +40,8 @@ def system_config(database: Path | str, executor_id: str) -> DBOSConfig:
         "enable_otlp": False,
         "log_level": "WARNING",
     }
-    if isinstance(database, Path):
-        config["system_database_engine"] = _sqlite(database)
-    else:
-        config["system_database_url"] = database
-        config["use_listen_notify"] = True
+    config["system_database_engine"] = _sqlite(database) if isinstance(database, Path) else _postgres(database)
+    config["use_listen_notify"] = isinstance(database, str)
     return config
 
 
@@ -56,5 +57,18 @@ def _sqlite(path: Path) -> sa.Engine:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine
+
+
+def _postgres(url: str) -> sa.Engine:
+    options = {"options": f"-c idle_in_transaction_session_timeout={_IDLE_TRANSACTION_MS}", "connect_timeout": 10}
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), pool_size=_CONNECTIONS, pool_pre_ping=True, connect_args=options)
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _(context: sa.engine.ExceptionContext) -> None:
+        # DBOS waits for a server that is away where it knows it by its words; this driver has others.
+        if _AWAY in str(context.original_exception):
+            context.is_disconnect = True
 
     return engine

@@ -130,6 +130,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         found = await self._table.add(job, request, tenant.get(), self._runner.owner_of_new_jobs, limits)
         if found.id == job.id:
             self._events.add(job.id, job_pb2.JOB_EVENT_KIND_QUEUED)
+            await self._events.write_now()
             self._runner.heard(job.id)
         return found
 
@@ -208,6 +209,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
                 await check_present(with_scripts(job.present, review), self._services, media)
         await self._table.add_review(request)
         self._events.add(job.id, job_pb2.JOB_EVENT_KIND_REVIEWED, "approved" if request.approved else "")
+        await self._events.write_now()
         await self._durable.wake(job.id)
         return job_pb2.ReviewJobResponse(job=await self._job(job.id))
 
