@@ -19,7 +19,7 @@ from services.lipsync.tracking.identity import FaceEmbedder
 from services.lipsync.tracking.networks import FaceNetworks
 from services.lipsync.tracking.tracker import track_faces
 from services.weights import ModelStore
-from tests.lipsync.clips import RATE, Shot, i420, pictures
+from tests.lipsync.clips import RATE, Shot, beside, i420, pictures
 from tests.neural_weights import mirror_onnx, wav2lip_onnx
 
 SOUND_RATE = 24_000
@@ -64,7 +64,16 @@ def mirror(checkpoints: Path) -> Iterator[Wav2LipEngine]:
 @pytest.fixture(scope="package")
 def talking() -> Footage:
     """Two thirds of a second of a man who talks while the camera goes by."""
-    frames = [i420(picture) for picture in pictures(Shot("glasses", 16, 30, pan=2.0), 480, 360)]
+    return _followed([i420(picture) for picture in pictures(Shot("glasses", 16, 30, pan=2.0), 480, 360)])
+
+
+@pytest.fixture(scope="package")
+def couple() -> Footage:
+    """A man, and a woman to his right."""
+    return _followed([i420(picture) for picture in beside(Shot("glasses", 8, 30), Shot("suit", 8))])
+
+
+def _followed(frames: list[np.ndarray]) -> Footage:
     store = ModelStore()
     networks, embedder = FaceNetworks(store.ensure(MODEL_ARTIFACT) / MODEL_FILE, 2), FaceEmbedder(store.ensure(EMBEDDER_ARTIFACT))
     (tracks,) = (event for event in track_faces(iter(frames), RATE, networks, embedder) if isinstance(event, FaceTracks))

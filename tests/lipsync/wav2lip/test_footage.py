@@ -73,6 +73,18 @@ def test_the_networks_picture_lies_where_its_face_was(checkpoints: Path, mirror:
     assert near < 3 and near < 0.6 * far, "steps of luma; the warp engine's mouth is another one"
 
 
+def test_two_people_speak_in_one_frame(noise: Wav2LipEngine, couple: Footage) -> None:
+    man, woman = sorted(couple.tracks.faces, key=lambda face: face.points[0, 1, 0])
+    everywhere = np.ones(couple.tracks.frame_count, np.float32)
+    his, hers = (Role(face, LONG, 0.5, everywhere) for face in (man, woman))
+    middle = couple.frames[0].shape[1] // 2
+    for roles, sides in (([his, hers], {"left", "right"}), ([his], {"left"}), ([hers], {"right"})):
+        around = revoiced(WarpEngine(ModelStore(), 2), couple, *roles)
+        for a, b in zip(revoiced(noise, couple, *roles), around, strict=True):
+            changed = np.nonzero(a[: couple.tracks.height].astype(int) - b[: couple.tracks.height])[1]
+            assert {"left" if column < middle else "right" for column in changed} == sides
+
+
 def test_silence_is_closed_and_still(noise: Wav2LipEngine, talking: Footage) -> None:
     silent = role(talking, saying("", 1.0))
     for a, b in zip(revoiced(noise, talking, silent), revoiced(WarpEngine(ModelStore(), 2), talking, silent), strict=True):
