@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.artifacts import digest_of
 from gateway.dub.cast import Heard, Role, name_speakers
@@ -54,6 +54,13 @@ class Scene:
 def joiner_of(locale: str) -> str:
     """What stands between two words of a language."""
     return " " if rules_for(locale).spaces else ""
+
+
+def with_changes(scene: Scene, edits: Sequence[dub_pb2.UtteranceEdit]) -> Scene:
+    """The same with other edits, all of them, that were made of what was heard."""
+    matched, doubts = match_edits(edits, scene.heard)
+    new = [doubt for doubt in doubts if doubt not in scene.warnings]
+    return replace(scene, lines=tuple(edit_source(scene.heard, matched)), edits=tuple(matched), warnings=(*scene.warnings, *new))
 
 
 class Hearing:

@@ -92,13 +92,20 @@ class DubLocaleRun:
         """The same request would give the same again: nothing was done in the stead of an engine that is only away."""
         self._uses: list[ModelUse] = list(parts.shared_uses)
 
+    async def translate(self) -> tuple[list[TargetLine], list[str]]:
+        """What is to be said, for people to see: its lines, and the text of each. Raises `LocutorError`."""
+        utterances, locale = self._parts.tracker.utterances, self._own.locale
+        lines = await self._lines()
+        utterances[locale] = messages([], lines)
+        texts = await self._texts(lines)
+        utterances[locale] = messages([], [replace(line, text=text) for line, text in zip(lines, texts, strict=True)])
+        return lines, texts
+
     async def run(self) -> DubWork:
         """Raises `LocutorError`."""
         parts, own = self._parts, self._own
-        lines = await self._lines()
-        parts.tracker.utterances[own.locale] = messages([], lines)
-        texts = await self._texts(lines)
-        known = parts.tracker.utterances[own.locale] = messages([], [replace(line, text=text) for line, text in zip(lines, texts, strict=True)])
+        lines, texts = await self.translate()
+        known = parts.tracker.utterances[own.locale]
         places = {utterance.id: place for place, utterance in enumerate(known)}
         to_say, voices = self._to_say(lines, texts)
         silent = [line for line, text in zip(lines, texts, strict=True) if not text]

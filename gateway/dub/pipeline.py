@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from gateway.artifacts import Blob
@@ -14,7 +15,7 @@ from gateway.dub.assemble import OUTPUTS
 from gateway.dub.cast_file import cast_file
 from gateway.dub.edit_file import edit_file
 from gateway.dub.footage import Footage, Piece, cut_pieces, obstacle
-from gateway.dub.hear import Hearing, Scene
+from gateway.dub.hear import Hearing, Scene, with_changes
 from gateway.dub.locale import DubLocaleRun, DubParts, DubWork
 from gateway.dub.plan import DubLocale, make_dub_plan
 from gateway.dub.report import make_dub_report
@@ -28,12 +29,13 @@ from gateway.models import ModelUse
 from gateway.offer import Offer, read_offer
 from gateway.progress import JobTracker
 from gateway.replicas import Gate
+from gateway.review import with_edits
 from gateway.services import PATIENCE_S, Services
 from gateway.settings import GatewaySettings
 from gateway.signed import Signer
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
-from locutor.errors import InvalidInput
+from locutor.errors import InvalidInput, LocutorError
 from locutor.gateway.v1 import dub_pb2, job_pb2, media_pb2
 
 log = logging.getLogger("locutor.gateway")
@@ -63,7 +65,8 @@ class DubPipeline:
         tenant = await self._table.tenant_of(tracker.job.id) if planned_for is None else planned_for
         signer = Signer(self._signing_key, tenant)
         finished, locales = FinishedLocales(flow.store, tracker, offer, signer), [own.locale for own in plan.locales]
-        found = await finished.find(locales)
+        # Whoever wants to look at the texts is asked, whatever was made before.
+        found = await finished.find(locales) if not spec.review else None
         if found is not None and await finished.give(locales, found, partial(self._put, tracker) if planned_for is None else None):
             return
         source = await read_source(flow, tracker.stage("", "probe"), spec)
@@ -73,7 +76,9 @@ class DubPipeline:
         uses = (*scene.uses, *((ModelUse("separate", separated.model),) if separated is not None else ()))
         gate = services.gate("lipsync")
         parts = DubParts(flow, tracker, services, source, scene, separated, offer, uses, footage, signer, gate)
-        warnings = [*scene.warnings, *_faults(source), *doubts]
+        if spec.review:
+            parts = await self._reviewed(parts, plan.locales)
+        warnings = [*parts.scene.warnings, *_faults(source), *doubts]
         locales_gate = services.locales_gate(self._settings.locales_at_once)
 
         async def one(own: DubLocale, number: int) -> None:
@@ -112,6 +117,24 @@ class DubPipeline:
                 group.create_task(_track(footage, gate))
             for number, own in enumerate(plan.locales):
                 group.create_task(one(own, number))
+
+    async def _reviewed(self, parts: DubParts, locales: Sequence[DubLocale]) -> DubParts:
+        """All locales translated and a person's word on them heard: with the changes, which are the job's from now on."""
+        spec = parts.tracker.job.dub
+
+        async def translate(own: DubLocale, number: int) -> None:
+            # Whatever is wrong with a locale ends that locale, when its turn comes.
+            with suppress(LocutorError):
+                await DubLocaleRun(parts, own, spec.targets[number], number).translate()
+
+        async with children() as group:
+            for number, own in enumerate(locales):
+                group.create_task(translate(own, number))
+        review = await parts.flow.review()
+        if not review.edits:
+            return parts
+        spec.CopyFrom(with_edits(spec, review))
+        return replace(parts, scene=await asyncio.to_thread(with_changes, parts.scene, spec.edits))
 
     def _footage(self, flow: Workflow, tracker: JobTracker, source: Source, scene: Scene, offer: Offer) -> tuple[Footage | None, list[str]]:
         """The picture's pieces where lips are to be moved, and why they are not moved where they should be."""

@@ -77,9 +77,9 @@ class LocaleRun:
     async def run(self) -> LocaleWork:
         """Raises `LocutorError`."""
         own, job = self._own, self._job
-        translators = translation_models(job.offer.models["translate"], own.pair, own.engines.translation) if own.pair is not None else []
+        translators = self._translators()
         speakers = engine_models(job.offer.models["tts"], own.voice.engine)
-        texts = await self._texts(translators)
+        texts = await self.translate()
         lead_s = LEAD_S + Fraction(own.script.lead_pause_ms, _MILLIS)
         cues = [carried(said.cues, said.text, text) for said, text in zip(own.script.utterances, texts, strict=True)]
         with Programme(job.flow.folder / f"{own.locale}.pcm", texts, job.plan.frame_rate, lead_s, cues) as programme:
@@ -97,11 +97,18 @@ class LocaleRun:
         self._warnings += [f"no face could be moved from {span}" for piece in pieces for span in piece.unusable]
         return LocaleWork(assembly, uses, tuple(self._warnings))
 
-    async def _texts(self, models: Sequence[model_pb2.Model]) -> tuple[str, ...]:
+    def _translators(self) -> Sequence[model_pb2.Model]:
+        own = self._own
+        return translation_models(self._job.offer.models["translate"], own.pair, own.engines.translation) if own.pair is not None else []
+
+    async def translate(self) -> tuple[str, ...]:
+        """What is said, utterance by utterance. Raises `LocutorError`."""
         stage, own = self._stages["translate"], self._own
         texts = tuple(utterance.text for utterance in own.script.utterances)
         if own.pair is not None:
-            translated = await translate(self._job.flow, stage, self._job.services, own, own.pair, terms_for(self._spec.glossary, own.locale), models)
+            translated = await translate(
+                self._job.flow, stage, self._job.services, own, own.pair, terms_for(self._spec.glossary, own.locale), self._translators()
+            )
             texts = translated.texts
             for utterance, missed in zip(own.script.utterances, translated.missed_terms, strict=True):
                 self._warnings += [f"line {utterance.line}: the glossary term {term!r} was not kept" for term in missed]

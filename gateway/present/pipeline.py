@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from gateway.artifacts import Blob, digest_of
@@ -19,11 +21,13 @@ from gateway.present.locale import JobParts, LocaleRun, LocaleWork
 from gateway.present.plan import LocalePlan, PresentPlan, make_plan
 from gateway.progress import JobTracker
 from gateway.report import make_report
+from gateway.review import with_scripts
 from gateway.services import PATIENCE_S, Services
 from gateway.settings import GatewaySettings
 from gateway.signed import Signer
 from gateway.signing_key import SigningKey
 from gateway.workflow import Workflow, children
+from locutor.errors import LocutorError
 from locutor.gateway.v1 import job_pb2, media_pb2
 from locutor.lipsync.v1 import lipsync_pb2
 
@@ -56,11 +60,15 @@ class PresentPipeline:
         tenant = await self._table.tenant_of(tracker.job.id) if planned_for is None else planned_for
         signer = Signer(self._signing_key, tenant)
         finished, locales = FinishedLocales(flow.store, tracker, offer, signer), [own.locale for own in plan.locales]
-        found = await finished.find(locales)
+        # Whoever wants to look at the texts is asked, whatever was made before.
+        found = await finished.find(locales) if not spec.review else None
         if found is not None and await finished.give(locales, found, partial(self._put, tracker) if planned_for is None else None):
             return
         locales_gate = services.locales_gate(self._settings.locales_at_once)
         parts = JobParts(flow, tracker, services, plan, scene, offer, signer, services.gate("lipsync"), services.gate("tts"))
+        if spec.review:
+            plan = await self._reviewed(parts)
+            parts = replace(parts, plan=plan)
 
         async def one(own: LocalePlan) -> None:
             async with locales_gate:
@@ -85,6 +93,24 @@ class PresentPipeline:
         async with children() as group:
             for own in plan.locales:
                 group.create_task(one(own))
+
+    async def _reviewed(self, parts: JobParts) -> PresentPlan:
+        """All locales translated and a person's word on them heard: the plan with the scripts that he gave, which are the job's from now on."""
+        spec = parts.tracker.job.present
+
+        async def translate(own: LocalePlan) -> None:
+            # Whatever is wrong with a locale ends that locale, when its turn comes.
+            with suppress(LocutorError):
+                await LocaleRun(parts, own).translate()
+
+        async with children() as group:
+            for own in parts.plan.locales:
+                group.create_task(translate(own))
+        review = await parts.flow.review()
+        if not review.scripts:
+            return parts.plan
+        spec.CopyFrom(with_scripts(spec, review))
+        return await asyncio.to_thread(make_plan, spec, parts.offer)
 
     async def _put_outputs(self, flow: Workflow, tracker: JobTracker, plan: PresentPlan, own: LocalePlan, work: LocaleWork) -> None:
         result = tracker.result(own.locale)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from locutor.cli.interruption import Interruption
     from locutor.cli.progress import Reporter
     from locutor.client import LocutorClient
-    from locutor.gateway.v1.job_pb2 import Job
+    from locutor.gateway.v1.job_pb2 import DubSpec, Job
+
+T = TypeVar("T")
 
 
 def dub(
@@ -68,6 +71,7 @@ def dub(
     commercial: options.Commercial = False,
     review: options.Review = False,
     priority: options.Priority = 0,
+    plan: options.Plan = False,
     gateway: options.Gateway = "",
     token: options.Token = "",
     tls_ca: options.TlsCa = None,
@@ -87,6 +91,7 @@ def dub(
     from locutor.cli.edits import read_edits
     from locutor.cli.interruption import Interruption
     from locutor.cli.job_run import conclude
+    from locutor.cli.plan import show_plan
     from locutor.cli.request import parse_locales
     from locutor.errors import Cancelled, InvalidInput
     from locutor.gateway.v1.job_pb2 import Consent
@@ -126,6 +131,8 @@ def dub(
     interruption = Interruption()
     try:
         with Connection(gateway, token, tls_ca, tls_cert, tls_key).open(works=True, hears=True) as client:
+            if plan:
+                return show_plan(_asked(client.plan_job, client, request), as_json=as_json)
             reporter = progress.choose(as_json=as_json)
             with reporter:
                 job = _run(client, request, reporter, interruption)
@@ -140,8 +147,17 @@ def dub(
 def _run(client: LocutorClient, request: DubRequest, reporter: Reporter, interruption: Interruption) -> Job:
     """Upload, start, watch; returns the ended job."""
     import uuid
+    from functools import partial
 
-    from locutor.cli.job_run import about, follow
+    from locutor.cli.job_run import follow
+
+    create = partial(client.create_dub_job, request_id=uuid.uuid4().hex, priority=request.choices.priority)
+    return follow(client, _asked(create, client, request), reporter, interruption)
+
+
+def _asked(ask: Callable[[DubSpec], T], client: LocutorClient, request: DubRequest) -> T:
+    """The answer to a request whose files are uploaded first. Raises `InvalidInput` in the words of the options."""
+    from locutor.cli.job_run import about
     from locutor.errors import InvalidInput
 
     uris: dict[str, str] = {}
@@ -151,7 +167,6 @@ def _run(client: LocutorClient, request: DubRequest, reporter: Reporter, interru
         except InvalidInput as error:
             raise about(option, error) from error
     try:
-        job = client.create_dub_job(request.spec(uris), request_id=uuid.uuid4().hex, priority=request.choices.priority)
+        return ask(request.spec(uris))
     except InvalidInput as error:
         raise request.in_options(error) from error
-    return follow(client, job, reporter, interruption)

@@ -37,4 +37,5 @@ Commercial = Annotated[bool, typer.Option("--commercial", help="Refuse engines w
 Review = Annotated[
     bool, typer.Option("--review", help="Wait for a person's word, once all is translated and before anything is spoken: `locutor jobs review`.")
 ]
+Plan = Annotated[bool, typer.Option("--plan", help="Only say what is kept of this already, what would be made, and how long that takes.")]
 Priority = Annotated[int, typer.Option("--priority", metavar="NUMBER", min=-10, max=10, help="Before or after your other jobs that wait, -10 to 10.")]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from locutor.cli.progress import Reporter
     from locutor.cli.request import Request
     from locutor.client import LocutorClient
-    from locutor.gateway.v1.job_pb2 import Job
+    from locutor.gateway.v1.job_pb2 import Job, PresentSpec
+
+T = TypeVar("T")
 
 
 def present(
@@ -55,6 +58,7 @@ def present(
     commercial: options.Commercial = False,
     review: options.Review = False,
     priority: options.Priority = 0,
+    plan: options.Plan = False,
     gateway: options.Gateway = "",
     token: options.Token = "",
     tls_ca: options.TlsCa = None,
@@ -71,6 +75,7 @@ def present(
     from locutor.cli.connection import Connection
     from locutor.cli.interruption import Interruption
     from locutor.cli.job_run import conclude
+    from locutor.cli.plan import show_plan
     from locutor.cli.request import Request, parse_background, parse_locales, parse_size, parse_style, parse_voices
     from locutor.common.v1.video_pb2 import Performance
     from locutor.errors import Cancelled, InvalidInput
@@ -113,6 +118,8 @@ def present(
     interruption = Interruption()
     try:
         with Connection(gateway, token, tls_ca, tls_cert, tls_key).open(works=True) as client:
+            if plan:
+                return show_plan(_asked(client.plan_job, client, request), as_json=as_json)
             reporter = progress.choose(as_json=as_json)
             with reporter:
                 for locale, path in translations.items():
@@ -127,8 +134,17 @@ def present(
 def _run(client: LocutorClient, request: Request, reporter: Reporter, interruption: Interruption) -> Job:
     """Upload, start, watch; returns the ended job."""
     import uuid
+    from functools import partial
 
-    from locutor.cli.job_run import about, follow
+    from locutor.cli.job_run import follow
+
+    create = partial(client.create_present_job, request_id=uuid.uuid4().hex, priority=request.choices.priority)
+    return follow(client, _asked(create, client, request), reporter, interruption)
+
+
+def _asked(ask: Callable[[PresentSpec], T], client: LocutorClient, request: Request) -> T:
+    """The answer to a request whose files are uploaded first. Raises `InvalidInput` in the words of the options."""
+    from locutor.cli.job_run import about
     from locutor.errors import InvalidInput
 
     try:
@@ -140,7 +156,6 @@ def _run(client: LocutorClient, request: Request, reporter: Reporter, interrupti
     except InvalidInput as error:
         raise about(f"--background {request.background_image}", error) from error
     try:
-        job = client.create_present_job(request.spec(face_uri, background_uri), request_id=uuid.uuid4().hex, priority=request.choices.priority)
+        return ask(request.spec(face_uri, background_uri))
     except InvalidInput as error:
         raise request.in_options(error) from error
-    return follow(client, job, reporter, interruption)
