@@ -29,6 +29,7 @@ TEXT = "Welcome to our little museum. Please leave your bags at the front desk, 
 
 @pytest.fixture(scope="module")
 def piper() -> PiperEngine:
+    ModelStore().ensure("piper-en-us-joe")
     return PiperEngine(ModelStore(), threads=2)
 
 

@@ -21,7 +21,7 @@ from services.tts.voices import choose_voice
 from services.weights import ModelStore
 
 _MOST_LOADED = 4
-"""Models kept in memory, 0.1 to 0.3 GB each: the one that was not used for longest goes."""
+"""Models kept in memory, 0.2 GB each: the one that was not used for longest goes."""
 
 
 class PiperEngine:
