@@ -54,6 +54,10 @@ class Services:
         """Calls of its engine that the replicas of a service work on at a time, as far as they can be called now; at least 1."""
         return self._balancers[name].slots
 
+    def serving(self, name: str) -> int:
+        """Replicas of a service that serve now."""
+        return self._balancers[name].serving
+
     def gate(self, name: str) -> Gate:
         """Lets in as many parts of a job as a service works on at a time, and one that is prepared meanwhile."""
         return Gate(lambda: self.slots(name) + 1)

@@ -67,6 +67,10 @@ class WarpEngine:
         performance, manner = piece.performance, MANNERS[piece.performance.style]
         mouth = articulate(speech, (np.arange(piece.frame_count) + 0.5) / rate, performance.expression * manner.opening, manner.width)
         motion = move(speech, piece, rate)
+        if self._threads == 1:
+            # Another one would be a second.
+            yield from (render(portrait, mouth.at(frame), motion.at(frame)) for frame in range(piece.frame_count))
+            return
         pending: deque[Future[np.ndarray]] = deque()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="warp") as pool:
             try:

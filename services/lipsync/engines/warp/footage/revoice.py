@@ -20,6 +20,10 @@ _LOOKAHEAD = 2
 def revoice(frames: Iterable[np.ndarray], tracks: FaceTracks, roles: Sequence[Role], performance: Performance, threads: int) -> Iterator[np.ndarray]:
     """See `LipsyncEngine.revoice`."""
     actors = [actor for role in roles if (actor := cast(role, tracks.frame_rate, performance.expression))]
+    if threads == 1:
+        # Another one would be a second.
+        yield from (_spoken(actors, number, frame) for number, frame in enumerate(frames))
+        return
     pending: deque[Future[np.ndarray]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="revoice") as pool:
         try:
