@@ -67,6 +67,7 @@ class JobSight:
         log.info("the job begins")
         attributes = {"locutor.job": self.job.id, "locutor.pipeline": self.pipeline, "locutor.worker": worker}
         self.span = tracing.start("job", trace=self.job.id, attributes=attributes)
+        tracing.adopt(self.span)
 
     def fields(self) -> dict[str, str]:
         """What stands in the lines of the log."""

@@ -145,6 +145,15 @@ def current(span: Span | None) -> Iterator[None]:
         context.detach(token)
 
 
+def adopt(span: Span | None) -> None:
+    """What begins in this task from now on, and in those that it starts, is a child of the span: to the task's end, which is the span's too."""
+    if span is not None:
+        from opentelemetry import context
+        from opentelemetry.trace import set_span_in_context
+
+        context.attach(set_span_in_context(span))
+
+
 def headers(span: Span | None) -> list[tuple[str, str]]:
     """The span as gRPC metadata ("traceparent"), for the server that is called."""
     if span is None:

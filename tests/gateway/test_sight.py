@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,6 +140,13 @@ async def test_a_job_is_one_trace_down_to_what_its_services_do(
     (root,) = collector.named("job")
     assert root.parent == "" and root.attributes["locutor.job"] == job.id and root.attributes["locutor.worker"]
     work = [span for span in collector.spans if span.trace == root.trace]
+    # What is asked before the first step belongs to the job alone.
+    assert {span.attributes["rpc.method"] for span in work if span.parent == root.id and "rpc.method" in span.attributes} == {
+        "ListModels",
+        "ListPairs",
+        "ListVoices",
+    }
+    assert root.trace == hashlib.sha256(job.id.encode()).hexdigest()[:32]
     served = [span for span in work if span.attributes.get("locutor.stage") and span.attributes.get("rpc.method")]
     assert {span.attributes["rpc.method"] for span in served} >= {"Translate", "Synthesize", "Animate"}
     for span in served:
