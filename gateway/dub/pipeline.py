@@ -77,7 +77,7 @@ class DubPipeline:
         gate = services.gate("lipsync")
         parts = DubParts(flow, tracker, services, source, scene, separated, offer, uses, footage, signer, gate)
         if spec.review:
-            parts = await self._reviewed(parts, plan.locales)
+            parts = await self._reviewed(parts, plan.locales, planned_for is not None)
         warnings = [*parts.scene.warnings, *_faults(source), *doubts]
         locales_gate = services.locales_gate(self._settings.locales_at_once)
 
@@ -118,7 +118,7 @@ class DubPipeline:
             for number, own in enumerate(plan.locales):
                 group.create_task(one(own, number))
 
-    async def _reviewed(self, parts: DubParts, locales: Sequence[DubLocale]) -> DubParts:
+    async def _reviewed(self, parts: DubParts, locales: Sequence[DubLocale], is_planned: bool) -> DubParts:
         """All locales translated and a person's word on them heard: with the changes, which are the job's from now on."""
         spec = parts.tracker.job.dub
 
@@ -126,11 +126,15 @@ class DubPipeline:
             # Whatever is wrong with a locale ends that locale, when its turn comes.
             with suppress(LocutorError):
                 await DubLocaleRun(parts, own, spec.targets[number], number).translate()
+                if not is_planned:
+                    await self._put_unfinished(parts, own, ())
 
         async with children() as group:
             for number, own in enumerate(locales):
                 group.create_task(translate(own, number))
         review = await parts.flow.review()
+        for own in locales:
+            del parts.tracker.result(own.locale).outputs[:]
         if not review.edits:
             return parts
         spec.CopyFrom(with_edits(spec, review))
@@ -158,7 +162,7 @@ class DubPipeline:
         return await separate(flow, tracker.stage("", "probe"), self._services, source, model)
 
     async def _put_unfinished(self, parts: DubParts, own: DubLocale, omitted: Sequence[str]) -> None:
-        """What is known of the utterances of a locale that failed, for a person to mend."""
+        """What is known of the utterances of a locale that failed, or is to be looked at, for a person to mend."""
         tracker = parts.tracker
         known = tracker.utterances.get(own.locale)
         if not known or any(output.kind == job_pb2.OUTPUT_KIND_UTTERANCES for output in tracker.result(own.locale).outputs):
@@ -167,7 +171,7 @@ class DubPipeline:
         try:
             await self._put(tracker, own.locale, job_pb2.OUTPUT_KIND_UTTERANCES, await parts.flow.store.put_bytes(edits), "application/json", "utterances.json")
         except Exception:
-            # The locale has failed already, and why is told.
+            # Where the locale has failed, why is told already.
             log.exception("job %s, %s: the utterances could not be kept", tracker.job.id, own.locale)
 
     async def _put(self, tracker: JobTracker, locale: str, kind: job_pb2.OutputKind.ValueType, blob: Blob, content_type: str, suffix: str) -> None:

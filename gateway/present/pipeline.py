@@ -19,6 +19,7 @@ from gateway.offer import read_offer
 from gateway.present.animate import Scene
 from gateway.present.locale import JobParts, LocaleRun, LocaleWork
 from gateway.present.plan import LocalePlan, PresentPlan, make_plan
+from gateway.present.script_file import script_file
 from gateway.progress import JobTracker
 from gateway.report import make_report
 from gateway.review import with_scripts
@@ -67,7 +68,7 @@ class PresentPipeline:
         locales_gate = services.locales_gate(self._settings.locales_at_once)
         parts = JobParts(flow, tracker, services, plan, scene, offer, signer, services.gate("lipsync"), services.gate("tts"))
         if spec.review:
-            plan = await self._reviewed(parts)
+            plan = await self._reviewed(parts, planned_for is not None)
             parts = replace(parts, plan=plan)
 
         async def one(own: LocalePlan) -> None:
@@ -94,19 +95,25 @@ class PresentPipeline:
             for own in plan.locales:
                 group.create_task(one(own))
 
-    async def _reviewed(self, parts: JobParts) -> PresentPlan:
+    async def _reviewed(self, parts: JobParts, is_planned: bool) -> PresentPlan:
         """All locales translated and a person's word on them heard: the plan with the scripts that he gave, which are the job's from now on."""
-        spec = parts.tracker.job.present
+        tracker, store = parts.tracker, parts.flow.store
+        spec = tracker.job.present
 
         async def translate(own: LocalePlan) -> None:
             # Whatever is wrong with a locale ends that locale, when its turn comes.
             with suppress(LocutorError):
-                await LocaleRun(parts, own).translate()
+                texts = await LocaleRun(parts, own).translate()
+                if not is_planned:
+                    script = await store.put_bytes(script_file(own.script, texts).encode())
+                    await self._put(tracker, own.locale, job_pb2.OUTPUT_KIND_UTTERANCES, script, "text/markdown", "script.md")
 
         async with children() as group:
             for own in parts.plan.locales:
                 group.create_task(translate(own))
         review = await parts.flow.review()
+        for own in parts.plan.locales:
+            del tracker.result(own.locale).outputs[:]
         if not review.scripts:
             return parts.plan
         spec.CopyFrom(with_scripts(spec, review))
