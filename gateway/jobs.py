@@ -258,7 +258,9 @@ def _turn(queued: sa.ColumnElement[bool], tenant_jobs: int) -> sa.Select[tuple[s
     others = JOBS.alias()
     running = sa.select(sa.func.count()).where((others.c.tenant == JOBS.c.tenant) & (others.c.state == job_pb2.STATE_RUNNING)).scalar_subquery()
     last_turn = sa.select(sa.func.coalesce(sa.func.max(others.c.turn), 0)).where(others.c.tenant == JOBS.c.tenant).scalar_subquery()
+    # A priority is no advantage over other tenants: between two whose turn it is equally, the one whose job has waited the longest is first.
+    oldest = sa.select(sa.func.min(others.c.number)).where((others.c.tenant == JOBS.c.tenant) & (others.c.state == job_pb2.STATE_QUEUED)).scalar_subquery()
     query = sa.select(JOBS.c.id).where(queued)
     if tenant_jobs:
         query = query.where(running < tenant_jobs)
-    return query.order_by(running, last_turn, JOBS.c.begun.desc(), JOBS.c.priority.desc(), JOBS.c.number).limit(1)
+    return query.order_by(running, last_turn, oldest, JOBS.c.begun.desc(), JOBS.c.priority.desc(), JOBS.c.number).limit(1)
