@@ -10,12 +10,14 @@ from services.lipsync.engines.warp.color import i420_planes
 from services.lipsync.engines.warp.laying import FULL_RANGE
 from services.lipsync.engines.wav2lip.crops import face_boxes, face_of, network_faces
 from services.lipsync.engines.wav2lip.laying import Patch, matched
-from services.lipsync.engines.wav2lip.mask import SIDE, mouth_mask
+from services.lipsync.engines.wav2lip.mask import SIDE, mouth_mask, skin_share
 from services.lipsync.engines.wav2lip.voice import network_share
 
 RIM = np.array([[100.0, 40.0], [160.0, 110.0], [100.0, 190.0], [40.0, 110.0]])
 EYES = np.array([[80.0, 90.0], [120.0, 90.0]])
 MOUTH_RING = np.array([[0.5, 0.6], [0.72, 0.7], [0.68, 0.85], [0.5, 0.93], [0.32, 0.85], [0.28, 0.7]])
+LIPS_AT_REST = np.array([[0.4, 0.75], [0.6, 0.75], [0.45, 0.72], [0.55, 0.72], [0.45, 0.78], [0.55, 0.78]])
+LIPS_ONLY = np.zeros((SIDE, SIDE), np.float32)
 
 
 def turned(points: np.ndarray, degrees: float) -> np.ndarray:
@@ -83,10 +85,10 @@ def test_a_picture_is_laid_where_it_was_taken_and_nowhere_else() -> None:
     frame, mask = smooth_picture(), mouth_mask(MOUTH_RING)
     for degrees, side in ((0, 96), (20, 96), (-30, 256)):
         box, laid = box_of(degrees), frame.copy()
-        Patch(face_of(frame, box, side), mask, box).lay(laid, FULL_RANGE)
+        Patch(face_of(frame, box, side), mask, LIPS_ONLY, box).lay(laid, FULL_RANGE)
         change = np.abs(laid.astype(int) - frame)
         assert change.max() <= 4 and change.mean() < 0.2, "the same picture, sampled twice"
-        Patch(np.ones((side, side, 3), np.float32), mask, box).lay(laid, FULL_RANGE)
+        Patch(np.ones((side, side, 3), np.float32), mask, LIPS_ONLY, box).lay(laid, FULL_RANGE)
         y, cb, cr = (np.abs(a.astype(int) - b) for a, b in zip(i420_planes(laid), i420_planes(frame), strict=True))
         x, low = (box @ [0.5, 0.76, 1]).round().astype(int)
         assert y[low, x] > 30 and y[low // 2 * 2, x] > 30
@@ -97,11 +99,32 @@ def test_a_picture_is_laid_where_it_was_taken_and_nowhere_else() -> None:
         assert inside[:, 1].min() > 0.49 and inside.min() > 0 and inside.max() < 1
 
 
+def test_skin_keeps_what_is_finer_than_the_picture_and_lips_do_not() -> None:
+    frame, skin = smooth_picture(), skin_share(LIPS_AT_REST)
+    mask = mouth_mask(np.array([[0.5, 0.55], [0.88, 0.65], [0.88, 0.9], [0.12, 0.9], [0.12, 0.65]]))
+    frame[:240] = np.clip(frame[:240] + np.random.default_rng(1).normal(0, 8, (240, 200)), 0, 255).astype(np.uint8)
+    box = box_of()
+    grey = np.full((24, 24, 3), 0.5, np.float32)
+
+    def noise(of: np.ndarray, x: float, y: float) -> float:
+        column, row = (box @ [x, y, 1]).round().astype(int)
+        part = of[row - 4 : row + 5, column - 4 : column + 5].astype(np.float32)
+        return float((part - cv2.GaussianBlur(part, (0, 0), 2)).std())
+
+    kept, plain = frame.copy(), frame.copy()
+    Patch(grey, mask, skin, box).lay(kept, FULL_RANGE)
+    Patch(grey, mask, LIPS_ONLY, box).lay(plain, FULL_RANGE)
+    for x, y in ((0.25, 0.75), (0.75, 0.75)):
+        assert noise(kept, x, y) > 0.8 * noise(frame, x, y) > 4 > 2 * noise(plain, x, y), "the cheek beside the mouth"
+    for y in (0.75, 0.84):
+        assert noise(kept, 0.5, y) < 1, "lips at rest, and where an open mouth has them"
+
+
 def test_a_small_face_is_not_drawn_from_every_second_pixel() -> None:
     frame = smooth_picture()
     small = face_boxes(100 + (RIM[None] - 100) / 5, 100 + (EYES[None, 0] - 100) / 5, 100 + (EYES[None, 1] - 100) / 5)[0]
     stripes = np.tile(np.array([0.0, 1.0], np.float32)[:, None, None], (128, 256, 3))
-    Patch(stripes, mouth_mask(MOUTH_RING), small).lay(frame, FULL_RANGE)
+    Patch(stripes, mouth_mask(MOUTH_RING), LIPS_ONLY, small).lay(frame, FULL_RANGE)
     x, y = (small @ [0.5, 0.76, 1]).round().astype(int)
     assert np.ptp(frame[y - 2 : y + 3, x - 2 : x + 3].astype(int)) < 12, "fine stripes become grey"
 

@@ -16,6 +16,8 @@ _GAINS = (0.75, 1.33)
 _LEAST_SPREAD = 4.0 / 255
 """A border flatter than this says nothing of contrast."""
 _SEEN = 1 / 255
+_BLUR_PER_PIXEL = 0.6
+"""What the network's pictures lack of sharpness, as a blur's deviation over the size of their pixels in the frame."""
 
 Ranges = tuple[tuple[int, int], tuple[int, int]]
 
@@ -45,6 +47,8 @@ class Patch:
     """(side, side, 3) float32: blue, green, red, 0 to 1."""
     mask: np.ndarray
     """(rows, columns) float32, 0 to 1, of the same square."""
+    skin: np.ndarray
+    """The same: where the frame's own fine structure (pores, stubble), which the picture is too small for, stays on it."""
     box: np.ndarray
     """(2, 3): from the unit square to the frame's pixels."""
 
@@ -62,7 +66,14 @@ class Patch:
         share = self._in_frame(self.mask, rect, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
         share = np.where(share > _SEEN, share, np.float32(0))[..., None]
         ycc = rgb_to_ycc(self._in_frame(self._fitting(), rect, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)[..., ::-1] * 255)
+        ycc[..., 0] += self._in_frame(self.skin, rect, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE) * self._fine(frame[rect.rows, rect.columns])
         lay(frame, rect, 1.0 - share, ycc * share, ranges)
+
+    def _fine(self, luma: np.ndarray) -> np.ndarray:
+        """What of the frame is finer than the picture's pixels, (rows, columns) float32."""
+        pixel = float(np.linalg.norm(self.box[:, :2], axis=0).max()) / len(self.picture)
+        whole = luma.astype(np.float32)
+        return whole - cv2.GaussianBlur(whole, (0, 0), _BLUR_PER_PIXEL * pixel) if pixel > 1.0 else np.zeros_like(whole)
 
     def _fitting(self) -> np.ndarray:
         """The picture, reduced first where the face is smaller than it."""

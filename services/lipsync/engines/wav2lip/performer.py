@@ -15,15 +15,15 @@ from services.lipsync.engines.warp.footage.pose import find_poses
 from services.lipsync.engines.warp.portrait import WarpPortrait
 from services.lipsync.engines.warp.render import render
 from services.lipsync.engines.wav2lip.crops import face_boxes, face_of
-from services.lipsync.engines.wav2lip.mask import RING, mouth_mask
+from services.lipsync.engines.wav2lip.mask import LIPS, RING, mouth_mask, skin_share
 from services.lipsync.engines.wav2lip.mel import SAMPLE_RATE, mel_chunks
 from services.lipsync.engines.wav2lip.voice import network_share
 from services.lipsync.footage import Role, Usability
 from services.lipsync.landmarks import FACE_OVAL
 
 _EYE_CORNERS = (33, 263)
-_NEEDED = (*FACE_OVAL, *RING, *_EYE_CORNERS)
-_RIM, _RING = slice(0, len(FACE_OVAL)), slice(len(FACE_OVAL), len(FACE_OVAL) + len(RING))
+_NEEDED = (*FACE_OVAL, *RING, *LIPS, *_EYE_CORNERS)
+_RIM, _MOUTH = slice(0, len(FACE_OVAL)), slice(len(FACE_OVAL), -len(_EYE_CORNERS))
 _INVERSION_ROUNDS = 3
 
 
@@ -36,8 +36,8 @@ class Performer:
     """(frames,) float32 from `first_frame` on: how much of the mouth is the network's."""
     boxes: np.ndarray
     """(frames, 2, 3), see `face_boxes`."""
-    rings: np.ndarray
-    """(frames, n, 2): places around the mouth, in the boxes' unit squares."""
+    mouths: np.ndarray
+    """(frames, n, 2): where `RING` and `LIPS` lie at rest, in the boxes' unit squares."""
     mel: np.ndarray
     """(frames, 80, 16)."""
     reference: np.ndarray | None = None
@@ -48,8 +48,12 @@ class Performer:
         return 0 <= frame - self.first_frame < len(self.share) and self.share[frame - self.first_frame] > 0
 
     def mask(self, frame: int) -> np.ndarray:
-        """How much of the box is the network's picture, (rows, columns) float32."""
-        return mouth_mask(self.rings[frame - self.first_frame]) * self.share[frame - self.first_frame]
+        """How much of the box is the network's picture where all of the mouth is its own, (rows, columns) float32."""
+        return mouth_mask(self.mouths[frame - self.first_frame, : len(RING)])
+
+    def skin(self, frame: int) -> np.ndarray:
+        """Where in the box no lips are, (rows, columns) float32."""
+        return skin_share(self.mouths[frame - self.first_frame, len(RING) :])
 
 
 def portrait_performer(portrait: WarpPortrait, speech: Speech, piece: Piece, side: int) -> Performer:
@@ -99,8 +103,8 @@ def role_performer(role: Role, frame_rate: Fraction) -> Performer | None:
 def _performer(first_frame: int, share: np.ndarray, points: np.ndarray, mel: np.ndarray, reference: np.ndarray | None) -> Performer:
     boxes = face_boxes(points[:, _RIM], points[:, -2], points[:, -1])
     back = np.linalg.inv(boxes[:, :, :2])
-    rings = np.einsum("fij,fpj->fpi", back, points[:, _RING] - boxes[:, None, :, 2])
-    return Performer(first_frame, share, boxes, rings, mel, reference)
+    mouths = np.einsum("fij,fpj->fpi", back, points[:, _MOUTH] - boxes[:, None, :, 2])
+    return Performer(first_frame, share, boxes, mouths, mel, reference)
 
 
 def performers(roles: Sequence[Role], frame_rate: Fraction) -> list[Performer]:

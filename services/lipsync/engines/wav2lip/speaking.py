@@ -77,4 +77,5 @@ def _lay(face: _Asked, picture: np.ndarray, one: _Waiting, frame: np.ndarray, ra
     mask = performer.mask(one.number)
     # The frame's own face, for what it is laid into may be another than what the network saw.
     target = face_of(one.frame, box, len(picture))
-    Patch(matched(np.ascontiguousarray(picture), target, mask), mask, box).lay(frame, ranges)
+    lit = matched(np.ascontiguousarray(picture), target, mask)
+    Patch(lit, mask * performer.share[face.at], performer.skin(one.number), box).lay(frame, ranges)
