@@ -41,9 +41,9 @@ def dub(work: Path) -> Iterator[Figure]:
     os.environ["LOCUTOR_DATA"] = str(work / "data")
     os.environ["LOCUTOR_WEB"] = ""
     with embedded_gateway(works=True) as address, LocutorClient(address) as client:
-        dialogue = _dialogue(client, work)
-        length_s = float(probe(dialogue.video).duration_s)
-        spec = dub_spec(client.upload(dialogue.video))
+        scene = dialogue(client, work)
+        length_s = float(probe(scene.video).duration_s)
+        spec = dub_spec(client.upload(scene.video))
         without = _timed(client, spec, omit_lipsync=True)
         job, wall_s = _timed(client, spec, omit_lipsync=False)
         utterances = client.utterances(job.id, _TARGET)
@@ -52,7 +52,7 @@ def dub(work: Path) -> Iterator[Figure]:
         used = memory("dub", "gateway and all services in one process, weights included")
     yield Figure("dub.sound.rtf", without[1] / length_s, "x real time", f"{length_s:.0f} s of dialogue, picture copied", "at most 0.8")
     yield Figure("dub.lips.rtf", wall_s / length_s, "x real time", "lips on top, with the sound's steps taken from the store")
-    yield from quality(dialogue, utterances, work / "dubbed.mp4")
+    yield from quality(scene, utterances, work / "dubbed.mp4")
     yield used
 
 
@@ -71,7 +71,7 @@ def _long(work: Path, name: str, length_s: float, *, lips: bool) -> Iterator[Fig
     os.environ["LOCUTOR_WEB"] = ""
     os.environ["LOCUTOR_UPLOAD_MB"] = "4096"
     with embedded_gateway(works=True) as address, LocutorClient(address) as client:
-        video = looped(_dialogue(client, work).video, work / "long.mp4", length_s)
+        video = looped(dialogue(client, work).video, work / "long.mp4", length_s)
         media_s = float(probe(video).duration_s)
         spec = dub_spec(client.upload(video))
         job, wall_s = _timed(client, spec, omit_lipsync=True)
@@ -149,7 +149,7 @@ def looped(video: Path, out: Path, length_s: float) -> Path:
     return out
 
 
-def _dialogue(client: LocutorClient, work: Path) -> Dialogue:
+def dialogue(client: LocutorClient, work: Path) -> Dialogue:
     """Made once for all rows."""
     kept = work / "dialogue.pickle"
     if not kept.exists():

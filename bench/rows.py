@@ -21,6 +21,7 @@ ROWS = {
 }
 """Name to "module:function"; each takes the folder of what rows share and yields its figures."""
 LONG_ROWS = {
+    "edit": "bench.edit:edit",
     "dub-10min": "bench.dub:ten_minutes",
     "dub-hour": "bench.dub:hour",
 }

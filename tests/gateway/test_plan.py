@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
@@ -22,15 +21,19 @@ LOCALE = "pt-BR"
 
 @pytest.fixture(scope="module")
 def film() -> bytes:
-    """Small pictures and a tone, three minutes and twenty seconds of them."""
+    return _film()
+
+
+def _film(other: range = range(0)) -> bytes:
+    """Small pictures and a tone, three minutes and twenty seconds of them. `other`: pictures that show something else."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
-        picture = container.add_stream("libx264", rate=Fraction(10), options={"preset": "ultrafast", "g": "20"})
+        picture = container.add_stream("libx264", rate=Fraction(10), options={"preset": "ultrafast", "g": "20", "qp": "20"})
         picture.width, picture.height, picture.pix_fmt = 128, 128, "yuv420p"
         sound = container.add_stream("aac", rate=48_000, layout="mono")
         frames = round(LINES * LINE_S * 10)
         for number in range(frames):
-            grey = np.full((128, 128, 3), 40 + number % 100, np.uint8)
+            grey = np.full((128, 128, 3), 40 + number % 100 + (90 if number in other else 0), np.uint8)
             container.mux(picture.encode(av.VideoFrame.from_ndarray(grey, "rgb24")))
         container.mux(picture.encode(None))
         time = np.arange(48_000) / 48_000
@@ -109,6 +112,19 @@ async def test_a_plan_of_a_dub_says_what_the_job_does(client: Client, fakes: Fak
     assert 1 <= done[LOCALE, "animate"][1] <= 3 and done["", "track"][1] == 0
     assert planned.estimated_duration.ToNanoseconds() < 0.2 * planned.full_duration.ToNanoseconds()
     assert fakes.tts.calls["Synthesize"] == calls + 1
+
+
+async def test_a_new_master_makes_only_what_it_shows_otherwise(client: Client, fakes: Fakes, dub: job_pb2.DubSpec) -> None:
+    """The same sound, and another shot of four seconds in the middle: what was heard, translated, said and mixed is used again, and all other pieces."""
+    first = _done(await _dub(client, dub))
+    calls = fakes.tts.calls["Synthesize"]
+    dub.video_uri = (await client.upload(_film(range(1000, 1040)), "master.mp4")).uri
+    done = _done(await _dub(client, dub))
+    assert fakes.tts.calls["Synthesize"] == calls
+    assert done["", "probe"] == (0, 1) and done["", "diarize"][1] == done[LOCALE, "translate"][1] == done[LOCALE, "speak"][1] == done[LOCALE, "mix"][1] == 0
+    pieces = first["", "track"][1]
+    for place in (("", "track"), (LOCALE, "animate")):
+        assert 1 <= done[place][1] <= 2 and sum(done[place]) == pieces
 
 
 async def test_a_plan_of_a_presenter_says_what_the_job_does(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:
