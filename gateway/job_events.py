@@ -28,6 +28,7 @@ class JobEvents:
         self._worker = worker
         self._waiting: list[tuple[str, job_pb2.JobEvent]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
 
     def add(self, job_id: str, kind: job_pb2.JobEventKind.ValueType, detail: str = "") -> None:
         """Something happened to the job as a whole."""
@@ -51,10 +52,12 @@ class JobEvents:
 
     async def write(self) -> None:
         """Write what waits."""
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            rows = [{"job": job_id, "event": event.SerializeToString()} for job_id, event in waiting]
-            await self._database.run(lambda c: c.execute(JOB_EVENTS.insert(), rows))
+        # Whoever reads next waits for what is being written, too; and the order of time is that of the numbers.
+        async with self._writing:
+            waiting, self._waiting = self._waiting, []
+            if waiting:
+                rows = [{"job": job_id, "event": event.SerializeToString()} for job_id, event in waiting]
+                await self._database.run(lambda c: c.execute(JOB_EVENTS.insert(), rows))
 
     async def write_now(self) -> None:
         """Write what waits, for others to see; a log must not end the work that it tells of."""

@@ -76,6 +76,9 @@ class Row:
     def wait(self, stage: Stage, until: float) -> None:
         """The stage's own times: between its steps it waits."""
         self.summary = _summary(stage)
+        if not self.marks:
+            # Of what was found as a whole, the steps have no events.
+            self.cached, self.computed = stage.cached_steps, stage.total_steps - stage.cached_steps
         if stage.HasField("start_time"):
             begin = stage.start_time.ToNanoseconds() / 1e9
             self.marks.append((WAITING, begin, stage.end_time.ToNanoseconds() / 1e9 if stage.HasField("end_time") else until))
