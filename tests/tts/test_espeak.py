@@ -65,11 +65,11 @@ def test_stops_are_closed_before_they_burst(espeak: EspeakEngine) -> None:
         assert np.sqrt(np.mean(sentence.audio[begin : begin + 400] ** 2)) < 0.02 and phoneme.end_s - phoneme.start_s > 0.05
 
 
-@pytest.mark.parametrize("voice", ["espeak:de", "espeak:de+f4"])
+@pytest.mark.parametrize("voice", ["espeak:de", "espeak:de+f1"])
 def test_equal_requests_give_equal_sound(espeak: EspeakEngine, voice: str) -> None:
     request = SpeechRequest("Guten Tag, meine Damen und Herren, sechs Zischlaute.", "de", voice)
     (one,) = espeak.plan(request).sentences()
-    list(espeak.plan(SpeechRequest("Anything else, to change the library's state.", "en", "espeak:en-US+f4")).sentences())
+    list(espeak.plan(SpeechRequest("Anything else, to change the library's state.", "en", "espeak:en-US+f1")).sentences())
     (two,) = espeak.plan(request).sentences()
     assert np.array_equal(one.audio, two.audio) and one.timeline == two.timeline
 

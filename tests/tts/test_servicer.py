@@ -94,7 +94,7 @@ async def test_lists(stub: tts_pb2_grpc.TtsServiceStub) -> None:
     assert (heart.locale, heart.gender, heart.display_name, heart.is_default) == ("en-US", tts_pb2.GENDER_FEMALE, "Heart", True)
     assert heart.engine == "kokoro" and heart.quality == tts_pb2.QUALITY_NEURAL
     spanish = (await stub.ListVoices(tts_pb2.ListVoicesRequest(locale="es"))).voices
-    assert {voice.id for voice in spanish} == {"ef_dora", "em_alex", "em_santa", "espeak:es", "espeak:es+f4", "espeak:es-419", "espeak:es-419+f4"}
+    assert {voice.id for voice in spanish} == {"ef_dora", "em_alex", "em_santa", "espeak:es", "espeak:es+f1", "espeak:es-419", "espeak:es-419+f1"}
     assert {voice.quality for voice in spanish if voice.engine == "espeak"} == {tts_pb2.QUALITY_FORMANT}
     # The one default of a locale is of the first engine that speaks it, and never rule-made.
     assert [voice.id for voice in voices if voice.is_default and voice.locale in ("en-US", "de")] == ["af_heart"]
@@ -178,7 +178,7 @@ async def _spoken(stub: tts_pb2_grpc.TtsServiceStub, **fields: Any) -> list[tts_
         ({"locale": "en", "voice": "piper:en_US-joe-medium"}, "piper", "piper:en_US-joe-medium", 22050),
         ({"locale": "en", "engine": "piper"}, "piper", "piper:en_US-joe-medium", 22050),
         ({"locale": "de-AT", "engine": "espeak"}, "espeak", "espeak:de", 22050),
-        ({"locale": "de", "voice": "espeak:de+f4"}, "espeak", "espeak:de+f4", 22050),
+        ({"locale": "de", "voice": "espeak:de+f1"}, "espeak", "espeak:de+f1", 22050),
         ({"locale": "en-GB"}, "kokoro", "bf_emma", 24000),
     ],
 )
@@ -196,4 +196,4 @@ async def test_a_rule_made_voice_is_never_taken_unasked(stub: tts_pb2_grpc.TtsSe
         await _spoken(stub, text="Hallo", locale="de")
     error = from_rpc_error(raised.value)
     assert isinstance(error, InvalidInput) and error.violations[0].reason == "ONLY_FORMANT_VOICES"
-    assert "espeak:de or espeak:de+f4" in error.violations[0].message
+    assert "espeak:de or espeak:de+f1" in error.violations[0].message

@@ -26,7 +26,7 @@ NAMES: dict[str, str] = {
 }
 """Locale (BCP 47) to espeak-ng's name of it."""
 
-FEMALE_VARIANT = "+f4"
+FEMALE_VARIANT = "+f1"
 """One without breath: its noise differs from one time to the next."""
 
 
@@ -41,5 +41,5 @@ VOICES: tuple[Voice, ...] = tuple(voice for locale in LOCALES for voice in _voic
 
 
 def espeak_name(voice: Voice) -> str:
-    """espeak-ng's own name of a voice: "de+f4"."""
+    """espeak-ng's own name of a voice: "de+f1"."""
     return NAMES[voice.locale] + (FEMALE_VARIANT if voice.id.endswith(FEMALE_VARIANT) else "")
