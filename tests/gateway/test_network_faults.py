@@ -52,7 +52,7 @@ async def behind_a_network(
 
 
 async def succeeded(client: Client, job: job_pb2.Job) -> job_pb2.Job:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         ended = await client.ended(job.id)
     assert ended.state == job_pb2.STATE_SUCCEEDED, ended
     return ended
@@ -64,10 +64,10 @@ async def test_a_cut_network_is_waited_for(settings: GatewaySettings, fakes: Fak
     fake.hold = asyncio.Event()
     async with behind_a_network(settings, fakes, service, tmp_path) as (client, network):
         job = await begin(client, portrait)
-        await eventually(lambda: fake.held >= 1)
+        await eventually(lambda: fake.held >= 1, 90)
         await network.cut()
         # The service sees that nobody waits any more.
-        await eventually(lambda: fake.cancelled == fake.held)
+        await eventually(lambda: fake.cancelled == fake.held, 90)
         fake.hold.set()
         await asyncio.sleep(0.5)
         assert (await client.get(job.id)).state == job_pb2.STATE_RUNNING
@@ -81,12 +81,12 @@ async def test_a_half_open_connection_is_noticed(settings: GatewaySettings, fake
     fake.hold = asyncio.Event()
     async with behind_a_network(settings, fakes, service, tmp_path) as (client, network):
         job = await begin(client, portrait)
-        await eventually(lambda: fake.held >= 1)
+        await eventually(lambda: fake.held >= 1, 90)
         before = network.connections
         network.swallows = True
         fake.hold.set()
         # The dead connection is given up, and one that is never answered as well.
-        await eventually(lambda: network.connections >= before + 2)
+        await eventually(lambda: network.connections >= before + 2, 90)
         assert (await client.get(job.id)).state == job_pb2.STATE_RUNNING
         network.swallows = False
         await succeeded(client, job)
