@@ -145,7 +145,7 @@ COMPILE = $(UV_ENV)/bin/uv pip compile pyproject.toml --quiet --universal --pyth
 lock: $(UV_ENV)/.ready  ## Pin all dependencies in requirements/, for every platform, from pyproject.toml
 	$(COMPILE) --extra all --group dev -o requirements/dev.lock
 	for name in serving $(SERVICES); do $(COMPILE) --extra $$name --constraints requirements/dev.lock -o requirements/$$name.lock || exit 1; done
-	$(COMPILE) --extra openai-whisper --extra coqui --group neural --constraints requirements/dev.lock --overrides requirements/neural.without -o requirements/neural.lock
+	$(COMPILE) --extra openai-whisper --extra coqui --extra wav2lip --group neural --constraints requirements/dev.lock --overrides requirements/neural.without -o requirements/neural.lock
 
 clean:  ## Remove what was made here; the model store stays
 	rm -rf $(VENV) build out *.egg-info .pytest_cache .mypy_cache .ruff_cache

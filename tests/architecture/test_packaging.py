@@ -50,6 +50,20 @@ def test_the_lock_fits_pyproject(name: str) -> None:
     assert {package: version for package, version in pins.items() if everything.get(package) != version} == {}
 
 
+def test_the_neural_lock_fits_pyproject() -> None:
+    """Where this fails: make lock. PyTorch is not in it: its build depends on the registry."""
+    pins = locked("neural")
+    requirements = [*(r for extra in EXTRAS if any("torch" in text for text in EXTRAS[extra]) for r in wanted(extra))]
+    requirements += [Requirement(text) for text in PROJECT["dependency-groups"]["neural"]]
+    wrong = [
+        str(r) for r in requirements if r.name != "torch" and not r.specifier.contains(pins.get(canonicalize_name(r.name), Version("0")), prereleases=True)
+    ]
+    assert len(requirements) > 20 and wrong == []
+    assert not {name for name in pins if name in ("torch", "triton") or name.startswith(("nvidia-", "cuda-"))}
+    everything = locked("dev")
+    assert {package: version for package, version in pins.items() if package in everything and everything[package] != version} == {}
+
+
 def test_locks_pin_hashes_and_name_no_index() -> None:
     for path in sorted((ROOT / "requirements").glob("*.lock")):
         text = path.read_text()
