@@ -6,7 +6,9 @@ Which way it goes is no matter of what is made: both give the same bytes, under 
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +18,31 @@ from locutor.common.v1 import stored_pb2
 from locutor.errors import NotFound, Unavailable
 
 
-async def file_requests(store: ArtifactStore, service: str, request: Any, field: str, path: Path) -> AsyncIterator[Any]:
-    """Messages of the type `request` that hand a file to the service, in its bytes field `field` or by its URI."""
-    if service in store.shared_with:
-        yield request(**{f"{field}_uri": (await store.put_file(path)).uri})
-        return
-    with path.open("rb") as file:
-        while data := await asyncio.to_thread(file.read, CHUNK_BYTES):
-            yield request(**{field: data})
+@dataclass(frozen=True)
+class Handed:
+    """An input that is ready to be sent: what may go wrong with the store went wrong before the call, and is told as what it is."""
+
+    uri: str
+    """In the shared store; empty: it is sent."""
+    source: Path | bytes
+    """What is sent."""
+
+    async def requests(self, request: Any, field: str) -> AsyncIterator[Any]:
+        """Messages of the type `request` with it, in the bytes field `field` or by its URI."""
+        if self.uri:
+            yield request(**{f"{field}_uri": self.uri})
+            return
+        with self.source.open("rb") if isinstance(self.source, Path) else io.BytesIO(self.source) as file:
+            while data := await asyncio.to_thread(file.read, CHUNK_BYTES):
+                yield request(**{field: data})
 
 
-async def blob_requests(store: ArtifactStore, service: str, request: Any, field: str, blob: Blob) -> AsyncIterator[Any]:
-    """As `file_requests`, of bytes that are in the store."""
+async def hand_over(store: ArtifactStore, service: str, what: Path | Blob) -> Handed:
+    """A file, or what is in the store, for a service."""
     if service in store.shared_with:
-        yield request(**{f"{field}_uri": blob.uri})
-        return
-    async for data in store.stream(blob.sha256):
-        yield request(**{field: data})
+        blob = what if isinstance(what, Blob) else await store.put_file(what)
+        return Handed(blob.uri, b"")
+    return Handed("", what if isinstance(what, Path) else await store.read(what.sha256))
 
 
 async def taken_over(store: ArtifactStore, stored: stored_pb2.StoredMedia, path: Path, sha256: str) -> Blob:

@@ -14,7 +14,7 @@ from typing import Any
 from gateway.artifacts import Blob, StepResult
 from gateway.dub.lines import SourceLine
 from gateway.dub.source import Source
-from gateway.handover import file_requests
+from gateway.handover import Handed, hand_over
 from gateway.media_process import Picture, cut_picture
 from gateway.models import identity
 from gateway.progress import StageTracker
@@ -217,8 +217,9 @@ class Footage:
             file = await self.file(piece)
             tracks = bytearray()
             complete = False
+            handed = await hand_over(self._flow.store, "lipsync", file.path)
             call = self._services.lipsync.TrackFaces(
-                self._requests(file), timeout=_TIMEOUT_S + TIMEOUT_PER_SECOND_S * float(file.piece.end_s - file.piece.start_s)
+                _requests(file.footage, handed), timeout=_TIMEOUT_S + TIMEOUT_PER_SECOND_S * float(file.piece.end_s - file.piece.start_s)
             )
             try:
                 with self._services.errors("lipsync"):
@@ -245,7 +246,8 @@ class Footage:
         if self._done == len(self.pieces):
             self._stage.end(job_pb2.STATE_SUCCEEDED)
 
-    async def _requests(self, file: PieceFile) -> AsyncIterator[lipsync_pb2.TrackFacesRequest]:
-        yield lipsync_pb2.TrackFacesRequest(config=file.footage)
-        async for request in file_requests(self._flow.store, "lipsync", lipsync_pb2.TrackFacesRequest, "video", file.path):
-            yield request
+
+async def _requests(footage: lipsync_pb2.Footage, video: Handed) -> AsyncIterator[lipsync_pb2.TrackFacesRequest]:
+    yield lipsync_pb2.TrackFacesRequest(config=footage)
+    async for request in video.requests(lipsync_pb2.TrackFacesRequest, "video"):
+        yield request

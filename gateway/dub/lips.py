@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.json_format import MessageToDict
 
-from gateway.artifacts import Blob, StepResult, file_digest
-from gateway.dub.footage import TIMEOUT_PER_SECOND_S, Footage, Piece, PieceFile
+from gateway.artifacts import StepResult, file_digest
+from gateway.dub.footage import TIMEOUT_PER_SECOND_S, Footage, Piece
 from gateway.dub.lines import TargetLine
 from gateway.dub.voice import DubbedLine, nanoseconds
-from gateway.handover import blob_requests, file_requests, taken_over
+from gateway.handover import Handed, hand_over, taken_over
 from gateway.models import identity
 from gateway.progress import StageTracker
 from gateway.replicas import Gate
@@ -154,7 +154,8 @@ async def _animate(job: LipsJob, stage: StageTracker, piece: Piece, speech: _Spe
         stored = stored_pb2.StoredMedia()
         hasher = hashlib.sha256()
         timeout_s = _TIMEOUT_S + TIMEOUT_PER_SECOND_S * float(piece.end_s - piece.start_s)
-        call = job.services.lipsync.AnimateVideo(_requests(job, file, speech, tracks), timeout=timeout_s)
+        handed = await hand_over(job.flow.store, "lipsync", file.path), await hand_over(job.flow.store, "lipsync", tracks)
+        call = job.services.lipsync.AnimateVideo(_requests(job, file.footage, speech, *handed), timeout=timeout_s)
         try:
             with job.services.errors("lipsync"), path.open("wb", buffering=0) as out:
                 async for response in call:
@@ -207,9 +208,11 @@ async def _as_it_is(job: LipsJob, piece: Piece, path: Path, error: InvalidInput)
     return LipsPiece(piece.number, path, sha256, 0, (f"{float(piece.start_s):.2f} s to {float(piece.end_s):.2f} s: {error.message}",))
 
 
-async def _requests(job: LipsJob, file: PieceFile, speech: _Speech, tracks: Blob) -> AsyncIterator[lipsync_pb2.AnimateVideoRequest]:
+async def _requests(
+    job: LipsJob, footage: lipsync_pb2.Footage, speech: _Speech, video: Handed, tracks: Handed
+) -> AsyncIterator[lipsync_pb2.AnimateVideoRequest]:
     config = lipsync_pb2.AnimateVideoConfig(
-        footage=file.footage,
+        footage=footage,
         audio=audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate_hertz=_RATE, channels=1),
         performance=job.performance,
         locale=job.locale,
@@ -218,9 +221,9 @@ async def _requests(job: LipsJob, file: PieceFile, speech: _Speech, tracks: Blob
     config.audio_lead.FromNanoseconds(nanoseconds(speech.lead_s))
     config.output_to_store = "lipsync" in job.flow.store.shared_with
     yield lipsync_pb2.AnimateVideoRequest(config=config)
-    async for request in file_requests(job.flow.store, "lipsync", lipsync_pb2.AnimateVideoRequest, "video", file.path):
+    async for request in video.requests(lipsync_pb2.AnimateVideoRequest, "video"):
         yield request
-    async for request in blob_requests(job.flow.store, "lipsync", lipsync_pb2.AnimateVideoRequest, "tracks", tracks):
+    async for request in tracks.requests(lipsync_pb2.AnimateVideoRequest, "tracks"):
         yield request
     for begin in range(0, len(speech.audio), CHUNK_BYTES):
         yield lipsync_pb2.AnimateVideoRequest(audio=speech.audio[begin : begin + CHUNK_BYTES])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from locutor.cli import options
 from locutor.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from locutor.gateway.v1.store_pb2 import CollectGarbageResponse
 
 _UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 _UNITS_BYTES = {"": 1024**2, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -48,7 +51,7 @@ def gc(
         _show(collected, dry_run)
 
 
-def _show(collected, dry_run: bool) -> None:  # type: ignore[no-untyped-def]
+def _show(collected: CollectGarbageResponse, dry_run: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -74,11 +77,11 @@ def _show(collected, dry_run: bool) -> None:  # type: ignore[no-untyped-def]
 
 
 def _size(count: int) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024 or unit == "GiB":
-            break
-        count /= 1024  # type: ignore[assignment]
-    return f"{count:.4g} {unit}" if unit != "B" else f"{count} B"
+    size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while size >= 1024 and len(units) > 1:
+        size /= 1024
+        del units[0]
+    return f"{size:.4g} {units[0]}"
 
 
 def _seconds(text: str) -> float | None:
