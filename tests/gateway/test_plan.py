@@ -24,21 +24,21 @@ def film() -> bytes:
     return _film()
 
 
-def _film(other: range = range(0)) -> bytes:
-    """Small pictures and a tone, three minutes and twenty seconds of them. `other`: pictures that show something else."""
+def _film(lines: int = LINES, other: range = range(0)) -> bytes:
+    """Small pictures and a tone, as long as so many lines. `other`: pictures that show something else."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         picture = container.add_stream("libx264", rate=Fraction(10), options={"preset": "ultrafast", "g": "20", "qp": "20"})
         picture.width, picture.height, picture.pix_fmt = 128, 128, "yuv420p"
         sound = container.add_stream("aac", rate=48_000, layout="mono")
-        frames = round(LINES * LINE_S * 10)
+        frames = round(lines * LINE_S * 10)
         for number in range(frames):
             grey = np.full((128, 128, 3), 40 + number % 100 + (90 if number in other else 0), np.uint8)
             container.mux(picture.encode(av.VideoFrame.from_ndarray(grey, "rgb24")))
         container.mux(picture.encode(None))
         time = np.arange(48_000) / 48_000
         tone = (0.1 * np.sin(2 * np.pi * 200 * time)).astype(np.float32)
-        for number in range(round(LINES * LINE_S)):
+        for number in range(round(lines * LINE_S)):
             frame = av.AudioFrame.from_ndarray(tone[None, :], format="fltp", layout="mono")
             frame.sample_rate, frame.pts, frame.time_base = 48_000, number * 48_000, Fraction(1, 48_000)
             container.mux(sound.encode(frame))
@@ -50,8 +50,8 @@ def _stamp(seconds: float) -> str:
     return f"{int(seconds) // 3600:02}:{int(seconds) % 3600 // 60:02}:{seconds % 60:06.3f}".replace(".", ",")
 
 
-def _subtitles() -> bytes:
-    cues = [f"{number + 1}\n{_stamp(number * LINE_S + 0.1)} --> {_stamp(number * LINE_S + 1.3)}\nLine number {number}.\n" for number in range(LINES)]
+def _subtitles(lines: int = LINES) -> bytes:
+    cues = [f"{number + 1}\n{_stamp(number * LINE_S + 0.1)} --> {_stamp(number * LINE_S + 1.3)}\nLine number {number}.\n" for number in range(lines)]
     return "\n".join(cues).encode()
 
 
@@ -116,9 +116,11 @@ async def test_a_plan_of_a_dub_says_what_the_job_does(client: Client, fakes: Fak
 
 async def test_a_new_master_makes_only_what_it_shows_otherwise(client: Client, fakes: Fakes, dub: job_pb2.DubSpec) -> None:
     """The same sound, and another shot of four seconds in the middle: what was heard, translated, said and mixed is used again, and all other pieces."""
+    dub.video_uri = (await client.upload(_film(40), "short.mp4")).uri
+    dub.source_subtitles_uri = (await client.upload(_subtitles(40), "short.srt")).uri
     first = _done(await _dub(client, dub))
     calls = fakes.tts.calls["Synthesize"]
-    dub.video_uri = (await client.upload(_film(range(1000, 1040)), "master.mp4")).uri
+    dub.video_uri = (await client.upload(_film(40, range(400, 440)), "master.mp4")).uri
     done = _done(await _dub(client, dub))
     assert fakes.tts.calls["Synthesize"] == calls
     assert done["", "probe"] == (0, 1) and done["", "diarize"][1] == done[LOCALE, "translate"][1] == done[LOCALE, "speak"][1] == done[LOCALE, "mix"][1] == 0
