@@ -17,6 +17,7 @@ from gateway.sockets import socket_address
 from locutor.errors import InvalidInput, LocutorError
 from services.engine import EngineSpec, load_engine_class
 from services.serving import GrpcServer, ServingSettings, tracing
+from services.serving.settings import switched_on
 from services.weights import ModelStore
 
 log = logging.getLogger("locutor.gateway")
@@ -42,7 +43,8 @@ class EmbeddedServices:
         store = ModelStore()
         for name in SERVICES:
             if name not in self.addresses:
-                serving = ServingSettings(listen=socket_address(self._folder, name), workers=self._workers.get(name, 1))
+                workers, commercial = self._workers.get(name, 1), switched_on("commercial")
+                serving = ServingSettings(listen=socket_address(self._folder, name), workers=workers, commercial=commercial)
                 kinds = [load_engine_class(registry, name) for registry in (_SERVICERS, _BESIDE) if name in registry]
                 server = GrpcServer([kind(serving, store) for kind in kinds], serving)
                 await server.start()

@@ -98,7 +98,7 @@ class ServingSettings:
         option("metrics", "", str, "tcp://host:port where Prometheus reads /metrics; empty: none")
 
         def switch(name: str, text: str) -> None:
-            value = os.environ.get("LOCUTOR_" + name.upper().replace("-", "_"), "").lower() in {"1", "true", "yes"}
+            value = switched_on(name)
             parser.add_argument(f"--{name}", action="store_true", default=value, help=f"{text} (now: {'on' if value else 'off'})")
 
         switch("trust-network", "listen beyond the loopback without TLS")
@@ -106,6 +106,11 @@ class ServingSettings:
         switch("lifeline", "end when the standard input does, for a process that was started by another")
         switch("commercial", "refuse weights whose licence does not allow commercial use")
         return cls(**vars(parser.parse_args(arguments)))
+
+
+def switched_on(option: str) -> bool:
+    """Whether a switch, such as "commercial", is on in the environment: LOCUTOR_COMMERCIAL is 1, true or yes."""
+    return os.environ.get("LOCUTOR_" + option.upper().replace("-", "_"), "").lower() in {"1", "true", "yes"}
 
 
 def tcp_address(uri: str) -> Address:
