@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from dbos import DBOS, SetWorkflowID, WorkflowStatusString
 from dbos import error as dbos_error
 
@@ -19,6 +19,9 @@ from gateway.durable.unit import RESULT, attempt_until_done
 
 Workflow = Callable[[str], Coroutine[Any, Any, Checkpoint]]
 
+_ENDED = (WorkflowStatusString.SUCCESS.value, WorkflowStatusString.ERROR.value)
+_WRITE_S = 10.0
+"""Longest time for what is being written when the process stops."""
 _WAKE = "wake"
 _FOR_EVER_S = 10 * 365 * 86400.0
 _RESUMED_EVERY_S = 0.2
@@ -41,30 +44,44 @@ class Durable:
         """To be made inside the running event loop. `database`: an SQLite file or a Postgres URL; `executor_id`: never used before."""
         self._loop = asyncio.get_running_loop()
         self._offers: dict[str, Offer] = {}
-        self._bodies: set[asyncio.Task[Any]] = set()
+        self._bodies: dict[asyncio.Task[Any], Offer] = {}
         self._queue = _queue_of(executor_id)
         self._resumes = False
-        DBOS(config=system_config(database, executor_id))
+        config = system_config(database, executor_id)
+        self._engine = config["system_database_engine"]
+        DBOS(config=config)
         try:
             self._job, self._unit = self._registered("job", self._run_job), self._registered("unit", self._run_unit)
             DBOS.listen_queues([self._queue])
             DBOS.launch()
         except BaseException:
-            DBOS.destroy(destroy_registry=True)
+            self._destroy()
             raise
 
     async def stop(self) -> None:
         """Let go of all workflows: they stay pending, for the process that goes on with them."""
-        for body in self._bodies:
-            body.cancel()
-        if self._bodies:
-            await asyncio.wait(self._bodies)
+        for body, offer in self._bodies.items():
+            if not offer.is_over:
+                body.cancel()
+        for last in (_WRITE_S, None):
+            if self._bodies:
+                await asyncio.wait(self._bodies, timeout=last)
+            for body in self._bodies:
+                body.cancel()
         if self._resumes:
             await DBOS.delete_queue_async(self._queue)
         # For the work in threads of this loop DBOS had put its own in place, which ends with it.
         threads = ThreadPoolExecutor()
-        await self._loop.run_in_executor(threads, partial(DBOS.destroy, destroy_registry=True))
+        await self._loop.run_in_executor(threads, self._destroy)
         self._loop.set_default_executor(threads)
+
+    def _destroy(self) -> None:
+        if self._engine is not None:
+            # A connection that is in use until just after the end is closed then.
+            sa.event.listen(self._engine, "checkin", lambda _, record: record.invalidate())
+        DBOS.destroy(destroy_registry=True)
+        if self._engine is not None:
+            self._engine.dispose()
 
     async def job(self, job_id: str, work: Callable[[], Awaitable[Checkpoint]]) -> Checkpoint:
         """Run a job's work as the workflow of that id. One that ended before is run once more: its job says whether it is wanted."""
@@ -116,7 +133,7 @@ class Durable:
             await self._begin(workflow, workflow_id, offer, again)
             return await offer.done
         except asyncio.CancelledError:
-            if offer.body is not None:
+            if offer.body is not None and not offer.is_over:
                 offer.body.cancel()
                 await _ended(offer.body)
             raise
@@ -135,7 +152,11 @@ class Durable:
                 continue
             if known.status in (WorkflowStatusString.PENDING.value, WorkflowStatusString.ENQUEUED.value):
                 await self._resume(workflow_id)
-                return
+                known = await DBOS.get_workflow_status_async(workflow_id)
+                # Its end may have been written meanwhile: then it is resumed no more.
+                if known is not None and known.status not in _ENDED:
+                    return
+                continue
             if not again and known.status == WorkflowStatusString.SUCCESS.value and RESULT in known.output:
                 offer.succeed(known.output[RESULT])
                 return
@@ -198,8 +219,8 @@ class Durable:
             # Nobody waits for it any more. It stays pending.
             raise asyncio.CancelledError
         offer.body = body
-        self._bodies.add(body)
-        body.add_done_callback(self._bodies.discard)
+        self._bodies[body] = offer
+        body.add_done_callback(self._bodies.pop)
         return offer
 
 

@@ -27,6 +27,8 @@ class Offer:
     """The workflow that took it up."""
     made: bool = False
     """Whether `work` was run to its end; else its result was that of an earlier run."""
+    is_over: bool = False
+    """The work has come to its end, and only that is still to be written."""
     error: Exception | None = None
     """Why it was given up."""
 
@@ -41,10 +43,12 @@ class Offer:
         return result
 
     def succeed(self, result: Checkpoint) -> None:
+        self.is_over = True
         if not self.done.done():
             self.done.set_result(result)
 
     def fail(self, error: BaseException) -> None:
+        self.is_over = True
         if not self.done.done():
             self.done.set_exception(error)
             # Whoever waited may have gone: nobody is to be blamed for that.
