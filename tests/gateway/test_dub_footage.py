@@ -30,6 +30,7 @@ async def test_what_hangs_on_one_key_frame_is_encoded_in_one_pass(tmp_path: Path
 
     monkeypatch.setattr("gateway.dub.footage.cut_picture", cut)
     monkeypatch.setattr("gateway.dub.footage.encode_excerpts", encode)
+
     async def path() -> Path:
         return tmp_path / "source"
 

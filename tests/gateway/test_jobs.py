@@ -14,7 +14,6 @@ import pytest
 from gateway.database import Database
 from gateway.jobs import JobTable
 from gateway.present.speak import SentenceReader
-from gateway.provenance import read_manifest
 from gateway.settings import GatewaySettings
 from locutor.common.v1 import audio_pb2
 from locutor.errors import AlreadyExists, InternalError, InvalidInput, NotFound, Overloaded, ServiceLost
@@ -89,23 +88,6 @@ async def test_nothing_is_made_twice(client: Client, fakes: Fakes, spec: job_pb2
     assert (fakes.tts.calls["Synthesize"], fakes.lipsync.calls["Animate"], fakes.translate.calls["Translate"]) == calls
     assert all(cached == total for name, (cached, total) in steps(again).items() if not name.endswith("mux"))
     assert outputs(again, "pt-BR")[job_pb2.OUTPUT_KIND_COVER] == outputs(first, "pt-BR")[job_pb2.OUTPUT_KIND_COVER]
-
-
-async def test_an_equal_request_gets_the_video_that_was_signed_for_the_first(client: Client, spec: job_pb2.PresentSpec, tmp_path: Path) -> None:
-    """Its manifest tells when this consent was first stated for it; other words are signed anew."""
-    jobs, stated = [], []
-    for number, words in enumerate(("no person is shown", "no person is shown", "the person agrees")):
-        spec.consent.statement = words
-        job = await client.ended((await client.create(spec)).id)
-        path = tmp_path / f"{number}.mp4"
-        path.write_bytes(await client.download(outputs(job, "en-US")[job_pb2.OUTPUT_KIND_VIDEO]))
-        assert steps(job)["en-US mux"] == ((0, 2), (2, 2), (1, 2))[number]
-        consent = read_manifest(path).assertion("locutor.consent")
-        assert consent["statement"] == words
-        stated.append(consent["stated_at"])
-        jobs.append(job.create_time.ToJsonString()[:19] + "Z")
-        await asyncio.sleep(1.1)  # the manifest counts whole seconds
-    assert stated == [jobs[0], jobs[0], jobs[2]]
 
 
 async def test_an_edit_speaks_only_what_changed(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:

@@ -11,8 +11,9 @@ from tests.gateway.fakes import Fakes
 
 async def _in_review(client: Client, job_id: str) -> None:
     async with asyncio.timeout(30):
-        while (await client.get(job_id)).state != job_pb2.STATE_IN_REVIEW:
-            await asyncio.sleep(0.05)
+        async for response in client.jobs.WatchJob(job_pb2.WatchJobRequest(id=job_id)):
+            if response.job.state == job_pb2.STATE_IN_REVIEW:
+                return
 
 
 async def test_a_presenter_waits_and_says_what_the_person_wrote(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:
