@@ -6,7 +6,6 @@ All calls run one after another in a thread of their own, so that the event loop
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.full import as_full_disk
 from gateway.older_tables import bring_up_to_date
 from gateway.patience import Patience
 from gateway.schema import METADATA
@@ -97,8 +97,8 @@ class Database:
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
             except sa.exc.OperationalError as error:
-                if _is_full(error):
-                    raise OSError(errno.ENOSPC, "the database has no room left") from error
+                if (full := as_full_disk(error)) is not None:
+                    raise full from error
                 if not self.is_shared:
                     raise
                 lost = ServiceLost("the gateway's database does not answer; try again", reason="DATABASE_LOST")
@@ -150,7 +150,3 @@ def _unknown_table(connection: sa.Connection) -> str:
         if inspector.has_table(table.name) and {column["name"] for column in inspector.get_columns(table.name)} != set(table.columns.keys()):
             return table.name
     return ""
-
-
-def _is_full(error: sa.exc.OperationalError) -> bool:
-    return getattr(error.orig, "sqlstate", "") == "53100" or "disk is full" in str(error.orig)

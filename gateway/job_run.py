@@ -99,6 +99,11 @@ class JobRun:
             await self._parts.durable.job(job.id, self._run)
         except LostWorkflow:
             log.warning("job %s: another gateway goes on with it", job.id)
+        except Exception as error:  # noqa: BLE001 - the job tells of it
+            # It could not even begin.
+            if job.state not in ENDED:
+                self._fail(error)
+                await self._save_end()
         finally:
             # It may have been cancelled before it ran.
             if self._is_cancelled and job.state not in ENDED:
@@ -127,11 +132,8 @@ class JobRun:
             self._end(job_pb2.STATE_CANCELLED)
         except LostWorkflow:
             raise
-        except Exception as error:
-            incident = secrets.token_hex(4)
-            log.warning("job %s failed, incident %s", job.id, incident, exc_info=error, extra={"incident": incident})
-            job.error.CopyFrom(job_error(error, incident))
-            self._end(job_pb2.STATE_FAILED)
+        except Exception as error:  # noqa: BLE001 - the job tells of it
+            self._fail(error)
         finally:
             saver.cancel()
             tracker.sight.let_go()
@@ -170,6 +172,12 @@ class JobRun:
         await self._got_place.wait()
         self.tracker.changed()
         return review
+
+    def _fail(self, error: Exception) -> None:
+        job, incident = self.tracker.job, secrets.token_hex(4)
+        log.warning("job %s failed, incident %s", job.id, incident, exc_info=error, extra={"incident": incident})
+        job.error.CopyFrom(job_error(error, incident))
+        self._end(job_pb2.STATE_FAILED)
 
     def _end(self, state: job_pb2.State.ValueType) -> None:
         end_job(self.tracker, state, self._parts.settings)

@@ -16,6 +16,7 @@ from dbos import error as dbos_error
 from gateway.durable.offers import Checkpoint, Offer
 from gateway.durable.system import system_config
 from gateway.durable.unit import RESULT, attempt_until_done
+from gateway.full import as_full_disk
 
 Workflow = Callable[[str], Coroutine[Any, Any, Checkpoint]]
 
@@ -132,6 +133,8 @@ class Durable:
         try:
             await self._begin(workflow, workflow_id, offer, again)
             return await offer.done
+        except sa.exc.OperationalError as error:
+            raise as_full_disk(error) or error from error
         except asyncio.CancelledError:
             if offer.body is not None and not offer.is_over:
                 offer.body.cancel()
