@@ -99,7 +99,8 @@ class JobTable:
 
         def take(connection: sa.Connection) -> job_pb2.Job | None:
             # One's own that was claimed just before the connection was lost is claimed once more.
-            job_id = connection.execute(sa.select(JOBS.c.id).where(lost).limit(1)).scalar() or connection.execute(_turn(queued, tenant_jobs)).scalar()
+            first: str | None = connection.execute(sa.select(JOBS.c.id).where(lost).limit(1)).scalar()
+            job_id: str | None = first or connection.execute(_turn(queued, tenant_jobs)).scalars().first()
             if job_id is None:
                 return None
             job = job_pb2.Job.FromString(connection.execute(sa.select(JOBS.c.job).where(JOBS.c.id == job_id)).scalar_one())
@@ -253,7 +254,7 @@ def _refuse_too_many(connection: sa.Connection, tenant: str, limits: QueueLimits
         raise Overloaded(f"{own} jobs of yours are waiting, which is the limit; try again later", retry_after_s=_COME_BACK_S)
 
 
-def _turn(queued: sa.ColumnElement[bool], tenant_jobs: int) -> sa.Select[tuple[str]]:
+def _turn(queued: sa.ColumnElement[bool], tenant_jobs: int) -> sa.Select[Any]:
     """The job among those that are queued that is to begin next."""
     others = JOBS.alias()
     running = sa.select(sa.func.count()).where((others.c.tenant == JOBS.c.tenant) & (others.c.state == job_pb2.STATE_RUNNING)).scalar_subquery()

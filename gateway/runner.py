@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from gateway.changes import Changes
 from gateway.job_run import JobRun, RunParts, end_job
@@ -105,10 +106,10 @@ class JobRunner:
                 self._runs[job.id].take_place()
             else:
                 run = self._runs[job.id] = JobRun(parts, job, self._look.set)
-                run.task.add_done_callback(lambda _, job_id=job.id: self._forget(job_id))
+                run.task.add_done_callback(partial(self._forget, job.id))
             self._changes.tell(job.id)
 
-    def _forget(self, job_id: str) -> None:
+    def _forget(self, job_id: str, _: asyncio.Task[None]) -> None:
         del self._runs[job_id]
         self.heard(job_id)
 

@@ -160,7 +160,7 @@ class Durable:
                 if known is not None and known.status not in _ENDED:
                     return
                 continue
-            if not again and known.status == WorkflowStatusString.SUCCESS.value and RESULT in known.output:
+            if not again and known.status == WorkflowStatusString.SUCCESS.value and known.output and RESULT in known.output:
                 offer.succeed(known.output[RESULT])
                 return
             await DBOS.delete_workflow_async(workflow_id)

@@ -123,8 +123,8 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     async def _add(self, job: job_pb2.Job, request: job_pb2.CreateJobRequest) -> job_pb2.Job:
         """Keep a checked job and have it run; or the job that an equal request made meanwhile."""
-        asked = {"request_id": request.request_id, "priority": request.priority}
-        job.MergeFrom(job_pb2.Job(id=secrets.token_hex(8), state=job_pb2.STATE_QUEUED, create_time=now(), **asked))
+        job.MergeFrom(job_pb2.Job(id=secrets.token_hex(8), state=job_pb2.STATE_QUEUED, request_id=request.request_id, create_time=now()))
+        job.priority = request.priority
         JobTracker(job).reset()
         limits = QueueLimits(self._settings.queue, self._settings.tenant_queue)
         found = await self._table.add(job, request, tenant.get(), self._runner.owner_of_new_jobs, limits)
