@@ -73,6 +73,8 @@ class _Call:
         """When a message went either way last, on the event loop's clock."""
         self._timer: asyncio.TimerHandle | None = None
         self._is_silent = False
+        self._wrong: Exception | None = None
+        """What the iterator of requests has raised."""
 
     def cancel(self) -> None:
         """No effect on a call that has ended."""
@@ -117,6 +119,8 @@ class _Call:
         self._move()
 
     async def _awaited(self, answer: Any) -> Any:
+        task = asyncio.current_task()
+        cancels = task.cancelling() if task is not None else 0
         try:
             return await answer
         except grpc.aio.AioRpcError as error:
@@ -125,6 +129,8 @@ class _Call:
             raise
         except asyncio.CancelledError:
             self.cancel()
+            if self._wrong is not None and (task is None or task.cancelling() == cancels):
+                raise self._wrong from None
             if not self._is_silent:
                 raise
             name, target = self._balancer.name, self._target
@@ -138,9 +144,14 @@ class _Call:
                 self._balancer.refused(self._replica, found.retry_after_s)
 
     async def _watched(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        async for request in requests:
-            self._move()
-            yield request
+        try:
+            async for request in requests:
+                self._move()
+                yield request
+        except Exception as error:
+            # gRPC would cancel the call and tell nobody why: it would look as though whoever awaits it had been cancelled.
+            self._wrong = error
+            raise
 
     def _move(self) -> None:
         self._moved = asyncio.get_running_loop().time()

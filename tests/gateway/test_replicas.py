@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from gateway.replicas.names import Endpoint, endpoints
 from gateway.services import Services, retried
 from gateway.settings import SERVICES, GatewaySettings
 from locutor.errors import InvalidInput, Overloaded, ServiceLost
+from locutor.lipsync.v1 import lipsync_pb2, lipsync_pb2_grpc
 from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
 from services.serving import GrpcServer, ServingSettings
 from tests.gateway.conftest import eventually
-from tests.gateway.fakes import FakeTts
+from tests.gateway.fakes import FakeLipsync, FakeTts
 
 ASK = tts_pb2.SynthesizeRequest(text="Hello.", locale="en-US")
 
@@ -265,3 +266,47 @@ async def test_a_gate_follows_its_limit() -> None:
     leave.set()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert inside == 4
+
+
+async def test_what_goes_wrong_where_the_requests_come_from_is_told(tmp_path: Path) -> None:
+    """A store that is away is not taken for a call that somebody has cancelled."""
+    address = f"unix:{tmp_path}/lipsync.sock"
+    server = GrpcServer([FakeLipsync()], ServingSettings(listen=address))
+    await server.start()
+    await server.load()
+    balancer = Balancer("lipsync", address)
+    stub = lipsync_pb2_grpc.LipsyncServiceStub(BalancedChannel(balancer))  # type: ignore[arg-type]
+
+    async def portrait() -> AsyncIterator[lipsync_pb2.InspectRequest]:
+        yield lipsync_pb2.InspectRequest(portrait=b"half of it")
+        raise ServiceLost("the store is away")
+
+    async def video() -> AsyncIterator[lipsync_pb2.AnimateRequest]:
+        yield lipsync_pb2.AnimateRequest(config=lipsync_pb2.AnimateConfig(frame_count=1))
+        raise ServiceLost("the store is away")
+
+    try:
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_answer(stub.Inspect(portrait(), timeout=20)))
+        assert isinstance(caught.value.exceptions[0], ServiceLost) and "the store is away" in str(caught.value.exceptions[0])
+        with pytest.raises(ServiceLost, match="the store is away"):
+            async for _ in stub.Animate(video(), timeout=20):
+                pass
+
+        async def never() -> AsyncIterator[lipsync_pb2.InspectRequest]:
+            yield lipsync_pb2.InspectRequest(portrait=b"half of it")
+            await asyncio.Event().wait()
+
+        call = asyncio.create_task(_answer(stub.Inspect(never(), timeout=20)))
+        await asyncio.sleep(0.1)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    finally:
+        await balancer.close()
+        await server.stop(grace_s=0)
+
+
+async def _answer(call: Awaitable[object]) -> object:
+    return await call
