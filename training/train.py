@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -121,5 +122,16 @@ def _export(network: VisemeNetwork, target: Path) -> None:
         external_data=False,
         verbose=False,
     )
-    program.save(target)
+    target.write_bytes(without_sources(program.model_proto).SerializeToString())
     network.train()
+
+
+def without_sources(message: Any) -> Any:
+    """A network without what PyTorch notes on each node: the lines of our code that made it, with the paths of the machine."""
+    for field, value in list(message.ListFields()):
+        if field.name in ("doc_string", "metadata_props"):
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                without_sources(part)
+    return message

@@ -181,3 +181,8 @@ def test_nothing_decoded() -> None:
 
 def test_the_network_is_small() -> None:
     assert Path(module._NETWORK).stat().st_size < 1_500_000
+
+
+def test_the_network_tells_nothing_of_the_machine_that_made_it() -> None:
+    data = (Path(module.__file__).with_name("viseme_estimator.onnx")).read_bytes()
+    assert b".py" not in data and b"/" + b"home" not in data
