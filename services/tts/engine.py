@@ -72,6 +72,8 @@ class Voice:
     license: str = ""
     """SPDX expression of its weights."""
     commercial_use: bool = True
+    model: str = ""
+    """Name of its weights, as in `ModelInfo.name`."""
 
 
 @dataclass(frozen=True)

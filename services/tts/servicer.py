@@ -222,6 +222,7 @@ def _voice(voice: Voice) -> tts_pb2.Voice:
         display_name=voice.display_name,
         license=voice.license,
         commercial_use=voice.commercial_use,
+        model=voice.model,
     )
 
 

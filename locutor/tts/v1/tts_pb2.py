@@ -28,17 +28,17 @@ from locutor.common.v1 import model_pb2 as locutor_dot_common_dot_v1_dot_model__
 from locutor.common.v1 import timeline_pb2 as locutor_dot_common_dot_v1_dot_timeline__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18locutor/tts/v1/tts.proto\x12\x0elocutor.tts.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dlocutor/common/v1/audio.proto\x1a\x1dlocutor/common/v1/model.proto\x1a locutor/common/v1/timeline.proto\"\x9a\x02\n\x11SynthesizeRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x11\n\x04rate\x18\x05 \x01(\x02H\x00\x88\x01\x01\x12\x32\n\x0ftarget_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\x08min_rate\x18\x07 \x01(\x02H\x01\x88\x01\x01\x12\x15\n\x08max_rate\x18\x08 \x01(\x02H\x02\x88\x01\x01\x12\x30\n\x06tracks\x18\t \x03(\x0e\x32 .locutor.common.v1.TimelineTrackB\x07\n\x05_rateB\x0b\n\t_min_rateB\x0b\n\t_max_rate\"\xc8\x01\n\x12SynthesizeResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .locutor.tts.v1.SynthesizeHeaderH\x00\x12,\n\x08sentence\x18\x02 \x01(\x0b\x32\x18.locutor.tts.v1.SentenceH\x00\x12\x0f\n\x05\x61udio\x18\x03 \x01(\x0cH\x00\x12\x34\n\x07summary\x18\x04 \x01(\x0b\x32!.locutor.tts.v1.SynthesizeSummaryH\x00\x42\t\n\x07payload\"\x8a\x01\n\x10SynthesizeHeader\x12.\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\'\n\x05model\x18\x02 \x01(\x0b\x32\x18.locutor.common.v1.Model\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x0e\n\x06locale\x18\x04 \x01(\t\"\xbc\x01\n\x08Sentence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0bspoken_text\x18\x02 \x01(\t\x12/\n\x0cstart_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x08timeline\x18\x05 \x01(\x0b\x32\x1b.locutor.common.v1.Timeline\"d\n\x11SynthesizeSummary\x12+\n\x08\x64uration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0csample_count\x18\x02 \x01(\x04\x12\x0c\n\x04rate\x18\x03 \x01(\x02\"c\n\x14MeasureSpeechRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\r\n\x05rates\x18\x05 \x03(\x02\"H\n\x15MeasureSpeechResponse\x12/\n\x08measures\x18\x01 \x03(\x0b\x32\x1d.locutor.tts.v1.SpeechMeasure\"=\n\rSpeechMeasure\x12,\n\tdurations\x18\x01 \x03(\x0b\x32\x19.google.protobuf.Duration\"\xd8\x01\n\x05Voice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12&\n\x06gender\x18\x03 \x01(\x0e\x32\x16.locutor.tts.v1.Gender\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x12\n\nis_default\x18\x05 \x01(\x08\x12(\n\x07quality\x18\x06 \x01(\x0e\x32\x17.locutor.tts.v1.Quality\x12\x14\n\x0c\x64isplay_name\x18\x07 \x01(\t\x12\x0f\n\x07license\x18\x08 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\t \x01(\x08\"#\n\x11ListVoicesRequest\x12\x0e\n\x06locale\x18\x01 \x01(\t\";\n\x12ListVoicesResponse\x12%\n\x06voices\x18\x01 \x03(\x0b\x32\x15.locutor.tts.v1.Voice\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model*X\n\x06Gender\x12\x16\n\x12GENDER_UNSPECIFIED\x10\x00\x12\x11\n\rGENDER_FEMALE\x10\x01\x12\x0f\n\x0bGENDER_MALE\x10\x02\x12\x12\n\x0eGENDER_NEUTRAL\x10\x03*K\n\x07Quality\x12\x17\n\x13QUALITY_UNSPECIFIED\x10\x00\x12\x13\n\x0fQUALITY_FORMANT\x10\x01\x12\x12\n\x0eQUALITY_NEURAL\x10\x02\x32\xeb\x02\n\nTtsService\x12U\n\nSynthesize\x12!.locutor.tts.v1.SynthesizeRequest\x1a\".locutor.tts.v1.SynthesizeResponse0\x01\x12\\\n\rMeasureSpeech\x12$.locutor.tts.v1.MeasureSpeechRequest\x1a%.locutor.tts.v1.MeasureSpeechResponse\x12S\n\nListVoices\x12!.locutor.tts.v1.ListVoicesRequest\x1a\".locutor.tts.v1.ListVoicesResponse\x12S\n\nListModels\x12!.locutor.tts.v1.ListModelsRequest\x1a\".locutor.tts.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18locutor/tts/v1/tts.proto\x12\x0elocutor.tts.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dlocutor/common/v1/audio.proto\x1a\x1dlocutor/common/v1/model.proto\x1a locutor/common/v1/timeline.proto\"\x9a\x02\n\x11SynthesizeRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x11\n\x04rate\x18\x05 \x01(\x02H\x00\x88\x01\x01\x12\x32\n\x0ftarget_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\x08min_rate\x18\x07 \x01(\x02H\x01\x88\x01\x01\x12\x15\n\x08max_rate\x18\x08 \x01(\x02H\x02\x88\x01\x01\x12\x30\n\x06tracks\x18\t \x03(\x0e\x32 .locutor.common.v1.TimelineTrackB\x07\n\x05_rateB\x0b\n\t_min_rateB\x0b\n\t_max_rate\"\xc8\x01\n\x12SynthesizeResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .locutor.tts.v1.SynthesizeHeaderH\x00\x12,\n\x08sentence\x18\x02 \x01(\x0b\x32\x18.locutor.tts.v1.SentenceH\x00\x12\x0f\n\x05\x61udio\x18\x03 \x01(\x0cH\x00\x12\x34\n\x07summary\x18\x04 \x01(\x0b\x32!.locutor.tts.v1.SynthesizeSummaryH\x00\x42\t\n\x07payload\"\x8a\x01\n\x10SynthesizeHeader\x12.\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1e.locutor.common.v1.AudioFormat\x12\'\n\x05model\x18\x02 \x01(\x0b\x32\x18.locutor.common.v1.Model\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x0e\n\x06locale\x18\x04 \x01(\t\"\xbc\x01\n\x08Sentence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0bspoken_text\x18\x02 \x01(\t\x12/\n\x0cstart_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x08timeline\x18\x05 \x01(\x0b\x32\x1b.locutor.common.v1.Timeline\"d\n\x11SynthesizeSummary\x12+\n\x08\x64uration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0csample_count\x18\x02 \x01(\x04\x12\x0c\n\x04rate\x18\x03 \x01(\x02\"c\n\x14MeasureSpeechRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\r\n\x05rates\x18\x05 \x03(\x02\"H\n\x15MeasureSpeechResponse\x12/\n\x08measures\x18\x01 \x03(\x0b\x32\x1d.locutor.tts.v1.SpeechMeasure\"=\n\rSpeechMeasure\x12,\n\tdurations\x18\x01 \x03(\x0b\x32\x19.google.protobuf.Duration\"\xe7\x01\n\x05Voice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12&\n\x06gender\x18\x03 \x01(\x0e\x32\x16.locutor.tts.v1.Gender\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x12\n\nis_default\x18\x05 \x01(\x08\x12(\n\x07quality\x18\x06 \x01(\x0e\x32\x17.locutor.tts.v1.Quality\x12\x14\n\x0c\x64isplay_name\x18\x07 \x01(\t\x12\x0f\n\x07license\x18\x08 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\t \x01(\x08\x12\r\n\x05model\x18\n \x01(\t\"#\n\x11ListVoicesRequest\x12\x0e\n\x06locale\x18\x01 \x01(\t\";\n\x12ListVoicesResponse\x12%\n\x06voices\x18\x01 \x03(\x0b\x32\x15.locutor.tts.v1.Voice\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.locutor.common.v1.Model*X\n\x06Gender\x12\x16\n\x12GENDER_UNSPECIFIED\x10\x00\x12\x11\n\rGENDER_FEMALE\x10\x01\x12\x0f\n\x0bGENDER_MALE\x10\x02\x12\x12\n\x0eGENDER_NEUTRAL\x10\x03*K\n\x07Quality\x12\x17\n\x13QUALITY_UNSPECIFIED\x10\x00\x12\x13\n\x0fQUALITY_FORMANT\x10\x01\x12\x12\n\x0eQUALITY_NEURAL\x10\x02\x32\xeb\x02\n\nTtsService\x12U\n\nSynthesize\x12!.locutor.tts.v1.SynthesizeRequest\x1a\".locutor.tts.v1.SynthesizeResponse0\x01\x12\\\n\rMeasureSpeech\x12$.locutor.tts.v1.MeasureSpeechRequest\x1a%.locutor.tts.v1.MeasureSpeechResponse\x12S\n\nListVoices\x12!.locutor.tts.v1.ListVoicesRequest\x1a\".locutor.tts.v1.ListVoicesResponse\x12S\n\nListModels\x12!.locutor.tts.v1.ListModelsRequest\x1a\".locutor.tts.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locutor.tts.v1.tts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GENDER']._serialized_start=1734
-  _globals['_GENDER']._serialized_end=1822
-  _globals['_QUALITY']._serialized_start=1824
-  _globals['_QUALITY']._serialized_end=1899
+  _globals['_GENDER']._serialized_start=1749
+  _globals['_GENDER']._serialized_end=1837
+  _globals['_QUALITY']._serialized_start=1839
+  _globals['_QUALITY']._serialized_end=1914
   _globals['_SYNTHESIZEREQUEST']._serialized_start=173
   _globals['_SYNTHESIZEREQUEST']._serialized_end=455
   _globals['_SYNTHESIZERESPONSE']._serialized_start=458
@@ -56,15 +56,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPEECHMEASURE']._serialized_start=1269
   _globals['_SPEECHMEASURE']._serialized_end=1330
   _globals['_VOICE']._serialized_start=1333
-  _globals['_VOICE']._serialized_end=1549
-  _globals['_LISTVOICESREQUEST']._serialized_start=1551
-  _globals['_LISTVOICESREQUEST']._serialized_end=1586
-  _globals['_LISTVOICESRESPONSE']._serialized_start=1588
-  _globals['_LISTVOICESRESPONSE']._serialized_end=1647
-  _globals['_LISTMODELSREQUEST']._serialized_start=1649
-  _globals['_LISTMODELSREQUEST']._serialized_end=1668
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1670
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1732
-  _globals['_TTSSERVICE']._serialized_start=1902
-  _globals['_TTSSERVICE']._serialized_end=2265
+  _globals['_VOICE']._serialized_end=1564
+  _globals['_LISTVOICESREQUEST']._serialized_start=1566
+  _globals['_LISTVOICESREQUEST']._serialized_end=1601
+  _globals['_LISTVOICESRESPONSE']._serialized_start=1603
+  _globals['_LISTVOICESRESPONSE']._serialized_end=1662
+  _globals['_LISTMODELSREQUEST']._serialized_start=1664
+  _globals['_LISTMODELSREQUEST']._serialized_end=1683
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1685
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1747
+  _globals['_TTSSERVICE']._serialized_start=1917
+  _globals['_TTSSERVICE']._serialized_end=2280
 # @@protoc_insertion_point(module_scope)

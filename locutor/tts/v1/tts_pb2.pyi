@@ -356,6 +356,7 @@ class Voice(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     LICENSE_FIELD_NUMBER: _builtins.int
     COMMERCIAL_USE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     locale: _builtins.str
     gender: Global___Gender.ValueType
@@ -369,6 +370,8 @@ class Voice(_message.Message):
     """SPDX licence expression of its weights."""
     commercial_use: _builtins.bool
     """Its weights may be used commercially."""
+    model: _builtins.str
+    """Name of the weights, as in Model.name."""
     def __init__(
         self,
         *,
@@ -381,10 +384,11 @@ class Voice(_message.Message):
         display_name: _builtins.str = ...,
         license: _builtins.str = ...,
         commercial_use: _builtins.bool = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commercial_use", b"commercial_use", "display_name", b"display_name", "engine", b"engine", "gender", b"gender", "id", b"id", "is_default", b"is_default", "license", b"license", "locale", b"locale", "quality", b"quality"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commercial_use", b"commercial_use", "display_name", b"display_name", "engine", b"engine", "gender", b"gender", "id", b"id", "is_default", b"is_default", "license", b"license", "locale", b"locale", "model", b"model", "quality", b"quality"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
