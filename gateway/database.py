@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gateway.full import as_full_disk
 from gateway.older_tables import bring_up_to_date
 from gateway.patience import Patience
+from gateway.postgres import connection_options
 from gateway.schema import METADATA
 from locutor.errors import InvalidInput, ServiceLost
 
@@ -27,6 +28,8 @@ CHANGES = "locutor_jobs"
 """Channel on which Postgres tells of jobs that have changed, by their ids."""
 _PATIENCE_S = 20.0
 """How long a call waits for a Postgres server that is away: one that starts anew comes back within it."""
+_IDLE_TRANSACTION_S = 15.0
+"""A transaction here asks one thing after another: whose does not for so long has vanished within it."""
 _ALONE = 0x6C6F6375746F72
 """Key of the lock under which transactions run that must not run beside each other: "locutor" as a number."""
 
@@ -96,7 +99,9 @@ class Database:
         while True:
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
-            except sa.exc.OperationalError as error:
+            except sa.exc.DBAPIError as error:
+                if not (isinstance(error, sa.exc.OperationalError) or error.connection_invalidated):
+                    raise
                 if (full := as_full_disk(error)) is not None:
                     raise full from error
                 if not self.is_shared:
@@ -140,7 +145,8 @@ def _sqlite(path: Path) -> sa.Engine:
 
 def _postgres(url: str) -> sa.Engine:
     # A connection that the server's end has closed meanwhile is noticed before it is used.
-    return sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), pool_size=2, pool_pre_ping=True)
+    options = connection_options(_IDLE_TRANSACTION_S)
+    return sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), pool_size=2, pool_pre_ping=True, connect_args=options)
 
 
 def _unknown_table(connection: sa.Connection) -> str:
