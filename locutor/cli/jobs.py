@@ -9,7 +9,7 @@ import typer
 
 from locutor.cli import failures, options
 
-app = typer.Typer(help="Jobs of a gateway: list, show, cancel, download.", no_args_is_help=True)
+app = typer.Typer(help="Jobs of a gateway: list, show, review, cancel, download.", no_args_is_help=True)
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job.", show_default=False)]
 
