@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from dbos import DBOSConfig, DBOSPortableJSONSerializer
 
+from gateway.postgres import connection_options
+
 _APPLICATION_VERSION = "1"
 """By default it is a hash of the code: after any edit, the workflows of before would stay pending for ever."""
 _EXPECTED = "Asyncio task cancelled"
@@ -17,7 +19,7 @@ _POLLING_S = 0.1
 """How often messages to workflows are looked for, where the database does not tell of them."""
 _AWAY = "connection is bad"
 _CONNECTIONS = 20
-_IDLE_TRANSACTION_MS = 60_000
+_IDLE_TRANSACTION_S = 60.0
 """The server ends a transaction of a machine that has vanished within it, and frees its locks."""
 _THREADS = 32
 """For calls of the database, and for all other work in threads of the event loop in which it is launched."""
@@ -62,7 +64,7 @@ def _sqlite(path: Path) -> sa.Engine:
 
 
 def _postgres(url: str) -> sa.Engine:
-    options = {"options": f"-c idle_in_transaction_session_timeout={_IDLE_TRANSACTION_MS}", "connect_timeout": 10}
+    options = connection_options(_IDLE_TRANSACTION_S)
     engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), pool_size=_CONNECTIONS, pool_pre_ping=True, connect_args=options)
 
     @sa.event.listens_for(engine, "handle_error")
