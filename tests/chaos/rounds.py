@@ -23,6 +23,7 @@ _ROUND_S = 300.0
 """Longest time that a job may take, its interruption included."""
 _DEPTHS = (0.0, 0.3, 0.6)
 """Progress of the stage at which it is cut off: at its start, or in the middle."""
+_LATE_DEPTHS = (0.9, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,11 @@ class Arena:
 
     def _strike(self, round: Round, client: LocutorClient, job_id: str, gateways: Sequence[Running]) -> str:
         """Kill the victim in the stage, and start it again; tells where the job was."""
-        depth = self._random.choice(_DEPTHS)
+        # The last stage may be over before a watcher hears of it: then the blow falls at the end of the one before.
+        name, depths = ("animate", _LATE_DEPTHS) if round.stage == "mux" else (round.stage, _DEPTHS)
+        depth = self._random.choice(depths)
         for job in client.watch(job_id):
-            stage = next((stage for stage in job.stages if stage.name == round.stage and stage.state in (job_pb2.STATE_RUNNING, *ENDED)), None)
+            stage = next((stage for stage in job.stages if stage.name == name and stage.state in (job_pb2.STATE_RUNNING, *ENDED)), None)
             if job.state in ENDED:
                 return ""
             if stage is None:
