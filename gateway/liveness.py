@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
-from typing import Any, Protocol
+import math
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import LiteralString, Protocol
 
 import psycopg
 import sqlalchemy as sa
 
 from gateway.database import CHANGES, Database
 from gateway.owners import Owner
+from gateway.postgres import SILENT_S, connection_options
 
 log = logging.getLogger("locutor.gateway")
 
 _BEAT_S = 1.0
 """How often a connection is asked whether it is there."""
 _AGAIN_S = 0.3
-_KEEPALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-"""A machine that vanishes without a word is noticed within 11 s, at both ends."""
-_SERVER_KEEPALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+_IDLE_TRANSACTION_S = 15.0
 
 
 class Liveness(Protocol):
@@ -64,8 +67,14 @@ class PostgresLiveness:
         self._owner = owner
         self._database = database
         self._heard = heard
-        self.may_begin = False
+        self._shown = -math.inf
+        """When the server was asked last what it has answered since, while the lock is held; on the event loop's clock."""
         self._task = asyncio.create_task(self._run(), name="liveness")
+
+    @property
+    def may_begin(self) -> bool:
+        """Past `SILENT_S` the server may have freed the lock."""
+        return asyncio.get_running_loop().time() - self._shown < SILENT_S
 
     async def is_dead(self, other: str) -> bool:
         return await self._database.run(lambda c: bool(c.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_key(other)))).scalar()))
@@ -80,26 +89,39 @@ class PostgresLiveness:
                 await self._hold()
             except psycopg.Error as error:
                 log.warning("the connection that shows the database that this gateway lives was lost (%s); it is made again", error)
-            self.may_begin = False
+            self._shown = -math.inf
             await asyncio.sleep(_AGAIN_S)
 
     async def _hold(self) -> None:
-        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, options=_SERVER_KEEPALIVE, **_KEEPALIVE)
-        async with connection:
+        options = connection_options(_IDLE_TRANSACTION_S)
+        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True, **options) as connection:
             # Somebody who tries whether it is free may hold it for a moment.
-            while not await self._locked(connection):  # noqa: ASYNC110 - a lock elsewhere tells of nothing
+            while not await _asked(connection, "SELECT pg_try_advisory_lock(%s)", [_key(self._owner)]):  # noqa: ASYNC110 - a lock elsewhere tells of nothing
                 await asyncio.sleep(_AGAIN_S)
             await connection.execute(f"LISTEN {CHANGES}")
-            self.may_begin = True
             self._heard("")
             while True:
+                asked = asyncio.get_running_loop().time()
+                await _asked(connection, "SELECT 1")
+                self._shown = asked
                 async for note in connection.notifies(timeout=_BEAT_S):
                     self._heard(note.payload)
-                await connection.execute("SELECT 1")
 
-    async def _locked(self, connection: psycopg.AsyncConnection[tuple[bool]]) -> bool:
-        row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [_key(self._owner)])).fetchone()
-        return row is not None and row[0]
+
+async def _asked(connection: psycopg.AsyncConnection[tuple[object, ...]], query: LiteralString, values: Sequence[object] = ()) -> object:
+    """The one value of the answer. Raises `psycopg.OperationalError` where there is none within `SILENT_S`."""
+    timer = asyncio.get_running_loop().call_later(SILENT_S, _sever, connection)
+    try:
+        row = await (await connection.execute(query, values)).fetchone()
+        return row[0] if row is not None else None
+    finally:
+        timer.cancel()
+
+
+def _sever(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+    """Whoever waits on it is told that it is gone. To cancel what he waits for, psycopg would ask the server, which does not answer."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.pgconn.socket)) as end:
+        end.shutdown(socket.SHUT_RDWR)
 
 
 def _key(owner: str) -> int:
