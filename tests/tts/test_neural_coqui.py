@@ -74,6 +74,7 @@ def test_voices_and_models_are_listed_with_their_licences(engine: CoquiEngine) -
     assert (cloned.locale, cloned.license, cloned.commercial_use, cloned.display_name) == ("zh-CN", "LicenseRef-CPML", False, "maria")
     models = {info.name: info for info in engine.describe(ModelStore())}
     assert all(info.installed and "config.json" in info.weights for info in models.values())
+    assert [english.model, cloned.model] == [ENGLISH, XTTS]
     assert [models[name].commercial_use for name in (ENGLISH, SPANISH, XTTS)] == [True, False, False]
 
 

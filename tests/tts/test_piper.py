@@ -125,6 +125,7 @@ def test_a_folder_of_voices(piper: PiperEngine, folder: Path) -> None:
     assert licences["piper:de_DE-eva-low"] == ("LicenseRef-CC-BY-NC-4.0", False)
     assert licences["piper:fi_FI-two-medium:a"] == ("LicenseRef-unknown", False)
     models = {info.name: info for info in piper.describe(ModelStore())}
+    assert all(models[voice.model].license == voice.license for voice in listed.values())
     assert models["de_DE-thor-high"].installed and len(models["de_DE-thor-high"].weights) == 2
     assert "pinyin" in models["odd"].remedy and "JSON" in models["alone"].remedy and not models["alone"].installed
     text = "Am 3. Oktober kostet es 3,50 €."

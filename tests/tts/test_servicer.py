@@ -102,6 +102,8 @@ async def test_lists(stub: tts_pb2_grpc.TtsServiceStub) -> None:
     model = next(model for model in models if model.engine == "kokoro")
     assert model.installed and model.is_default and not model.remedy and "pt-BR" in model.locales
     assert model.license == "Apache-2.0" and len(model.weights) == 55
+    licences = {(model.engine, model.name): model.license for model in models}
+    assert all(licences[voice.engine, voice.model] == voice.license for voice in voices), "each voice names the weights that speak it"
 
 
 async def test_voices_are_listed_without_holding_up_other_calls(stub: tts_pb2_grpc.TtsServiceStub, monkeypatch: pytest.MonkeyPatch) -> None:

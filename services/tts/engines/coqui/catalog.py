@@ -143,7 +143,7 @@ def _info(folder: Path, files: Sequence[Path], license_: str, commercial_use: bo
 
 
 def _voice(name: str, locale: str, title: str, info: ModelInfo) -> Voice:
-    return Voice(f"{ENGINE_NAME}:{name}", locale, Gender.NEUTRAL, ENGINE_NAME, title, license=info.license, commercial_use=info.commercial_use)
+    return Voice(f"{ENGINE_NAME}:{name}", locale, Gender.NEUTRAL, ENGINE_NAME, title, license=info.license, commercial_use=info.commercial_use, model=info.name)
 
 
 def _unusable(folder: Path, problem: str) -> CoquiModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.tts.engine import Gender, Quality, Voice
 
 ENGINE_NAME = "espeak"
+MODEL = "espeak-ng"
 LICENSE = "GPL-3.0-or-later"
 """Of the library; what it speaks is the user's."""
 
@@ -32,8 +33,9 @@ FEMALE_VARIANT = "+f1"
 
 def _voices(locale: str) -> tuple[Voice, Voice]:
     own = f"{ENGINE_NAME}:{locale}"
-    male = Voice(own, locale, Gender.MALE, ENGINE_NAME, f"espeak {locale}", True, Quality.FORMANT, LICENSE)
-    return male, Voice(own + FEMALE_VARIANT, locale, Gender.FEMALE, ENGINE_NAME, f"espeak {locale} female", False, Quality.FORMANT, LICENSE)
+    male = Voice(own, locale, Gender.MALE, ENGINE_NAME, f"espeak {locale}", True, Quality.FORMANT, LICENSE, model=MODEL)
+    female = Voice(own + FEMALE_VARIANT, locale, Gender.FEMALE, ENGINE_NAME, f"espeak {locale} female", False, Quality.FORMANT, LICENSE, model=MODEL)
+    return male, female
 
 
 LOCALES: tuple[str, ...] = tuple(sorted(NAMES))

@@ -12,7 +12,7 @@ from locutor.errors import InvalidInput
 from services.articulation.speech import PhonemeSpan
 from services.engine import ModelInfo
 from services.tts.engine import SpeechRequest, SpokenSentence, Timeline, Voice
-from services.tts.engines.espeak.catalog import ENGINE_NAME, LICENSE, LOCALES, VOICES, espeak_name
+from services.tts.engines.espeak.catalog import ENGINE_NAME, LICENSE, LOCALES, MODEL, VOICES, espeak_name
 from services.tts.engines.espeak.library import SAMPLE_RATE, Synthesis, synthesize
 from services.tts.engines.espeak.sounds import sounds_of, words_of
 from services.tts.g2p.tokens import tokens_of
@@ -53,7 +53,7 @@ class EspeakEngine:
     @staticmethod
     def describe(store: ModelStore) -> ModelInfo:
         """What the engine is. It has no weights."""
-        return ModelInfo(ENGINE_NAME, _VERSION, "espeak-ng", {}, LICENSE, locales=LOCALES)
+        return ModelInfo(ENGINE_NAME, _VERSION, MODEL, {}, LICENSE, locales=LOCALES)
 
     @staticmethod
     def list_voices(store: ModelStore) -> Sequence[Voice]:

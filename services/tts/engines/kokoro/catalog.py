@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.tts.engine import Gender, Voice
 
 ENGINE_NAME = "kokoro"
+WEIGHTS = "kokoro-v1.0-int8"
 
 _LOCALES = {"a": "en-US", "b": "en-GB", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt-BR", "z": "zh"}
 _GENDERS = {"f": Gender.FEMALE, "m": Gender.MALE}
@@ -37,7 +38,8 @@ _LICENSE = "Apache-2.0"
 
 def _voice(group: str, name: str) -> Voice:
     identifier = f"{group}_{name}"
-    return Voice(identifier, _LOCALES[group[0]], _GENDERS[group[1]], ENGINE_NAME, name.capitalize(), identifier in _DEFAULTS, license=_LICENSE)
+    locale, gender, is_default = _LOCALES[group[0]], _GENDERS[group[1]], identifier in _DEFAULTS
+    return Voice(identifier, locale, gender, ENGINE_NAME, name.capitalize(), is_default, license=_LICENSE, model=WEIGHTS)
 
 
 VOICES: tuple[Voice, ...] = tuple(_voice(group, name) for group, names in _NAMES.items() for name in names.split())

@@ -14,10 +14,10 @@ from locutor.errors import InvalidInput
 from services.engine import ModelInfo
 from services.tts.chunks import Chunk, chunks_of
 from services.tts.engine import SpeechRequest, Voice
-from services.tts.engines.kokoro.catalog import ENGINE_NAME, LOCALES, VOICES
+from services.tts.engines.kokoro.catalog import ENGINE_NAME, LOCALES, VOICES, WEIGHTS
 from services.tts.engines.kokoro.durations import FRAME_S, Predicted, duration_s
 from services.tts.engines.kokoro.g2p.languages import g2p_of
-from services.tts.engines.kokoro.graph import SAMPLE_RATE, WEIGHTS, KokoroGraph
+from services.tts.engines.kokoro.graph import SAMPLE_RATE, KokoroGraph
 from services.tts.engines.kokoro.seams import without_surplus
 from services.tts.locales import match_locale
 from services.tts.loudness import levelled

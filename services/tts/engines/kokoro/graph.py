@@ -8,10 +8,10 @@ import numpy as np
 import onnxruntime as ort
 
 from services.devices import onnx_session
+from services.tts.engines.kokoro.catalog import WEIGHTS
 from services.tts.engines.kokoro.symbols import token_ids
 from services.weights import ModelStore
 
-WEIGHTS = "kokoro-v1.0-int8"
 _MODEL_FILE = "kokoro-v1.0.int8.onnx"
 
 SAMPLE_RATE = 24_000

@@ -106,7 +106,7 @@ def _brought(path: Path) -> VoiceModel:
 
 
 def _voice(name: str, locale: str, title: str, info: ModelInfo, gender: Gender = Gender.NEUTRAL) -> Voice:
-    return Voice(f"{ENGINE_NAME}:{name}", locale, gender, ENGINE_NAME, title, license=info.license, commercial_use=info.commercial_use)
+    return Voice(f"{ENGINE_NAME}:{name}", locale, gender, ENGINE_NAME, title, license=info.license, commercial_use=info.commercial_use, model=info.name)
 
 
 def _title(stem: str) -> str:
