@@ -79,11 +79,19 @@ class Database:
 
     def upsert(self, table: sa.Table, **row: Any) -> sa.Insert:
         """Write a row over the one with the same primary key, where there is one."""
-        dialect: Any = postgresql if self.is_shared else sqlite
         keys = [column.name for column in table.primary_key]
-        insert = dialect.insert(table).values(**row)
+        insert = self._dialect.insert(table).values(**row)
         changed: sa.Insert = insert.on_conflict_do_update(index_elements=keys, set_={name: insert.excluded[name] for name in row if name not in keys})
         return changed
+
+    def insert_once(self, table: sa.Table) -> sa.Insert:
+        """Write the rows that break no uniqueness, and let the others be: they are there already."""
+        insert: sa.Insert = self._dialect.insert(table).on_conflict_do_nothing()
+        return insert
+
+    @property
+    def _dialect(self) -> Any:
+        return postgresql if self.is_shared else sqlite
 
     def tell(self, connection: sa.Connection, job_id: str) -> None:
         """Have those who wait for a change of the job look, once this transaction is done. A file tells nobody: they look now and then."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 
 import sqlalchemy as sa
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,6 +17,10 @@ log = logging.getLogger("locutor.gateway")
 
 _EVERY_S = 0.5
 """Longest time between an event and its being written."""
+_AGAIN_S = 5.0
+"""After events could not be written."""
+_MOST_WAITING = 20_000
+"""As many are kept while the database is away; the oldest go first."""
 _KEY_CHARACTERS = 12
 
 
@@ -26,7 +31,10 @@ class JobEvents:
         """`worker`: this process."""
         self._database = database
         self._worker = worker
-        self._waiting: list[tuple[str, job_pb2.JobEvent]] = []
+        self._writer_id = secrets.token_hex(8)
+        self._counter = 0
+        self._waiting: list[dict[str, object]] = []
+        """Rows of the table."""
         self._writer: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
 
@@ -52,37 +60,53 @@ class JobEvents:
 
     async def write(self) -> None:
         """Write what waits."""
-        # Whoever reads next waits for what is being written, too; and the order of time is that of the numbers.
-        async with self._writing:
-            waiting, self._waiting = self._waiting, []
-            if waiting:
-                rows = [{"job": job_id, "event": event.SerializeToString()} for job_id, event in waiting]
-                await self._database.run(lambda c: c.execute(JOB_EVENTS.insert(), rows))
+        # Whoever asks may leave meanwhile: what is being written is others' as well.
+        await asyncio.shield(asyncio.create_task(self._write(), name="write-job-events"))
 
     async def write_now(self) -> None:
         """Write what waits, for others to see; a log must not end the work that it tells of."""
+        await self._try_to_write()
+
+    async def _write(self) -> None:
+        # Whoever reads next waits for what is being written, too; and the order of time is that of the numbers.
+        async with self._writing:
+            waiting, self._waiting = self._waiting, []
+            if not waiting:
+                return
+            try:
+                await self._database.run(lambda c: c.execute(self._database.insert_once(JOB_EVENTS), waiting))
+            except BaseException:
+                self._waiting = (waiting + self._waiting)[-_MOST_WAITING:]
+                raise
+
+    async def _try_to_write(self) -> bool:
         try:
             await self.write()
         except Exception:
-            log.exception("events of jobs could not be written, and are lost")
+            log.warning("%d events of jobs could not be written yet", len(self._waiting), exc_info=True)
+            return False
+        return True
 
     async def close(self) -> None:
         """Write what waits, and end."""
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
-        await self.write_now()
+        if not await self._try_to_write():
+            log.error("%d events of jobs are lost", len(self._waiting))
 
     def _add(self, job_id: str, event: job_pb2.JobEvent) -> None:
         stamp = Timestamp()
         stamp.GetCurrentTime()
         event.time.CopyFrom(stamp)
         event.worker = self._worker
-        self._waiting.append((job_id, event))
+        self._waiting.append({"job": job_id, "event": event.SerializeToString(), "writer": self._writer_id, "counter": self._counter})
+        self._counter += 1
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_soon(), name="job-events")
 
     async def _write_soon(self) -> None:
+        wait_s = _EVERY_S
         while self._waiting:
-            await asyncio.sleep(_EVERY_S)
-            await self.write_now()
+            await asyncio.sleep(wait_s)
+            wait_s = _EVERY_S if await self._try_to_write() else _AGAIN_S

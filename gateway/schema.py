@@ -52,7 +52,11 @@ JOB_EVENTS = sa.Table(
     sa.Column("job", sa.String(32), nullable=False),
     # A JobEvent.
     sa.Column("event", sa.LargeBinary, nullable=False),
+    # Who wrote it, and the how manyth of his it is: what is written again, since nobody heard whether it was written, is there once.
+    sa.Column("writer", sa.String(32), nullable=True),
+    sa.Column("counter", sa.Integer, nullable=True),
     sa.Index("ix_job_events_job_number", "job", "number"),
+    sa.Index("ix_job_events_writer_counter", "writer", "counter", unique=True),
     sqlite_autoincrement=True,
 )
 REVIEWS = sa.Table(
