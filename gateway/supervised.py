@@ -22,7 +22,9 @@ _END_S = 10.0
 """How long a child may take to end."""
 _SAMPLE_S = 1.0
 _LAST_LINES = 20
+_BLOCK = 1 << 16
 _LONGEST_LINE = 1 << 20
+"""Bytes of a line that is passed on whole; what is longer is broken."""
 _NO_MEMORY = re.compile(r"\bbad_alloc\b|\bMemoryError\b|[Cc]annot allocate memory")
 
 
@@ -69,8 +71,10 @@ class SupervisedProcess:
         loop, delay_s = asyncio.get_running_loop(), _FIRST_DELAY_S
         while True:
             began, killed = loop.time(), _kernel_kills()
-            code = await self._run()
-            why = self._why(code, _kernel_kills() > killed)
+            try:
+                why = self._why(await self._run(), _kernel_kills() > killed)
+            except OSError as error:
+                why = f"could not be run: {error}"
             if not self.died.done():
                 self.died.set_result(why)
             delay_s = _FIRST_DELAY_S if loop.time() - began >= _STEADY_S else delay_s
@@ -81,22 +85,41 @@ class SupervisedProcess:
     async def _run(self) -> int:
         """From its start to its end. Its own session: a Ctrl-C is for this process, which still needs the child to drain."""
         pipe = asyncio.subprocess.PIPE
-        self._process = process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=pipe, stdout=asyncio.subprocess.DEVNULL, stderr=pipe, env=self._environment, start_new_session=True, limit=_LONGEST_LINE
-        )
         self._peak_mb = 0
+        self._last.clear()
+        self._process = process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=pipe, stdout=asyncio.subprocess.DEVNULL, stderr=pipe, env=self._environment, start_new_session=True
+        )
         sampling = asyncio.create_task(self._sample(process.pid))
         try:
             await self._pass_on(process)
             return await process.wait()
+        except Exception:
+            # Nobody would watch it any more.
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise
         finally:
             sampling.cancel()
 
     async def _pass_on(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
-        while line := await process.stderr.readline():
-            text = line.decode(errors="replace").rstrip()
-            self._last.append(text)
+        rest = b""
+        while block := await process.stderr.read(_BLOCK):
+            *lines, rest = (rest + block).split(b"\n")
+            if len(rest) > _LONGEST_LINE:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._tell(line)
+        if rest:
+            self._tell(rest)
+
+    def _tell(self, line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip()
+        self._last.append(text)
+        # Where nobody hears us any more, the child works on all the same.
+        with suppress(OSError):
             # What is written for programs names its service itself.
             print(text if text.startswith("{") else f"{self.name}: {text}", file=sys.stderr, flush=True)
 

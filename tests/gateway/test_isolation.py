@@ -57,6 +57,42 @@ async def test_a_child_without_memory_is_told_so() -> None:
         assert (await process.died).startswith("ran out of memory")
 
 
+async def test_a_child_that_cannot_be_started_is_tried_again_too(tmp_path: Path) -> None:
+    program = tmp_path / "child"
+    process = SupervisedProcess("child", [str(program)], os.environ)
+    process.start()
+    try:
+        assert (await process.died).startswith("could not be run: ")
+        program.write_text("#!/bin/sh\nexec sleep 60\n")
+        program.chmod(0o755)
+        await eventually(lambda: process.pid is not None)
+    finally:
+        await process.stop()
+
+
+async def test_a_long_line_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    program = "import sys, time; print('x' * 3_000_000 + ' end', file=sys.stderr, flush=True); time.sleep(60)"
+    async with supervised(program) as process:
+        heard = ""
+
+        def is_whole() -> bool:
+            nonlocal heard
+            heard += capsys.readouterr().err
+            return heard.endswith("x end\n")
+
+        await eventually(is_whole)
+        assert heard.count("x") == 3_000_000 and process.pid is not None
+
+
+async def test_a_death_is_told_by_what_that_child_said(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    mark = repr(str(tmp_path / "once"))
+    program = f"import os, sys; found = os.path.exists({mark}); open({mark}, 'w'); sys.exit('done' if found else 'MemoryError')"
+    async with supervised(program) as process:
+        assert (await process.died).startswith("ran out of memory")
+        await eventually(lambda: len(caplog.messages) >= 2)
+    assert "ended with status 1: done" in caplog.messages[1]
+
+
 async def test_lines_of_a_child_are_passed_on_with_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     async with supervised("import sys, time; print('hello', file=sys.stderr); print('{}', file=sys.stderr, flush=True); time.sleep(60)"):
         told: list[str] = []
