@@ -179,6 +179,10 @@ class TtsEngine(Protocol):
         """Its voices, without loading them. Their ids are those of no other engine: "engine:name" but for the first engine's."""
         ...
 
+    def model_of(self, request: SpeechRequest) -> ModelInfo:
+        """The weights that would speak a request: none are fetched or loaded for that. May raise as `plan`."""
+        ...
+
     def plan(self, request: SpeechRequest) -> Speech:
         """Choose voice and rate, and read the text. Cheap next to speaking.
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from locutor.errors import InvalidInput, MissingExtra
 from services.engine import load_engine_class
-from services.tts.engine import ENGINES, Quality, Voice
+from services.tts.engine import ENGINES, Quality, SpeechRequest, Voice
 from services.tts.locales import match_locale, nearest_locale
 from services.weights import ModelStore
 
@@ -31,21 +32,29 @@ class Roster:
         """All of them, each engine's own default first for its locale; marked as default are those that are taken where neither engine nor voice is named."""
         defaults: dict[str, str] = {}
         for voice in self._unasked():
-            if voice.is_default:
-                defaults.setdefault(voice.locale, voice.id)
+            defaults.setdefault(voice.locale, voice.id)
         return [replace(voice, is_default=defaults.get(voice.locale) == voice.id) for own in self.by_engine.values() for voice in _defaults_first(own)]
 
-    def engine_for(self, voice: str, locale: str) -> str:
-        """The engine of the voice with that id; without one (""), the first that speaks the locale.
+    def settled(self, request: SpeechRequest, engine: str = "") -> tuple[str, SpeechRequest]:
+        """The engine that speaks a request, and the request with the voice that is taken. `engine`: the one that is named, if any.
 
+        The engine is that of the voice; where none is named, the first that speaks the locale with a voice that may be taken. A named engine of which no
+        voice may be taken is left to tell why.
         Raises `InvalidInput` (fields voice, locale) where there is none, with those that there are.
         """
-        if voice:
-            return self._engine_of(voice, locale)
+        if request.voice:
+            return engine or self._engine_of(request.voice, request.locale), request
+        if engine:
+            taken = _taken(_defaults_first(self._allowed(self.by_engine.get(engine, ()))), request.locale)
+            return engine, replace(request, voice=taken.id, locale=taken.locale) if taken else request
         for name in self.by_engine:
-            spoken = {each.locale for each in self._unasked() if each.engine == name}
-            if nearest_locale(locale, tuple(spoken)):
-                return name
+            taken = _taken([voice for voice in self._unasked() if voice.engine == name], request.locale)
+            if taken is not None:
+                return name, replace(request, voice=taken.id, locale=taken.locale)
+        self._refuse(request.locale)
+
+    def _refuse(self, locale: str) -> NoReturn:
+        """Say why no voice is taken for a locale."""
         rule_made = self._rule_made(locale)
         if rule_made:
             names, engine = " or ".join(voice.id for voice in rule_made), rule_made[0].engine
@@ -61,10 +70,13 @@ class Roster:
         return [voice for voice in formant if voice.locale == near]
 
     def _unasked(self) -> list[Voice]:
-        """Those that may be taken where none is named: the server's default engine was named by who started it."""
+        """Those that may be taken where none is named, each engine's own defaults first: the server's default engine was named by who started it."""
         first = next(iter(self.by_engine))
-        allowed = [voice for own in self.by_engine.values() for voice in own if voice.commercial_use or not self.commercial]
+        allowed = [voice for own in self.by_engine.values() for voice in _defaults_first(self._allowed(own))]
         return [voice for voice in allowed if voice.quality is Quality.NEURAL or voice.engine == first]
+
+    def _allowed(self, voices: Sequence[Voice]) -> list[Voice]:
+        return [voice for voice in voices if voice.commercial_use or not self.commercial]
 
     def _engine_of(self, asked: str, locale: str) -> str:
         every = [voice for own in self.by_engine.values() for voice in own]
@@ -87,6 +99,12 @@ def roster_of(default_engine: str, store: ModelStore, *, commercial: bool) -> Ro
             if name == default_engine:
                 raise
     return Roster(found, commercial)
+
+
+def _taken(voices: Sequence[Voice], locale: str) -> Voice | None:
+    """The first that speaks what is nearest to a locale."""
+    near = nearest_locale(locale, tuple({voice.locale for voice in voices}))
+    return next((voice for voice in voices if voice.locale == near), None)
 
 
 def _defaults_first(voices: Sequence[Voice]) -> list[Voice]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -64,7 +65,7 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
     async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
         wanted = _speech_request(request)
         tracks = frozenset(_TRACKS[track] for track in request.tracks)
-        engine = await self._engine(request.engine, wanted)
+        engine, wanted = await self._chosen(request.engine, wanted)
         samples, rate, sample_rate = 0, 1.0, 1
         async with aclosing(self._pool.stream(self._speak, engine, wanted, tracks)) as events:
             async for event in events:
@@ -83,18 +84,17 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
 
     async def MeasureSpeech(self, request: tts_pb2.MeasureSpeechRequest, context: grpc.aio.ServicerContext) -> tts_pb2.MeasureSpeechResponse:
         wanted = _measure_requests(request)
-        engine = await self._engine(request.engine, wanted[0])
+        engine, first = await self._chosen(request.engine, wanted[0])
         rates = [round(rate, 6) for rate in request.rates]
         response = tts_pb2.MeasureSpeechResponse()
-        for index, text in enumerate(wanted):
+        for index, each in enumerate(wanted):
             with _fields_of(f"texts[{index}]"):
-                durations = await self._pool.run(measure, engine, text, rates)
+                durations = await self._pool.run(measure, engine, replace(first, text=each.text), rates)
             response.measures.add(durations=[duration(seconds) for seconds in durations])
         return response
 
     def _speak(self, engine: TtsEngine, request: SpeechRequest, tracks: Collection[Track]) -> Iterator[Speech | tuple[SpokenSentence, Tracks]]:
         speech = engine.plan(request)
-        self._shelf.permit(speech.model, "voice")
         yield speech
         for sentence in speech.sentences():
             yield sentence, tracks_of(sentence, speech.sample_rate, tracks)
@@ -103,9 +103,18 @@ class TtsServicer(tts_pb2_grpc.TtsServiceServicer):
         # An engine's module imports its library, which takes seconds.
         return await asyncio.to_thread(partial(roster_of, self._shelf.default, self._store, commercial=self._commercial))
 
-    async def _engine(self, named: str, request: SpeechRequest) -> TtsEngine:
-        """The engine that is named, else that of the voice, else the first that speaks the locale. Raises as `Roster.engine_for` and `EngineShelf.get`."""
-        return await self._shelf.get(named or (await self._roster()).engine_for(request.voice, request.locale))
+    async def _chosen(self, named: str, request: SpeechRequest) -> tuple[TtsEngine, SpeechRequest]:
+        """Who speaks a request, and the request with its voice: the engine that is named, else that of the voice, else the first that speaks the locale.
+
+        Whether this server may use the voice's weights is asked before they are fetched or loaded. Raises as `Roster.settled`, `EngineShelf.get` and
+        `EngineShelf.permit` (field "voice").
+        """
+        # A named engine takes its own default, except where a commercial server may not.
+        if not named or self._commercial:
+            named, request = (await self._roster()).settled(request, named)
+        engine = await self._shelf.get(named)
+        self._shelf.permit(await asyncio.to_thread(engine.model_of, request), "voice")
+        return engine, request
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext) -> tts_pb2.ListVoicesResponse:
         voices = (await self._roster()).voices()

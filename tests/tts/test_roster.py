@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from locutor.errors import InvalidInput
-from services.tts.engine import ENGINES, Gender, Quality, Voice
+from services.tts.engine import ENGINES, Gender, Quality, SpeechRequest, Voice
 from services.tts.engines.piper.catalog import FOLDER_VARIABLE
 from services.tts.roster import Roster, roster_of
 from services.weights import ModelStore
@@ -24,11 +24,15 @@ RULES = [_voice("rules", name, locale, default=True, quality=Quality.FORMANT) fo
 ROSTER = Roster({"first": FIRST, "second": SECOND, "rules": RULES})
 
 
+def engine_for(roster: Roster, voice: str, locale: str) -> str:
+    return roster.settled(SpeechRequest("Hi", locale, voice))[0]
+
+
 @pytest.mark.parametrize(
     ("voice", "locale", "engine"), [("", "en", "first"), ("", "de-AT", "second"), ("second:c", "en", "second"), ("rules:g", "ru", "rules")]
 )
 def test_the_engine_that_speaks(voice: str, locale: str, engine: str) -> None:
-    assert ROSTER.engine_for(voice, locale) == engine
+    assert engine_for(ROSTER, voice, locale) == engine
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,7 @@ def test_the_engine_that_speaks(voice: str, locale: str, engine: str) -> None:
 )
 def test_refusals(voice: str, locale: str, field: str, reason: str) -> None:
     with pytest.raises(InvalidInput) as raised:
-        ROSTER.engine_for(voice, locale)
+        engine_for(ROSTER, voice, locale)
     (violation,) = raised.value.violations
     assert (violation.field, violation.reason) == (field, reason)
 
@@ -55,14 +59,31 @@ def test_one_default_for_each_locale_and_none_that_is_rule_made() -> None:
 
 def test_a_rule_made_engine_that_the_server_is_set_to_speaks() -> None:
     roster = Roster({"rules": RULES, "first": FIRST})
-    assert roster.engine_for("", "en") == "rules" and [voice.id for voice in roster.voices() if voice.is_default] == ["rules:e", "rules:f", "rules:g"]
+    assert engine_for(roster, "", "en") == "rules" and [voice.id for voice in roster.voices() if voice.is_default] == ["rules:e", "rules:f", "rules:g"]
 
 
 def test_what_may_not_be_used_commercially_is_not_taken_unasked() -> None:
     roster = Roster(ROSTER.by_engine, commercial=True)
     with pytest.raises(InvalidInput) as raised:
-        roster.engine_for("", "de")
+        engine_for(roster, "", "de")
     assert raised.value.violations[0].reason == "ONLY_FORMANT_VOICES"
+
+
+def test_where_an_engines_own_default_may_not_be_used_commercially_another_voice_of_it_speaks() -> None:
+    mixed = [
+        _voice("mixed", "closed", "de", default=True, commercial=False),
+        _voice("mixed", "open", "de"),
+        _voice("mixed", "swiss", "de-CH", commercial=False),
+    ]
+    closed = [_voice("closed", "a", "de", default=True, commercial=False)]
+    roster = Roster({"closed": closed, "mixed": mixed}, commercial=True)
+    for engine, locale in (("", "de"), ("mixed", "de"), ("", "de-CH")):
+        name, request = roster.settled(SpeechRequest("Hallo", locale), engine)
+        assert (name, request.voice, request.locale) == ("mixed", "mixed:open", "de")
+    assert [voice.id for voice in roster.voices() if voice.is_default] == ["mixed:open"]
+    asked = SpeechRequest("Hallo", "de")
+    assert roster.settled(asked, "closed") == ("closed", asked), "the engine's own default, which is then refused by name"
+    assert Roster(roster.by_engine).settled(asked)[1].voice == "closed:a"
 
 
 def test_an_operators_voice_speaks_what_the_default_engine_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +97,7 @@ def test_an_operators_voice_speaks_what_the_default_engine_does_not(tmp_path: Pa
     (tmp_path / "de_DE-anna-low.onnx.json").write_text(json.dumps(config))
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     roster = roster_of(next(iter(ENGINES)), ModelStore(), commercial=False)
-    assert roster.engine_for("", "de") == "piper" and roster.engine_for("", "en") == "kokoro"
+    assert engine_for(roster, "", "de") == "piper" and engine_for(roster, "", "en") == "kokoro"
     assert [voice.id for voice in roster.voices() if voice.is_default and voice.locale == "de-DE"] == ["piper:de_DE-anna-low"]
     everyone = [voice.id for voice in roster.voices()]
     assert len(everyone) == len(set(everyone))

@@ -58,6 +58,9 @@ class CoquiEngine:
     def list_voices(store: ModelStore) -> Sequence[Voice]:
         return voices_of(models_of(store))
 
+    def model_of(self, request: SpeechRequest) -> ModelInfo:
+        return self._chosen(request)[0].info
+
     def plan(self, request: SpeechRequest) -> ChunkedSpeech:
         planned = self._planned(request)
         loaded, rate = planned.loaded, request.rate
@@ -72,12 +75,15 @@ class CoquiEngine:
         duration_s = planned.loaded.foresee(planned.chunks, planned.speaker)
         return [duration_s(rate) for rate in rates]
 
-    def _planned(self, request: SpeechRequest) -> _Planned:
+    def _chosen(self, request: SpeechRequest) -> tuple[CoquiModel, Voice]:
         refuse_without_consent(request.voice)
         models = models_of(self._store)
         voices = voices_of(models)
         voice = choose_voice(request.voice, match_locale(request.locale, sorted({voice.locale for voice in voices})), voices)
-        model = next(model for model in models if voice.id in model.voices)
+        return next(model for model in models if voice.id in model.voices), voice
+
+    def _planned(self, request: SpeechRequest) -> _Planned:
+        model, voice = self._chosen(request)
         loaded = self._load(model)
         chunks = loaded.chunks(request.text, voice.locale)
         if not chunks:

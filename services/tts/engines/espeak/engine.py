@@ -59,6 +59,9 @@ class EspeakEngine:
     def list_voices(store: ModelStore) -> Sequence[Voice]:
         return VOICES
 
+    def model_of(self, request: SpeechRequest) -> ModelInfo:
+        return self.info
+
     def plan(self, request: SpeechRequest) -> EspeakSpeech:
         locale = match_locale(request.locale, LOCALES)
         voice = choose_voice(request.voice, locale, VOICES)

@@ -67,6 +67,9 @@ class KokoroEngine:
         """All voices, by locale."""
         return VOICES
 
+    def model_of(self, request: SpeechRequest) -> ModelInfo:
+        return self.info
+
     def plan(self, request: SpeechRequest) -> ChunkedSpeech:
         locale = match_locale(request.locale, LOCALES)
         voice = choose_voice(request.voice, locale, VOICES)

@@ -42,6 +42,9 @@ class PiperEngine:
     def list_voices(store: ModelStore) -> Sequence[Voice]:
         return voices_of(models_of(store))
 
+    def model_of(self, request: SpeechRequest) -> ModelInfo:
+        return self._chosen(request)[0].info
+
     def plan(self, request: SpeechRequest) -> ChunkedSpeech:
         model, voice, loaded, chunks = self._planned(request)
         speaker = model.speakers[voice.id][1]
@@ -57,12 +60,15 @@ class PiperEngine:
         foreseen = [loaded.foresee(chunk, model.speakers[voice.id][1]) for chunk in chunks]
         return [loaded.duration_s(foreseen, rate) for rate in rates]
 
-    def _planned(self, request: SpeechRequest) -> tuple[VoiceModel, Voice, LoadedVoice, list[Chunk]]:
+    def _chosen(self, request: SpeechRequest) -> tuple[VoiceModel, Voice]:
         models = models_of(self._store)
         voices = voices_of(models)
         locale = match_locale(request.locale, sorted({voice.locale for voice in voices}))
         voice = choose_voice(request.voice, locale, voices)
-        model = next(model for model in models if voice.id in model.speakers)
+        return next(model for model in models if voice.id in model.speakers), voice
+
+    def _planned(self, request: SpeechRequest) -> tuple[VoiceModel, Voice, LoadedVoice, list[Chunk]]:
+        model, voice = self._chosen(request)
         loaded = self._load(model.file(self._store))
         chunks = loaded.chunks(request.text)
         if not chunks:
