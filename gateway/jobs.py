@@ -91,10 +91,11 @@ class JobTable:
 
         First is who has the fewest jobs at work; of those with as many, whose last one began longest ago; of one tenant's
         jobs those that had begun before, then those of a higher priority, then the oldest. `shares`: also jobs that anybody
-        may work on. `tenant_jobs`: of one tenant at work at a time, in all gateways; 0: any number. `at_work`: ids of one's own.
+        may work on. `tenant_jobs`: of one tenant at work at a time, in all gateways; 0: any number. `at_work`: ids of one's own
+        that are not to be begun again.
         """
         mine = JOBS.c.owner.in_([owner, ANYBODY] if shares else [owner])
-        lost = (JOBS.c.owner == owner) & (JOBS.c.state == job_pb2.STATE_RUNNING) & JOBS.c.id.not_in(at_work)
+        lost = (JOBS.c.owner == owner) & JOBS.c.state.in_([job_pb2.STATE_RUNNING, job_pb2.STATE_IN_REVIEW]) & JOBS.c.id.not_in(at_work)
         queued = (JOBS.c.state == job_pb2.STATE_QUEUED) & mine
 
         def take(connection: sa.Connection) -> job_pb2.Job | None:
@@ -128,6 +129,11 @@ class JobTable:
             return saved
 
         return await self._database.run(update)
+
+    async def is_owned(self, job_id: str, owner: str) -> bool:
+        """Whether a job is there, and its owner's still."""
+        mine = (JOBS.c.id == job_id) & (JOBS.c.owner == owner)
+        return await self._database.run(lambda c: c.execute(sa.select(JOBS.c.id).where(mine)).first() is not None)
 
     async def get(self, job_id: str, tenant: str) -> job_pb2.Job:
         """Raises `NotFound`, also for a job of another tenant."""

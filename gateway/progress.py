@@ -110,6 +110,11 @@ class JobTracker:
         self._plan = stage_plan(job)
         self._began = time.monotonic()
 
+    @property
+    def version(self) -> int:
+        """Rises with each change."""
+        return self._version
+
     def reset(self) -> None:
         """Begin a run, or begin it anew: stages and results of all locales as queued. Progress already told is not taken back."""
         self._stages.clear()

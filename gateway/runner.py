@@ -10,7 +10,7 @@ from functools import partial
 
 from gateway.changes import Changes
 from gateway.job_run import JobRun, RunParts, end_job
-from gateway.jobs import ANYBODY
+from gateway.jobs import ANYBODY, ENDED
 from gateway.liveness import Liveness
 from gateway.progress import JobTracker
 from locutor.gateway.v1 import dub_pb2, job_pb2
@@ -20,6 +20,8 @@ log = logging.getLogger("locutor.gateway")
 _LOOK_FOR_JOBS_S = 1.0
 """Longest time between two looks for a job whose turn it is; what is told of makes it shorter."""
 _LOOK_FOR_CANCELS_S = 0.2
+_REST_S = 10.0
+"""A job whose run here came to no end is not begun here again before: what was in its way may be there still."""
 _LOOK_FOR_DEAD_S = 1.0
 _AGAIN_S = 2.0
 """After an error: a database that is away for a while."""
@@ -35,6 +37,7 @@ class JobRunner:
         self._liveness = liveness
         self._shares = False
         self._runs: dict[str, JobRun] = {}
+        self._resting: set[str] = set()
         self._look = asyncio.Event()
         self._tasks = [
             asyncio.create_task(self._again_and_again(*each)) for each in ((self._begin_jobs, self._next_look), (self._cancel_jobs, self._next_cancels))
@@ -99,7 +102,7 @@ class JobRunner:
     async def _begin_jobs(self) -> None:
         parts = self._parts
         while self._liveness.may_begin and sum(run.has_place for run in self._runs.values()) < parts.settings.jobs_at_once:
-            job = await parts.table.claim(parts.owner, self._shares, parts.settings.tenant_jobs, list(self._runs))
+            job = await parts.table.claim(parts.owner, self._shares, parts.settings.tenant_jobs, [*self._runs, *self._resting])
             if job is None:
                 return
             if job.id in self._runs:
@@ -110,7 +113,10 @@ class JobRunner:
             self._changes.tell(job.id)
 
     def _forget(self, job_id: str, _: asyncio.Task[None]) -> None:
-        del self._runs[job_id]
+        run = self._runs.pop(job_id)
+        if run.tracker.job.state not in ENDED:
+            self._resting.add(job_id)
+            asyncio.get_running_loop().call_later(_REST_S, self._resting.discard, job_id)
         self.heard(job_id)
 
     async def _cancel_jobs(self) -> None:

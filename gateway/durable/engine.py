@@ -14,9 +14,8 @@ from dbos import DBOS, SetWorkflowID, WorkflowStatusString
 from dbos import error as dbos_error
 
 from gateway.durable.offers import Checkpoint, Offer
-from gateway.durable.system import system_config
+from gateway.durable.system import database_errors, system_config
 from gateway.durable.unit import RESULT, attempt_until_done
-from gateway.full import as_full_disk
 
 Workflow = Callable[[str], Coroutine[Any, Any, Checkpoint]]
 
@@ -25,12 +24,14 @@ _WRITE_S = 10.0
 """Longest time for what is being written when the process stops."""
 _WAKE = "wake"
 _FOR_EVER_S = 10 * 365 * 86400.0
+_FORGET_AT_ONCE = 500
+"""Workflows that one statement removes: databases bound how many values one may have."""
 _RESUMED_EVERY_S = 0.2
 """How often the workflows that this process goes on with are looked for."""
 
 
-class LostWorkflow(Exception):
-    """Another process goes on with the work: this one lets go of it."""
+class LostWorkflow(BaseException):
+    """Another process goes on with the work: this one lets go of it. No failure of the work: nothing that tells or mends failures is to catch it."""
 
 
 class Durable:
@@ -48,6 +49,7 @@ class Durable:
         self._bodies: dict[asyncio.Task[Any], Offer] = {}
         self._queue = _queue_of(executor_id)
         self._resumes = False
+        self._is_shared = not isinstance(database, Path)
         config = system_config(database, executor_id)
         self._engine = config["system_database_engine"]
         DBOS(config=config)
@@ -104,21 +106,27 @@ class Durable:
 
     async def wake(self, job_id: str) -> None:
         """End one `wait` of a job. No effect where its workflow has not begun: it looks itself when it does."""
-        with suppress(dbos_error.DBOSNonExistentWorkflowError):
+        with database_errors(self._is_shared), suppress(dbos_error.DBOSNonExistentWorkflowError):
             await DBOS.send_async(job_id, None, topic=_WAKE)
 
     async def forget_job(self, job_id: str) -> None:
         """Remove what is kept of a job that has ended, and of its units."""
-        units = await DBOS.list_workflows_async(workflow_id_prefix=f"{job_id}:", load_input=False, load_output=False)
-        await DBOS.delete_workflows_async([job_id, *(unit.workflow_id for unit in units)], delete_children=True)
+        with database_errors(self._is_shared):
+            units = await DBOS.list_workflows_async(workflow_id_prefix=f"{job_id}:", load_input=False, load_output=False)
+            # No workflow is a child of another's here; and the job's own is the last to go: what is left of a half is found again.
+            ids = [*(unit.workflow_id for unit in units), job_id]
+            for first in range(0, len(ids), _FORGET_AT_ONCE):
+                await DBOS.delete_workflows_async(ids[first : first + _FORGET_AT_ONCE])
 
     async def bury(self, executor_id: str) -> None:
         """Remove what only a process that has died had a use for."""
-        await DBOS.delete_queue_async(_queue_of(executor_id))
+        with database_errors(self._is_shared):
+            await DBOS.delete_queue_async(_queue_of(executor_id))
 
     async def forget(self, workflow_id: str) -> None:
         """Remove what is kept of a workflow, so that it may be run anew."""
-        await DBOS.delete_workflow_async(workflow_id)
+        with database_errors(self._is_shared):
+            await DBOS.delete_workflow_async(workflow_id)
 
     @staticmethod
     def _registered(name: str, body: Workflow) -> Workflow:
@@ -131,10 +139,9 @@ class Durable:
     async def _perform(self, workflow: Workflow, workflow_id: str, offer: Offer, again: bool) -> Checkpoint:
         self._offers[workflow_id] = offer
         try:
-            await self._begin(workflow, workflow_id, offer, again)
-            return await offer.done
-        except sa.exc.OperationalError as error:
-            raise as_full_disk(error) or error from error
+            with database_errors(self._is_shared):
+                await self._begin(workflow, workflow_id, offer, again)
+                return await offer.done
         except asyncio.CancelledError:
             if offer.body is not None and not offer.is_over:
                 offer.body.cancel()
@@ -156,8 +163,8 @@ class Durable:
             if known.status in (WorkflowStatusString.PENDING.value, WorkflowStatusString.ENQUEUED.value):
                 await self._resume(workflow_id)
                 known = await DBOS.get_workflow_status_async(workflow_id)
-                # Its end may have been written meanwhile: then it is resumed no more.
-                if known is not None and known.status not in _ENDED:
+                # Its end may have been written meanwhile: by its own run here, or by one elsewhere. Then it is resumed no more.
+                if offer.is_over or (known is not None and known.status not in _ENDED):
                     return
                 continue
             if not again and known.status == WorkflowStatusString.SUCCESS.value and known.output and RESULT in known.output:
@@ -167,9 +174,9 @@ class Durable:
 
     async def _resume(self, workflow_id: str) -> None:
         """Go on with a workflow that another process, or an earlier run in this one, has left. What they write of it from now on is refused."""
-        if not self._resumes:
-            await DBOS.register_queue_async(self._queue, polling_interval_sec=_RESUMED_EVERY_S)
-            self._resumes = True
+        self._resumes = True
+        # Each time: another process that took this one for dead has removed it.
+        await DBOS.register_queue_async(self._queue, polling_interval_sec=_RESUMED_EVERY_S, on_conflict="never_update")
         # A queue of this process alone: only here is the work on offer.
         await DBOS.resume_workflow_async(workflow_id, queue_name=self._queue)
 
@@ -199,7 +206,9 @@ class Durable:
                     await asyncio.wait({received, work}, return_when=asyncio.FIRST_COMPLETED)
                     if received.done():
                         received.result()
-                        asked.result().set_result(None)
+                        # Whoever waited may have found out by himself.
+                        if not asked.result().done():
+                            asked.result().set_result(None)
                 finally:
                     received.cancel()
                     await _ended(received)
@@ -236,7 +245,7 @@ def _told(offer: Offer) -> Iterator[None]:
     """Whoever waits for the work is told of an end without a result."""
     try:
         yield
-    except (dbos_error.DBOSWorkflowConflictIDError, dbos_error.DBOSWorkflowCancelledError) as error:
+    except (dbos_error.DBOSWorkflowConflictIDError, dbos_error.DBOSWorkflowCancelledError, LostWorkflow) as error:
         offer.fail(LostWorkflow("another process goes on with it"))
         # No exception that DBOS would wait upon for what the other process will have written.
         raise asyncio.CancelledError from error

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOSConfig, DBOSPortableJSONSerializer
 
+from gateway.full import as_full_disk
 from gateway.postgres import connection_options
+from locutor.errors import ServiceLost
 
 _APPLICATION_VERSION = "1"
 """By default it is a hash of the code: after any edit, the workflows of before would stay pending for ever."""
@@ -23,6 +27,19 @@ _IDLE_TRANSACTION_S = 60.0
 """The server ends a transaction of a machine that has vanished within it, and frees its locks."""
 _THREADS = 32
 """For calls of the database, and for all other work in threads of the event loop in which it is launched."""
+
+
+@contextmanager
+def database_errors(is_shared: bool) -> Iterator[None]:
+    """A database's errors as `gateway.database` tells them: `OSError` where the disk is full, `ServiceLost` where a server, which `is_shared`, is away."""
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        if (full := as_full_disk(error)) is not None:
+            raise full from error
+        if is_shared:
+            raise ServiceLost("the gateway's database does not answer; try again", reason="DATABASE_LOST") from error
+        raise
 
 
 def system_config(database: Path | str, executor_id: str) -> DBOSConfig:
