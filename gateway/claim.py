@@ -38,7 +38,8 @@ class Claim:
         self._objects = objects
         self._owner = secrets.token_hex(6)
         self._beats = 0
-        self._names: list[str] = []
+        self._names = "[]"
+        """The condemned, as JSON."""
         self._told = time.monotonic()
         self._beating: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
@@ -65,7 +66,8 @@ class Claim:
 
     async def condemn(self, names: Collection[str]) -> None:
         """Tell what is about to be removed: "steps/..." and "media/..."."""
-        self._names = [name.partition("/")[2] for name in names]
+        # They may be millions, and each beat tells them again.
+        self._names = await asyncio.to_thread(lambda: json.dumps([name.partition("/")[2] for name in names]))
         await self._write()
 
     def hold(self) -> None:
@@ -100,4 +102,4 @@ class Claim:
             self._told = asked
 
     def _record(self) -> bytes:
-        return json.dumps({"beat": f"{self._owner} {self._beats}", "names": self._names}).encode()
+        return f'{{"beat": "{self._owner} {self._beats}", "names": {self._names}}}'.encode()

@@ -84,16 +84,20 @@ class Collector:
         self._needs = needs
         self._grace = grace
         self._settle_s = settle_s
+        self._one_at_a_time = asyncio.Lock()
 
     async def collect(
         self, unused_for: timedelta | None = None, most_bytes: int | None = None, *, dry_run: bool = False, now: datetime | None = None
     ) -> Collected:
         """Remove what was not used for so long; and, where more than `most_bytes` are left, what was used least recently.
 
-        None: that rule is not asked for. `now`: as though it were that time. Raises `Overloaded` where another collection
-        is at work, and `StoreLost`.
+        None: that rule is not asked for. `now`: as though it were that time. Waits for a collection of this process. Raises
+        `CollectionAtWork` where another process collects, and `StoreLost`.
         """
+        async with self._one_at_a_time:
+            return await self._collect(unused_for, most_bytes, dry_run=dry_run, now=now)
 
+    async def _collect(self, unused_for: timedelta | None, most_bytes: int | None, *, dry_run: bool = False, now: datetime | None = None) -> Collected:
         async def look() -> tuple[Inventory, dict[str, Reason]]:
             await self._store.leases.write()
             inventory = await read_inventory(self._store.objects, await self._needs(), now)
@@ -122,8 +126,9 @@ class Collector:
 
     async def make_room(self, most_bytes: int) -> int:
         """Collect until at most so many bytes are in use, where that can be; returns how many are."""
-        used = sum([found.size_bytes for folder in ("steps", "media") for found in await self._store.objects.listed(folder)])
-        return used if used <= most_bytes else (await self.collect(None, most_bytes)).kept_bytes
+        async with self._one_at_a_time:
+            used = sum([found.size_bytes for folder in ("steps", "media") for found in await self._store.objects.listed(folder)])
+            return used if used <= most_bytes else (await self._collect(None, most_bytes)).kept_bytes
 
     async def _remove(self, claim: Claim, paths: Sequence[str]) -> None:
         for begin in range(0, len(paths), _REMOVED_AT_ONCE):

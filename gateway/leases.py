@@ -181,8 +181,8 @@ class Leases:
     async def _read_condemned(self) -> None:
         asked = time.monotonic()
         data = await self._objects.get(CONDEMNED)
-        kept: dict = json.loads(data) if data is not None else {"names": (), "beat": None}
-        self._condemned, self._beat, self._read = frozenset(kept["names"]), kept["beat"], asked
+        self._condemned, self._beat = await asyncio.to_thread(_read_condemned, data) if data is not None else (frozenset(), None)
+        self._read = asked
 
     async def write(self) -> None:
         """Write every lease that has changed, or must be renewed."""
@@ -206,3 +206,9 @@ class Leases:
                 # The next round tries again; what is used meanwhile is young, or at worst made again.
                 lease.dirty = True
                 log.warning("the lease of %s could not be written: %s", lease.id, error.message)
+
+
+def _read_condemned(data: bytes) -> tuple[frozenset[str], object]:
+    """Names, and the beat. A second, for a million of them."""
+    kept = json.loads(data)
+    return frozenset(kept["names"]), kept["beat"]

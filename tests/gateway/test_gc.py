@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import claim, leases
+from gateway import claim, leases, quota
 from gateway.artifacts import ArtifactStore, StepResult, step_key
 from gateway.claim import Claim, ClaimLost, CollectionAtWork
 from gateway.collector import GOES, Collected, Collector, Reason, judge
@@ -285,6 +285,29 @@ async def test_the_quota_makes_room_and_refuses_what_does_not_fit(url: str, tmp_
     async with store.leased("modest") as view:
         await made(view, "modest", b"\xff" * size)
     await store.close()
+
+
+@on_a_folder
+async def test_a_write_waits_for_a_collection_that_is_at_work_elsewhere(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim, "BEAT_S", 0.1)
+    monkeypatch.setattr(claim, "_ASK_S", 0.2)
+    monkeypatch.setattr(quota, "_LOOK_AGAIN_S", 0.1)
+    size = 100_000
+    store, far = ArtifactStore(url, Quota(4 * size)), ArtifactStore(url)
+    store.quota.collect_with(collector_of(store, grace=timedelta(0)).make_room)
+    for number in range(3):
+        async with store.leased(f"job{number}") as view:
+            await made(view, f"{number}", bytes([number]) * size)
+    async with store.leased("writer") as view:
+        async with Claim(far.objects):
+            writing = asyncio.create_task(made(view, "new", b"x" * size, b"y" * size))
+            await asyncio.sleep(0.6)
+            assert not writing.done()
+        # It goes on when the other one is done.
+        async with asyncio.timeout(20):
+            await writing
+    await store.close()
+    await far.close()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
