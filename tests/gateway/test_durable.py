@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.artifacts import ArtifactStore
 from gateway.durable import Durable
+from gateway.durable.system import database_errors
+from gateway.failures import job_error
 from gateway.settings import GatewaySettings
 from locutor.errors import InvalidInput, Overloaded, ServiceLost
 from locutor.gateway.v1 import job_pb2
@@ -175,13 +178,15 @@ async def test_a_job_is_forgotten_with_its_units_alone(location: Path | str) -> 
 
 async def test_a_step_is_saved_from_its_checkpoint(settings: GatewaySettings, fakes: Fakes, portrait: bytes, tmp_path: Path, monkeypatch: Any) -> None:
     """The process ends between the checkpoint of a unit and the store's entry of its step."""
-    save, lost = ArtifactStore.save_step, []
+    save, lost, saved = ArtifactStore.save_step, list[str](), list[str]()
+    fakes.lipsync.hold = asyncio.Event()
 
     async def save_but_the_first(self: ArtifactStore, key: str, result: Any) -> None:
         if not lost and fakes.tts.calls["Synthesize"]:
             lost.append(key)
             await asyncio.Event().wait()
         await save(self, key, result)
+        saved.extend([key] if lost else [])
 
     with monkeypatch.context() as patch:
         patch.setattr(ArtifactStore, "save_step", save_but_the_first)
@@ -189,8 +194,10 @@ async def test_a_step_is_saved_from_its_checkpoint(settings: GatewaySettings, fa
             spec = make_spec((await client.upload(portrait)).uri)
             del spec.targets[1]
             job = await client.create(spec)
-            await eventually(lambda: bool(lost))
+            # The other two sentences are kept.
+            await eventually(lambda: len(saved) == 2)
     assert not (settings.data / "store" / "steps" / lost[0]).exists()
+    fakes.lipsync.hold.set()
     async with running_gateway(settings, fakes, tmp_path) as client:
         ended = await client.ended(job.id)
         assert ended.state == job_pb2.STATE_SUCCEEDED, ended
@@ -212,3 +219,51 @@ async def test_a_deleted_job_leaves_no_durable_work(client: Client, spec: job_pb
     assert rows() > 10
     await client.call(client.jobs.DeleteJob(job_pb2.DeleteJobRequest(id=job.id)))
     assert rows() == 0
+
+
+async def test_work_is_resumed_where_another_process_took_this_one_for_dead(location: Path | str) -> None:
+    begun = asyncio.Event()
+
+    async def for_ever() -> Any:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def work() -> Any:
+        return 1
+
+    for name in ("job:a", "job:b"):
+        begun.clear()
+        async with started(location, f"left {name}") as durable:
+            left = asyncio.create_task(durable.unit(name, for_ever, ignore))
+            await begun.wait()
+            left.cancel()
+            await asyncio.gather(left, return_exceptions=True)
+    async with started(location, "two") as durable, asyncio.timeout(20):
+        assert await durable.unit("job:a", work, ignore) == (1, True)
+        await durable.bury("two")
+        assert await durable.unit("job:b", work, ignore) == (1, True)
+
+
+async def test_units_are_forgotten_a_few_at_a_time(location: Path | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> Any:
+        return 1
+
+    monkeypatch.setattr("gateway.durable.engine._FORGET_AT_ONCE", 2)
+    async with started(location, "one") as durable:
+        units = [f"job:step:{number}" for number in range(5)]
+        await asyncio.gather(*(durable.unit(unit, work, ignore) for unit in units))
+        await durable.forget_job("job")
+        assert [await durable.unit(unit, work, ignore) for unit in units] == [(1, True)] * 5
+
+
+@pytest.mark.parametrize(
+    ("is_shared", "told", "kind"),
+    [(False, "database or disk is full", OSError), (True, "connection is bad", ServiceLost), (False, "no such table", sa.exc.OperationalError)],
+)
+def test_a_database_s_errors_are_told_as_what_they_are(is_shared: bool, told: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as caught, database_errors(is_shared):
+        raise sa.exc.OperationalError("SELECT 1", {}, Exception(told))
+    if kind is ServiceLost:
+        assert job_error(caught.value, "x").reason == "DATABASE_LOST"
+    elif kind is OSError:
+        assert job_error(caught.value, "x").reason == "DISK_FULL"
