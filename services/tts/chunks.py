@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from locutor.errors import InvalidInput
 from services.tts.g2p.tokens import PUNCTUATION
 from services.tts.g2p.unit import G2P, Unit
 from services.tts.normalize.fragments import SpokenText
@@ -96,7 +97,7 @@ def packed(chunks: Iterable[Chunk], shortest: int) -> list[Chunk]:
             joined.append(chunk)
     if len(joined) > 1 and len(joined[-1].symbols) < shortest and _fits(joined[-2], joined[-1]):
         joined[-2:] = [_join(joined[-2], joined[-1])]
-    return [part for index, chunk in enumerate(joined) for part in (_early(chunk) if index == 0 else _cut(chunk))]
+    return [part for index, chunk in enumerate(joined) for part in (_early(chunk) if index == 0 else cut(chunk))]
 
 
 def _closed(pieces: list[Piece]) -> tuple[Piece, ...]:
@@ -123,18 +124,31 @@ def _join(first: Chunk, second: Chunk) -> Chunk:
     return Chunk((*first.pieces, space, *second.pieces), first.begin, second.end)
 
 
-def _cut(chunk: Chunk) -> list[Chunk]:
-    """Parts of at most `LONGEST_SYMBOLS`, cut at the best place to breathe that is not far from the middle of what fits."""
-    length = len(chunk.symbols)
-    if length <= LONGEST_SYMBOLS:
+def symbols_of(piece: Piece) -> int:
+    return len(piece.symbols)
+
+
+def letters_of(piece: Piece) -> int:
+    return len(piece.spoken)
+
+
+def cut(chunk: Chunk, longest: int = LONGEST_SYMBOLS, size: Callable[[Piece], int] = symbols_of) -> list[Chunk]:
+    """Parts of at most `longest` by `size`, cut at the best place to breathe that is not far from the middle of what fits.
+
+    Raises `InvalidInput` (field "text") for a word that is longer.
+    """
+    length = sum(map(size, chunk.pieces))
+    if length <= longest:
         return [chunk]
-    ideal = length / -(-length // LONGEST_SYMBOLS)
-    for marks in _BREAKS:
-        place = _place(chunk, marks, 0.4 * ideal, LONGEST_SYMBOLS, ideal)
-        if place is not None:
-            head, tail = _split(chunk, place)
-            return [head, *_cut(tail)]
-    raise AssertionError("a word of more symbols than the model takes")
+    ideal = length / -(-length // longest)
+    for least in (0.4 * ideal, 1):
+        for marks in _BREAKS:
+            place = _place(chunk, marks, least, longest, ideal, size)
+            if place is not None:
+                head, tail = _split(chunk, place)
+                return [head, *cut(tail, longest, size)]
+    word = next(piece.spoken.strip() for piece in chunk.pieces if piece.is_word)
+    raise InvalidInput.of("text", f"{word[:30]!r} goes on for too long without a space or a mark to breathe at; put one into it", "WORD_TOO_LONG")
 
 
 def _early(chunk: Chunk) -> list[Chunk]:
@@ -144,13 +158,13 @@ def _early(chunk: Chunk) -> list[Chunk]:
             place = _place(chunk, marks, _LEAST_FIRST_SYMBOLS, FIRST_SYMBOLS, 0.7 * FIRST_SYMBOLS)
             if place is not None:
                 head, tail = _split(chunk, place)
-                return [head, *_cut(tail)]
-    return _cut(chunk)
+                return [head, *cut(tail)]
+    return cut(chunk)
 
 
-def _place(chunk: Chunk, marks: frozenset[str], low: float, high: float, ideal: float) -> int | None:
-    """The piece with one of the marks at which the symbols so far are nearest to `ideal`, between `low` and `high`."""
-    ends = list(accumulate(len(piece.symbols) for piece in chunk.pieces))
+def _place(chunk: Chunk, marks: frozenset[str], low: float, high: float, ideal: float, size: Callable[[Piece], int] = symbols_of) -> int | None:
+    """The piece with one of the marks up to which the size is nearest to `ideal`, between `low` and `high`."""
+    ends = list(accumulate(map(size, chunk.pieces)))
     places = [index for index, piece in enumerate(chunk.pieces[:-1]) if piece.symbols in marks and low <= ends[index] <= high]
     behind_speech = [index for index in places if any(piece.is_word for piece in chunk.pieces[index + 1 :])]
     return min(behind_speech, key=lambda index: abs(ends[index] - ideal), default=None)

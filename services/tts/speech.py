@@ -21,6 +21,12 @@ BREATHS_S = (0.1, 0.35)
 """Silence before and behind each sentence at rate 1, for engines that leave next to none."""
 
 
+def breaths_of(chunk: Chunk, rate: float, frames_per_s: float) -> tuple[int, int]:
+    """Frames of silence before and behind a chunk: none where a sentence was cut."""
+    before, behind = (round(breath_s / rate * frames_per_s) for breath_s in BREATHS_S)
+    return before if chunk.opens else 0, behind if chunk.closes else 0
+
+
 @dataclass(frozen=True)
 class ChunkedSpeech:
     """Speech by chunks, each spoken when it is asked for."""

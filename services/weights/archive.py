@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO
@@ -26,6 +27,17 @@ def sha256_of(path: Path) -> str:
     """Lower-case hexadecimal sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def lasting_sha256_of(path: Path) -> str:
+    """As `sha256_of`, hashed once for as long as the file's size and time of change stay the same."""
+    status = path.stat()
+    return _lasting_sha256_of(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _lasting_sha256_of(path: Path, size_bytes: int, changed_ns: int) -> str:
+    return sha256_of(path)
 
 
 class ArchiveReader:

@@ -15,9 +15,10 @@ import langcodes
 from services.engine import ModelInfo
 from services.tts.engine import Gender, Voice
 from services.tts.engines.coqui.references import Reference, references, voice_folder
-from services.tts.engines.piper.model_card import license_of
+from services.tts.engines.coqui.symbols import reads
+from services.tts.model_card import license_of
 from services.weights import ModelStore
-from services.weights.archive import sha256_of
+from services.weights.archive import lasting_sha256_of
 
 ENGINE_NAME = "coqui"
 FOLDER_VARIABLE = "LOCUTOR_COQUI_MODELS"
@@ -31,6 +32,8 @@ _CONFIG = "config.json"
 _XTTS_FILES = ("model.pth", "vocab.json")
 _NOT_MODELS = ("speakers", "dvae", "mel_stats", "d_vector", "language_ids", "disc")
 """Other .pth files that lie beside checkpoints."""
+_LONGEST_REASON = 200
+"""Characters of an error of somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,24 @@ def no_models(store: ModelStore) -> ModelInfo:
 
 def _model(folder: Path) -> CoquiModel:
     try:
-        config = json.loads((folder / _CONFIG).read_text("utf-8"))
-        kind = str(config["model"])
-        arguments = config["model_args"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return _unusable(folder, f"its {_CONFIG} is no configuration of Coqui's ({error!r})")
+        return _read(folder)
+    except Exception as error:  # noqa: BLE001 (somebody else's files may be wrong in any way: one folder is not to end all speech)
+        return _unusable(folder, f"its files are not those of a model of Coqui's ({type(error).__name__}: {_brief(error)})")
+
+
+def _brief(error: Exception) -> str:
+    """The first line of what an error says, without the operator's folders."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {Path(str(error.filename)).name}"
+    return str(error).partition("\n")[0][:_LONGEST_REASON]
+
+
+def _read(folder: Path) -> CoquiModel:
+    """Raises whatever its files make their readers raise."""
+    config = json.loads((folder / _CONFIG).read_text("utf-8"))
+    if not isinstance(config, dict) or not isinstance(config.get("model_args"), dict):
+        return _unusable(folder, f"its {_CONFIG} is no configuration of Coqui's: it has no model_args")
+    kind, arguments = str(config.get("model")), config["model_args"]
     if kind == "xtts":
         return _xtts(folder, config)
     if kind != "vits":
@@ -106,6 +122,10 @@ def _vits(folder: Path, config: dict[str, Any]) -> CoquiModel:
     locales = {language: _locale(language or _language_of(folder, config)) for language in languages}
     if not locales or not speakers or not all(locales.values()):
         return _unusable(folder, "its language or its speakers are not told: name the folder as Coqui does (tts_models--de--thorsten--vits), with speakers.pth")
+    unread = [spoken for spoken in locales.values() if not reads(spoken)]
+    if len(unread) == len(locales):
+        return _unusable(folder, f"espeak-ng, which reads for it, has no {', '.join(unread)}")
+    locales = {language: spoken for language, spoken in locales.items() if spoken not in unread}
     license_ = license_of(checkpoints[0])
     files = (checkpoints[0], folder / _CONFIG)
     locale = next(iter(locales.values())) if len(locales) == 1 else ""
@@ -123,22 +143,24 @@ def _xtts(folder: Path, config: dict[str, Any]) -> CoquiModel:
     missing = [path.name for path in files if not path.is_file()]
     if missing:
         return _unusable(folder, f"it lacks {', '.join(missing)}")
-    languages = {language: _locale(language) for language in config.get("languages", ())}
+    told = {language: _locale(language) for language in config.get("languages", ())}
+    languages = {language: locale for language, locale in told.items() if locale and reads(locale)}
+    if not languages:
+        return _unusable(folder, f"espeak-ng, which reads for it, has none of its languages ({', '.join(told) or 'its configuration names none'})")
     found: dict[str, tuple[Voice, Speaker]] = {}
     cloned = references()
-    info = _info(folder, files, XTTS_LICENSE, False, sorted(filter(None, languages.values())))
+    info = _info(folder, files, XTTS_LICENSE, False, sorted(languages.values()))
     if not cloned:
         info = replace(info, remedy=f"it speaks with voices of people: put recordings with their consent into {voice_folder() or 'a folder'}")
     for reference in cloned:
         for language, locale in languages.items():
-            if locale:
-                voice = _voice(f"{folder.name}:{reference.name}:{language}", locale, reference.name, info)
-                found[voice.id] = voice, Speaker(language, reference=reference)
+            voice = _voice(f"{folder.name}:{reference.name}:{language}", locale, reference.name, info)
+            found[voice.id] = voice, Speaker(language, reference=reference)
     return CoquiModel(info, "xtts", folder, folder / _XTTS_FILES[0], "", found)
 
 
 def _info(folder: Path, files: Sequence[Path], license_: str, commercial_use: bool, locales: Sequence[str]) -> ModelInfo:
-    weights = {path.name: _digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files}
+    weights = {path.name: lasting_sha256_of(path) for path in files}
     return ModelInfo(ENGINE_NAME, _VERSION, folder.name, weights, license_, commercial_use, tuple(locales))
 
 
@@ -190,9 +212,3 @@ def _names_of_tensor_file(path: Path, changed_ns: int) -> list[str]:
     import torch
 
     return sorted(torch.load(path, map_location="cpu", weights_only=True))
-
-
-@lru_cache(maxsize=64)
-def _digest(path: Path, size: int, changed_ns: int) -> str:
-    """Hashed once for as long as size and time of change stay the same."""
-    return sha256_of(path)

@@ -39,7 +39,10 @@ class _Planned:
 
 
 class CoquiEngine:
-    """Safe to call from several threads. One model is kept in memory: XTTS takes 2 GB and more."""
+    """Safe to call from several threads.
+
+    The model that was asked for last is kept in memory (XTTS takes 2 GB and more), another only for as long as it still speaks.
+    """
 
     def __init__(self, store: ModelStore, threads: int) -> None:
         self._store = store
@@ -76,8 +79,8 @@ class CoquiEngine:
         return [duration_s(rate) for rate in rates]
 
     def _chosen(self, request: SpeechRequest) -> tuple[CoquiModel, Voice]:
-        refuse_without_consent(request.voice)
         models = models_of(self._store)
+        refuse_without_consent(_recording_of(request.voice, models))
         voices = voices_of(models)
         voice = choose_voice(request.voice, match_locale(request.locale, sorted({voice.locale for voice in voices})), voices)
         return next(model for model in models if voice.id in model.voices), voice
@@ -97,3 +100,9 @@ class CoquiEngine:
                 self._loaded = None
                 self._loaded = (*key, (LoadedXtts if model.kind == "xtts" else LoadedVits)(model, self._device))
             return self._loaded[2]
+
+
+def _recording_of(voice: str, models: Sequence[CoquiModel]) -> str:
+    """Name of the recording that a voice's id names; empty where it is none of XTTS."""
+    prefixes = (f"{ENGINE_NAME}:{model.folder.name}:" for model in models if model.kind == "xtts")
+    return next((voice[len(prefix) :].rpartition(":")[0] for prefix in prefixes if voice.startswith(prefix)), "")

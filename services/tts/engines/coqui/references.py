@@ -62,9 +62,9 @@ def read_reference(path: Path) -> Reference:
     return Reference(path.stem, path, *(str(value).strip() for value in values))
 
 
-def refuse_without_consent(voice: str) -> None:
-    """Say why a voice is not offered, where a recording of its name is there. Raises as `read_reference`."""
+def refuse_without_consent(name: str) -> None:
+    """Say why the voice of a recording is not offered, where the recording is there. Raises as `read_reference`."""
     folder = voice_folder()
     for path in sorted(folder.glob("*.wav")) if folder else ():
-        if path.stem in voice.split(":"):
+        if path.stem == name:
             read_reference(path)

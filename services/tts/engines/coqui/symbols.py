@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from services.tts.chunks import Chunk, Piece
 from services.tts.engines.espeak.catalog import NAMES
-from services.tts.engines.piper.symbols import Input
 from services.tts.g2p.espeak import EspeakG2P
 from services.tts.locales import nearest_locale
+from services.tts.model_input import Input
 from services.tts.normalize.reader import Reader
 
 _MARKS = {"—": ",", "…": ".", "(": ",", ")": ",", ";": ",", ":": ","}
@@ -35,8 +35,13 @@ class Alphabet:
         return [self.ids[symbol] for letter in text for symbol in (letter if letter in self.ids else letter.lower()) if symbol in self.ids]
 
 
+def reads(locale: str) -> bool:
+    """Whether espeak-ng reads it."""
+    return bool(nearest_locale(locale, tuple(NAMES)))
+
+
 def g2p_of(locale: str, reader: Reader) -> EspeakG2P:
-    """IPA as Coqui's models have learnt it, by espeak-ng."""
+    """IPA as Coqui's models have learnt it, by espeak-ng, of a locale that it `reads`."""
     return EspeakG2P(NAMES[nearest_locale(locale, tuple(NAMES))], lambda _, ipa: ipa.replace("-", ""), reader.leaves_figures)
 
 

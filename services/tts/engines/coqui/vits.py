@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,11 @@ from services.tts.chunks import Chunk, chunks_of
 from services.tts.engines.coqui.catalog import CoquiModel, Speaker
 from services.tts.engines.coqui.noise import equal_noise
 from services.tts.engines.coqui.symbols import Alphabet, g2p_of, input_of
-from services.tts.engines.piper.symbols import Input
 from services.tts.loudness import levelled
+from services.tts.model_input import Input
 from services.tts.normalize.reader import reader_for
 from services.tts.pauses import timed
-from services.tts.speech import BREATHS_S, Spoken
+from services.tts.speech import Spoken, breaths_of
 from services.tts.timing import sounds_of
 
 
@@ -51,8 +50,6 @@ class LoadedVits:
         self._length_scale = float(self._model.length_scale)
         self._frame_samples = int(self._model.config.audio.hop_length)
         self.sample_rate = int(self._model.config.audio.sample_rate)
-        # The model's noise comes of PyTorch's common source, which is set anew for each chunk.
-        self._lock = Lock()
 
     def chunks(self, text: str, locale: str) -> list[Chunk]:
         """What is spoken of a text, in order; nothing where it has no words."""
@@ -72,7 +69,7 @@ class LoadedVits:
     def speak(self, chunk: Chunk, speaker: Speaker, rate: float) -> Spoken:
         foreseen = self._foresee(chunk, speaker)
         frames = self._frames(foreseen, rate)
-        with self._lock, equal_noise(self._device), torch.inference_mode():
+        with equal_noise(self._device), torch.inference_mode():
             ids = torch.tensor([foreseen.input.ids], device=self._device)
             durations = torch.tensor(frames[None], dtype=torch.float32, device=self._device)
             sound = self._model.inference(ids, {**self._conditions(speaker, len(foreseen.input.ids)), "durations": durations})["model_outputs"][0, 0]
@@ -86,7 +83,7 @@ class LoadedVits:
 
     def _foresee(self, chunk: Chunk, speaker: Speaker) -> _Foreseen:
         given = input_of(chunk, self._alphabet)
-        with self._lock, equal_noise(self._device), torch.inference_mode():
+        with equal_noise(self._device), torch.inference_mode():
             return _Foreseen(chunk, given, self._raw_frames(given.ids, speaker))
 
     def _conditions(self, speaker: Speaker, length: int) -> dict[str, Any]:
@@ -116,9 +113,8 @@ class LoadedVits:
         return np.ceil(foreseen.raw_frames * np.float32(self._length_scale / rate)).astype(np.int64)
 
     def _breaths(self, chunk: Chunk, rate: float) -> tuple[int, int]:
-        """Frames of silence before and behind: none where a sentence was cut."""
-        before, behind = (round(breath_s / rate * self.sample_rate / self._frame_samples) for breath_s in BREATHS_S)
-        return before if chunk.opens else 0, behind if chunk.closes else 0
+        """In frames."""
+        return breaths_of(chunk, rate, self.sample_rate / self._frame_samples)
 
 
 def _load(model: CoquiModel) -> tuple[Vits, Alphabet]:
@@ -133,7 +129,8 @@ def _load(model: CoquiModel) -> tuple[Vits, Alphabet]:
         config.use_phonemes = False
         loaded = Vits(config)
         loaded.load_checkpoint(config, str(model.checkpoint), eval=True)
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, AssertionError, AttributeError) as error:
+    except Exception as error:
+        # A file of somebody else's may be wrong in any way, and PyTorch refuses what would run as code.
         raise MissingWeights(f"{model.folder.name} cannot be loaded as a VITS model of Coqui's ({type(error).__name__}: {str(error)[:200]})") from error
     return loaded, _alphabet(loaded.tokenizer, phonemes)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
+from langcodes import Language
 from TTS.config import load_config
 from TTS.tts.models.xtts import Xtts
 
@@ -16,7 +17,7 @@ from locutor.errors import InvalidInput, MissingWeights
 from services.articulation.estimator import VisemeEstimator
 from services.devices import Device
 from services.tts.alignment import align
-from services.tts.chunks import Chunk, chunks_of
+from services.tts.chunks import Chunk, chunks_of, cut, letters_of
 from services.tts.engines.coqui.catalog import CoquiModel, Speaker
 from services.tts.engines.coqui.noise import equal_noise
 from services.tts.engines.coqui.references import Reference, read_reference
@@ -25,6 +26,8 @@ from services.tts.loudness import levelled
 from services.tts.normalize.reader import reader_for
 from services.tts.speech import Spoken
 
+_LONGEST_LETTERS = 250
+"""As the package itself takes it, where it knows no limit of a language."""
 _LEAST_REFERENCE_S = 3.0
 """Coqui asks for 6 s; under this the voice is anybody's."""
 _HEARD_S = 30.0
@@ -48,7 +51,8 @@ class LoadedXtts:
     def chunks(self, text: str, locale: str) -> list[Chunk]:
         """What is spoken of a text, in order; nothing where it has no words."""
         reader = reader_for(locale)
-        return chunks_of(text, reader, g2p_of(locale, reader))
+        longest = self._model.tokenizer.char_limits.get(Language.get(locale).language, _LONGEST_LETTERS)
+        return [part for chunk in chunks_of(text, reader, g2p_of(locale, reader)) for part in cut(chunk, longest, letters_of)]
 
     def foresee(self, chunks: Sequence[Chunk], speaker: Speaker) -> Callable[[float], float]:
         """How long chunks last at a rate: what they are spoken from is stretched, so in proportion.
@@ -101,6 +105,7 @@ def _load(model: CoquiModel) -> Any:
         config = load_config(str(model.folder / "config.json"))
         loaded = Xtts(config)
         loaded.load_checkpoint(config, checkpoint_dir=str(model.folder), eval=True)
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, AssertionError, AttributeError) as error:
+    except Exception as error:
+        # A file of somebody else's may be wrong in any way, and PyTorch refuses what would run as code.
         raise MissingWeights(f"{model.folder.name} cannot be loaded as an XTTS model ({type(error).__name__}: {str(error)[:200]})") from error
     return loaded

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 from locutor.errors import InvalidInput
 from services.engine import ModelInfo
 from services.tts.engine import Gender, Voice
 from services.tts.engines.piper.config import read_config
-from services.tts.engines.piper.model_card import license_of
+from services.tts.model_card import license_of
 from services.weights import ModelStore
-from services.weights.archive import sha256_of
+from services.weights.archive import lasting_sha256_of
 
 ENGINE_NAME = "piper"
 FOLDER_VARIABLE = "LOCUTOR_PIPER_VOICES"
@@ -25,6 +24,7 @@ _WEIGHTS = "piper-en-us-joe"
 _BUNDLED = "en_US-joe-medium"
 _QUALITIES = ("high", "medium", "low", "x_low")
 """From the best."""
+_TWICE = "{} is there twice, in two folders; give each voice a name of its own"
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ def models_of(store: ModelStore) -> list[VoiceModel]:
     named = os.environ.get(FOLDER_VARIABLE, "")
     found: list[VoiceModel] = []
     if named and not (folder := Path(named).expanduser()).is_dir():
-        found.append(_unusable("", f"{FOLDER_VARIABLE} names {named}, which is no folder; set it to one that holds voices"))
+        found.append(_unusable("", f"{FOLDER_VARIABLE} names {folder.name!r}, which is no folder; set it to one that holds voices"))
     elif named:
         taken: dict[str, Path] = {}
         for path in sorted(folder.rglob("*.onnx")):
             other = taken.setdefault(path.stem, path)
-            found.append(_brought(path) if other == path else _unusable(path.stem, f"{path} has the name of {other}; give each voice one of its own"))
+            found.append(_brought(path) if other == path else _unusable(path.stem, _TWICE.format(path.name)))
     names = {model.info.name for model in found}
     return found if _BUNDLED in names else [*found, _bundled(store)]
 
@@ -95,8 +95,11 @@ def _brought(path: Path) -> VoiceModel:
         config = read_config(config_path)
     except InvalidInput as error:
         return _unusable(path.stem, error.violations[0].message)
-    license_ = license_of(path)
-    weights = {file.name: _digest(file, file.stat().st_size, file.stat().st_mtime_ns) for file in (path, config_path)}
+    try:
+        license_ = license_of(path)
+        weights = {file.name: lasting_sha256_of(file) for file in (path, config_path)}
+    except OSError as error:
+        return _unusable(path.stem, f"{path.name} cannot be read ({error.strerror}); bring it again")
     info = ModelInfo(ENGINE_NAME, _VERSION, path.stem, weights, license_.spdx, license_.commercial_use, (config.locale,))
     if not config.speakers:
         only = _voice(path.stem, config.locale, _title(path.stem), info)
@@ -117,9 +120,3 @@ def _title(stem: str) -> str:
 
 def _unusable(name: str, problem: str) -> VoiceModel:
     return VoiceModel(ModelInfo(ENGINE_NAME, _VERSION, name, commercial_use=False, installed=False, remedy=problem), {}, "", None)
-
-
-@lru_cache(maxsize=512)
-def _digest(path: Path, size_bytes: int, changed_ns: int) -> str:
-    """Hashed once for as long as size and time of change stay the same."""
-    return sha256_of(path)

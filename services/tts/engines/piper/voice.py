@@ -11,12 +11,13 @@ import numpy as np
 from services.tts.chunks import Chunk, chunks_of
 from services.tts.engines.piper.config import read_config
 from services.tts.engines.piper.graph import Encoded, PiperGraph
-from services.tts.engines.piper.symbols import Input, input_of
+from services.tts.engines.piper.symbols import input_of
 from services.tts.g2p.espeak import EspeakG2P
 from services.tts.loudness import levelled
+from services.tts.model_input import Input
 from services.tts.normalize.reader import reader_for
 from services.tts.pauses import timed
-from services.tts.speech import BREATHS_S, Spoken
+from services.tts.speech import Spoken, breaths_of
 from services.tts.timing import sounds_of
 
 FRAME_SAMPLES = 256
@@ -75,9 +76,8 @@ class LoadedVoice:
         return np.ceil(foreseen.encoded.raw_frames * np.float32(self._config.length_scale / rate)).astype(np.int64)
 
     def _breaths(self, foreseen: Foreseen, rate: float) -> tuple[int, int]:
-        """Frames of silence before and behind: none where a sentence was cut."""
-        before, behind = (round(breath_s / rate * self.sample_rate / FRAME_SAMPLES) for breath_s in BREATHS_S)
-        return before if foreseen.chunk.opens else 0, behind if foreseen.chunk.closes else 0
+        """In frames."""
+        return breaths_of(foreseen.chunk, rate, self.sample_rate / FRAME_SAMPLES)
 
 
 def _symbols_of(word: str, ipa: str) -> str:
