@@ -10,6 +10,7 @@ from gateway.locales import same_language
 from locutor.common.v1 import model_pb2
 from locutor.errors import Unavailable
 from locutor.translate.v1 import translate_pb2
+from locutor.tts.v1 import tts_pb2
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,34 @@ def identity(model: model_pb2.Model) -> dict[str, Any]:
 
 
 def default_model(models: Sequence[model_pb2.Model], service: str) -> model_pb2.Model:
-    """The model of the engine that a service uses where a request names none. Raises `Unavailable`."""
-    installed = [model for model in models if model.installed]
-    found = next((model for model in installed if model.is_default), None)
+    """The model that a service uses where a request names no engine. Raises `Unavailable`."""
+    found = chosen_model(models)
     if found is None:
         remedy = next((model.remedy for model in models if model.remedy), "see its log")
         raise Unavailable(f"the {service} service has no engine that is installed; {remedy}", reason="NO_ENGINE")
     return found
 
 
+def chosen_model(models: Sequence[model_pb2.Model], engine: str = "") -> model_pb2.Model | None:
+    """The model that an engine, named or the default one, works with: the first that it tells of, and no other. None where that one cannot be used."""
+    found = next((model for model in models if (model.engine == engine if engine else model.is_default)), None)
+    return found if found is not None and _is_usable(found) else None
+
+
 def engine_models(models: Sequence[model_pb2.Model], engine: str) -> list[model_pb2.Model]:
-    """The installed models of one engine."""
-    return [model for model in models if model.installed and model.engine == engine]
+    """The models of one engine that can be used."""
+    return [model for model in models if model.engine == engine and _is_usable(model)]
+
+
+def voice_models(models: Sequence[model_pb2.Model], voice: tts_pb2.Voice) -> list[model_pb2.Model]:
+    """The weights that speak with a voice: those that it names; all of its engine where it names none, as older servers' do."""
+    named = [model for model in models if (model.engine, model.name) == (voice.engine, voice.model)] if voice.model else []
+    return named or engine_models(models, voice.engine)
+
+
+def _is_usable(model: model_pb2.Model) -> bool:
+    # Weights that are not there, and whose digests are told all the same, are fetched by their engine when it is first asked for.
+    return model.installed or bool(model.weights)
 
 
 def translation_models(models: Sequence[model_pb2.Model], pair: translate_pb2.Pair, engine: str = "") -> list[model_pb2.Model]:

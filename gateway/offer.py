@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gateway.locales import same_language
-from gateway.models import default_model, engine_models
+from gateway.models import chosen_model, default_model, engine_models, translation_models
 from gateway.services import Services, retried
 from locutor.common.v1 import model_pb2
 from locutor.errors import FieldViolation, InvalidInput
@@ -37,10 +37,10 @@ class Offer:
         models = self.models[ROLES[role]]
         if not engine:
             return default_model(models, ROLES[role])
-        found = engine_models(models, engine)
-        if not found:
+        found = chosen_model(models, engine)
+        if found is None:
             raise _unknown(f"engines.{role}", engine, models)
-        return next((model for model in found if model.is_default), found[0])
+        return found
 
     def speakers(self, engine: str, commercial: bool) -> list[tts_pb2.Voice]:
         """Voices of one engine, or of all (""); those that may be used commercially where only they may."""
@@ -94,7 +94,11 @@ def resolved(spec: job_pb2.PresentSpec | job_pb2.DubSpec, target: job_pb2.Target
 
 
 def engine_violations(spec: job_pb2.PresentSpec | job_pb2.DubSpec, offer: Offer, used: Sequence[str]) -> list[FieldViolation]:
-    """Engines that are named and not there, or may not be used commercially where only such may. `used`: the roles that this job has work for."""
+    """Engines that are named and not there, or may not be used commercially where only such may.
+
+    `used`: the roles that this job has work for, and of whose engines one model does it. What translates depends on the pair (`translation_violations`),
+    what speaks on the voice.
+    """
     kind = "dub" if isinstance(spec, job_pb2.DubSpec) else "present"
     found: list[FieldViolation] = []
     for number, target in enumerate(_targets(spec)):
@@ -116,14 +120,28 @@ def engine_violations(spec: job_pb2.PresentSpec | job_pb2.DubSpec, offer: Offer,
         for number, target in enumerate(_targets(spec)):
             choice = resolved(spec, target)
             for role in used:
-                field = f"{kind}.targets[{number}].engines.{role}" if getattr(target.engines, role) else f"{kind}.engines.{role}"
-                found += _not_commercial(offer, role, getattr(choice, role), field)
+                models = offer.models[ROLES[role]]
+                model = chosen_model(models, getattr(choice, role))
+                found += _not_commercial(models, [model] if model else [], _chosen_in(spec, number, role))
     return list(dict.fromkeys(found))
 
 
-def _not_commercial(offer: Offer, role: str, engine: str, field: str) -> list[FieldViolation]:
-    models = offer.models[ROLES[role]]
-    used = engine_models(models, engine) if engine else [model for model in models if model.installed and model.is_default]
+def translation_violations(spec: job_pb2.PresentSpec | job_pb2.DubSpec, offer: Offer, number: int, pair: translate_pb2.Pair) -> list[FieldViolation]:
+    """That what translates a pair for a target may not be used commercially, where only such may."""
+    if not spec.commercial_use:
+        return []
+    models, engine = offer.models["translate"], resolved(spec, _targets(spec)[number]).translation
+    return _not_commercial(models, translation_models(models, pair, engine), _chosen_in(spec, number, "translation"))
+
+
+def _chosen_in(spec: job_pb2.PresentSpec | job_pb2.DubSpec, number: int, role: str) -> str:
+    """The field in which a target's engine is chosen."""
+    kind = "dub" if isinstance(spec, job_pb2.DubSpec) else "present"
+    return f"{kind}.targets[{number}].engines.{role}" if getattr(_targets(spec)[number].engines, role) else f"{kind}.engines.{role}"
+
+
+def _not_commercial(models: Sequence[model_pb2.Model], used: Sequence[model_pb2.Model], field: str) -> list[FieldViolation]:
+    """`models`: all that there are to choose from."""
     barred = next((model for model in used if not model.commercial_use), None)
     if barred is None:
         return []

@@ -25,8 +25,8 @@ from gateway.dub.speak import voicing_of
 from gateway.dub.translate import Translating, translate_lines
 from gateway.dub.voice import DubbedLine, ToSay, voice_lines
 from gateway.locales import same_language
-from gateway.models import ModelUse, engine_models, identity, translation_models
-from gateway.offer import Offer
+from gateway.models import ModelUse, identity, translation_models, voice_models
+from gateway.offer import Offer, translation_violations
 from gateway.progress import JobTracker
 from gateway.replicas import Gate
 from gateway.services import Services
@@ -81,6 +81,7 @@ class DubLocaleRun:
         self._parts = parts
         self._own = own
         self._target = target
+        self._number = number
         self._field = f"dub.targets[{number}]"
         self._spec = parts.tracker.job.dub
         self._stages = parts.tracker.stages_of(own.locale)
@@ -166,6 +167,9 @@ class DubLocaleRun:
         if asked:
             engine = self._own.engines.translation
             pair = translation_pair(spec, parts.scene.language.locale, locale, parts.offer.pairs[engine], f"{self._field}.locale")
+            # Which pair it is may be known only now that the speech's language was heard.
+            if barred := translation_violations(spec, parts.offer, self._number, pair):
+                raise InvalidInput(barred)
             models = translation_models(parts.offer.models["translate"], pair, engine)
             lengths_s = {line.id: line.end_s - line.start_s for line in parts.scene.heard}
             how = Translating(pair, terms_for(spec.glossary, locale), engine, models, lengths_s)
@@ -196,9 +200,9 @@ class DubLocaleRun:
         for line, text in zip(lines, texts, strict=True):
             if text:
                 voice = by_id[line.voice] if line.voice else chosen[line.source.speaker]
-                to_say.append((line, text, voicing_of(voice, engine_models(speakers, voice.engine))))
-        engines = dict.fromkeys(voicing.engine for _, _, voicing in to_say)
-        self._uses += [ModelUse("speak", model) for engine in engines for model in engine_models(speakers, engine)]
+                to_say.append((line, text, voicing_of(voice, voice_models(speakers, voice))))
+        used = {json.dumps(identity(model)): model for _, _, voicing in to_say for model in voicing.models}
+        self._uses += [ModelUse("speak", model) for model in used.values()]
         return to_say, {name: voice.id for name, voice in chosen.items()}
 
     async def _lips(self, dubbed: Sequence[DubbedLine], silent: Sequence[TargetLine]) -> LipsPieces | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.dub.lines import merge_edits, seconds
 from gateway.locales import canonical, choose_pair, choose_voice, same_language
-from gateway.offer import Offer, engine_violations, resolved
+from gateway.offer import Offer, engine_violations, resolved, translation_violations
 from locutor.errors import FieldViolation, InvalidInput
 from locutor.gateway.v1 import dub_pb2, engines_pb2, job_pb2
 from locutor.translate.v1 import translate_pb2
@@ -116,10 +116,10 @@ class _Planner:
             if locale in locales:
                 self._refuse(f"{field}.locale", f"{locale} is named twice; name each locale once", "DUPLICATE_TARGET")
                 continue
-            self._check_target(source, locale, target, field)
+            self._check_target(source, locale, target, number)
             locales[locale] = DubLocale(locale, target.burn_in_subtitles, resolved(spec, target))
         used = ["recognition", *([] if spec.omit_lipsync else ["lipsync"])]
-        self.violations += engine_violations(spec, self._offer, [*used, "translation", "separation"])
+        self.violations += engine_violations(spec, self._offer, [*used, "separation"])
         self._check_cast()
         self._check_edits(set(locales))
         for name, kind in (("background_sound", dub_pb2.BackgroundSound), ("loudness", dub_pb2.LoudnessTarget)):
@@ -130,14 +130,16 @@ class _Planner:
             self._refuse("dub.speaker_count", f"found {spec.speaker_count}; give at most {MAX_SPEAKERS}, or 0 to have it estimated", "OUT_OF_RANGE")
         return DubPlan(source, tuple(locales.values()))
 
-    def _check_target(self, source: str, locale: str, target: dub_pb2.DubTarget, field: str) -> None:
+    def _check_target(self, source: str, locale: str, target: dub_pb2.DubTarget, number: int) -> None:
+        field = f"dub.targets[{number}]"
         engines = resolved(self._spec, target)
         if choose_voice(locale, self._offer.unasked(engines.speech, self._spec.commercial_use)) is None:
             self.violations.append(self._offer.voiceless(locale, engines.speech, self._spec.commercial_use, f"{field}.locale"))
         is_known = not engines.translation or any(model.engine == engines.translation and model.installed for model in self._offer.models["translate"])
         if is_known and source and not target.subtitles_uri and not same_language(source, locale):
             try:
-                translation_pair(self._spec, source, locale, self._offer.pairs[engines.translation], f"{field}.locale")
+                pair = translation_pair(self._spec, source, locale, self._offer.pairs[engines.translation], f"{field}.locale")
+                self.violations += translation_violations(self._spec, self._offer, number, pair)
             except InvalidInput as error:
                 self.violations += error.violations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from fractions import Fraction
 
-from gateway.models import ModelUse, engine_models, translation_models
+from gateway.models import ModelUse, translation_models, voice_models
 from gateway.offer import Offer
 from gateway.present.animate import AnimatedPiece, PieceSound, Scene, animate
 from gateway.present.assemble import Assembly, Parts, assemble
@@ -78,7 +78,7 @@ class LocaleRun:
         """Raises `LocutorError`."""
         own, job = self._own, self._job
         translators = self._translators()
-        speakers = engine_models(job.offer.models["tts"], own.voice.engine)
+        speakers = voice_models(job.offer.models["tts"], own.voice)
         texts = await self.translate()
         lead_s = LEAD_S + Fraction(own.script.lead_pause_ms, _MILLIS)
         cues = [carried(said.cues, said.text, text) for said, text in zip(own.script.utterances, texts, strict=True)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from gateway.locales import canonical, choose_pair, choose_voice, same_language, voice_for
-from gateway.offer import Offer, engine_violations, resolved
+from gateway.offer import Offer, engine_violations, resolved, translation_violations
 from gateway.script import Script, parse_script
 from locutor.common.v1 import video_pb2
 from locutor.errors import FieldViolation, InvalidInput
@@ -103,14 +103,15 @@ class _Planner:
             pair = None
             if not target.script and source and not same_language(source, locale):
                 pair = self._pair(source, locale, f"{field}.locale", engines.translation)
+            if pair is not None:
+                self.violations += translation_violations(self._spec, self._offer, number, pair)
             voice = self._voice(locale, engines.speech, target.voice, f"{field}.voice", f"{field}.locale", script, own)
             rate = target.rate if target.HasField("rate") else 1.0
             if not _RATES[0] <= rate <= _RATES[1]:
                 self._refuse(f"{field}.rate", f"found {rate:g}; choose from {_RATES[0]:g} to {_RATES[1]:g}", "OUT_OF_RANGE")
             if script is not None and voice is not None:
                 plans.append(LocalePlan(locale, own or script, pair, voice, rate, own is not None, engines))
-        translated = any(plan.pair is not None for plan in plans)
-        self.violations += engine_violations(self._spec, self._offer, ["lipsync", *(["translation"] if translated else [])])
+        self.violations += engine_violations(self._spec, self._offer, ["lipsync"])
         if script is None or not source or video is None:
             return None
         return PresentPlan(script.title, source, tuple(plans), video)

@@ -44,7 +44,7 @@ class Voicing:
     engine: str
     rate: float
     models: Sequence[model_pb2.Model]
-    """Those of the engine."""
+    """The weights that speak with the voice."""
 
 
 async def speak(flow: Workflow, stage: StageTracker, services: Services, text: str, voicing: Voicing, hear: Callable[[SpokenSentence], None]) -> None:
