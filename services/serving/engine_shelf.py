@@ -19,12 +19,16 @@ E = TypeVar("E")
 class EngineShelf(Generic[E]):
     """Engines are constructed as `Class(store, threads)` and describe themselves by `Class.describe(store)` without loading."""
 
-    def __init__(self, registry: Mapping[str, EngineSpec], store: ModelStore, settings: ServingSettings) -> None:
-        """Raises `InvalidInput` where the settings name a default engine that is not in the registry."""
+    def __init__(self, registry: Mapping[str, EngineSpec], store: ModelStore, settings: ServingSettings, *, alternatives: bool = False) -> None:
+        """`alternatives`: of the models of one engine only the first one that it describes is used; else the request decides, by its voice or its languages.
+
+        Raises `InvalidInput` where the settings name a default engine that is not in the registry.
+        """
         self._registry = registry
         self._store = store
         self._threads = settings.threads
         self._commercial = settings.commercial
+        self._alternatives = alternatives
         self.default = settings.engine or next(iter(registry))
         """Name of the engine that is used where a request names none."""
         if self.default not in registry:
@@ -51,7 +55,8 @@ class EngineShelf(Generic[E]):
     def _load(self, name: str) -> E:
         engine_class = self._class(name)
         if self._commercial:
-            infos = _all(engine_class.describe(self._store))
+            # Of what is not there, and of which nothing is known, the load says what is missing.
+            infos = [info for info in _all(engine_class.describe(self._store)) if info.installed or info.license]
             if infos and not any(info.commercial_use for info in infos):
                 self.permit(infos[0])
         engine: E = engine_class(self._store, self._threads)
@@ -86,7 +91,8 @@ class EngineShelf(Generic[E]):
                 infos = _all(self._class(name).describe(self._store))
             except MissingExtra as error:
                 infos = [ModelInfo(name, "", installed=False, remedy=error.message)]
-            found += [replace(info, is_default=name == self.default) for info in infos]
+            used = infos[:1] if self._alternatives else infos
+            found += [replace(info, is_default=name == self.default and info in used) for info in infos]
         return found
 
     def _class(self, name: str) -> Any:

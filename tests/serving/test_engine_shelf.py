@@ -87,6 +87,17 @@ class Mixed:
         return [ModelInfo("mixed", "1", "first", commercial_use=False), ModelInfo("mixed", "1", "second", license="MIT")]
 
 
+class Empty:
+    """Nothing was brought for it yet."""
+
+    def __init__(self, store: ModelStore, threads: int) -> None:
+        raise MissingWeights("bring a model")
+
+    @classmethod
+    def describe(cls, store: ModelStore) -> list[ModelInfo]:
+        return [ModelInfo("empty", "1", commercial_use=False, installed=False, remedy="bring a model")]
+
+
 REGISTRY = {name.lower(): EngineSpec(f"{__name__}:{name}", "none") for name in ("Restricted", "Mixed")}
 
 
@@ -112,3 +123,17 @@ def test_the_gate_is_set_by_option_or_environment(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("LOCUTOR_COMMERCIAL", value)
     assert ServingSettings.from_arguments("test", "tcp://127.0.0.1:0", []).commercial is bool(value)
     assert ServingSettings.from_arguments("test", "tcp://127.0.0.1:0", ["--commercial"]).commercial
+
+
+async def test_a_commercial_server_says_of_an_engine_without_weights_that_they_are_missing(store: ModelStore) -> None:
+    registry = {"empty": EngineSpec(f"{__name__}:Empty", "none")}
+    shelf: EngineShelf[object] = EngineShelf(registry, store, ServingSettings(commercial=True))
+    with pytest.raises(MissingWeights, match="bring a model"):
+        await shelf.get()
+
+
+async def test_of_alternatives_the_first_is_the_default(store: ModelStore) -> None:
+    settings = ServingSettings(engine="mixed")
+    for alternatives, expected in ((True, ["first"]), (False, ["first", "second"])):
+        shelf: EngineShelf[object] = EngineShelf(REGISTRY, store, settings, alternatives=alternatives)
+        assert [info.name for info in await shelf.models() if info.is_default] == expected

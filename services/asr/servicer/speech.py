@@ -38,7 +38,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
     full_name = "locutor.asr.v1.AsrService"
 
     def __init__(self, settings: ServingSettings, store: ModelStore) -> None:
-        self._shelf: EngineShelf[AsrEngine] = EngineShelf(ENGINES, store, settings)
+        self._shelf: EngineShelf[AsrEngine] = EngineShelf(ENGINES, store, settings, alternatives=True)
         # The settings name the default engine of recognition.
         self._diarizers: EngineShelf[diarization.DiarizationEngine] = EngineShelf(diarization.ENGINES, store, replace(settings, engine=""))
         self._pool = EnginePool("asr", workers=settings.workers, queue=settings.queue)
