@@ -4,6 +4,7 @@ Never removed are the media that jobs and uploads refer to, what a lease names, 
 Of the rest, steps go that were not used since a time, with the media that only they refer to; then, while the store is
 over its quota, those that were used least recently. Nothing is lost that cannot be made again.
 
+    collector/database    the id of the database whose gateways collect here: what others refer to is not known to them
     collector/condemned   who collects, and what is about to be removed; see leases.py
     collector/uses        when each step was last used, and its media: what ended leases said, put together
 """
@@ -21,11 +22,13 @@ from gateway.artifacts import ArtifactStore
 from gateway.claim import Claim
 from gateway.inventory import Inventory, Needs, read_inventory, write_uses
 from gateway.leases import SETTLE_S
+from locutor.errors import Unavailable
 
 log = logging.getLogger("locutor.gateway")
 
 GRACE = timedelta(minutes=10)
 """What was written so lately may be about to be referred to. A step is saved seconds after its media."""
+_DATABASE = "collector/database"
 _REMOVED_AT_ONCE = 500
 _UNFINISHED = timedelta(days=1)
 """What a writer has not finished for so long, he will not."""
@@ -79,9 +82,13 @@ class Collected:
 class Collector:
     """Collects in one store; one at a time, whichever process it is in."""
 
-    def __init__(self, store: ArtifactStore, needs: Callable[[], Awaitable[Needs]], grace: timedelta = GRACE, settle_s: float = SETTLE_S) -> None:
+    def __init__(
+        self, store: ArtifactStore, needs: Callable[[], Awaitable[Needs]], database_id: str, grace: timedelta = GRACE, settle_s: float = SETTLE_S
+    ) -> None:
+        """`needs`: what the database `database_id` refers to."""
         self._store = store
         self._needs = needs
+        self._database_id = database_id
         self._grace = grace
         self._settle_s = settle_s
         self._one_at_a_time = asyncio.Lock()
@@ -92,12 +99,14 @@ class Collector:
         """Remove what was not used for so long; and, where more than `most_bytes` are left, what was used least recently.
 
         None: that rule is not asked for. `now`: as though it were that time. Waits for a collection of this process. Raises
-        `CollectionAtWork` where another process collects, and `StoreLost`.
+        `CollectionAtWork` where another process collects, `Unavailable` where gateways of another database do, and `StoreLost`.
         """
         async with self._one_at_a_time:
             return await self._collect(unused_for, most_bytes, dry_run=dry_run, now=now)
 
     async def _collect(self, unused_for: timedelta | None, most_bytes: int | None, *, dry_run: bool = False, now: datetime | None = None) -> Collected:
+        await self._check_owner()
+
         async def look() -> tuple[Inventory, dict[str, Reason]]:
             await self._store.leases.write()
             inventory = await read_inventory(self._store.objects, await self._needs(), now)
@@ -129,6 +138,17 @@ class Collector:
         async with self._one_at_a_time:
             used = sum([found.size_bytes for folder in ("steps", "media") for found in await self._store.objects.listed(folder)])
             return used if used <= most_bytes else (await self._collect(None, most_bytes)).kept_bytes
+
+    async def _check_owner(self) -> None:
+        """The database that collects first has the store."""
+        own = self._database_id.encode()
+        if await self._store.objects.create(_DATABASE, own) or await self._store.objects.get(_DATABASE) == own:
+            return
+        raise Unavailable(
+            "nothing is removed from this artifact store: gateways of another database use it, and what they need is not known here. Have all of them use "
+            f"one LOCUTOR_DATABASE, or each its own LOCUTOR_STORE; where the other database is gone for good, remove the object {_DATABASE} from the store",
+            reason="OTHER_DATABASE",
+        )
 
     async def _remove(self, claim: Claim, paths: Sequence[str]) -> None:
         for begin in range(0, len(paths), _REMOVED_AT_ONCE):

@@ -6,6 +6,7 @@ All calls run one after another in a thread of their own, so that the event loop
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +20,7 @@ from gateway.full import as_full_disk
 from gateway.older_tables import bring_up_to_date
 from gateway.patience import Patience
 from gateway.postgres import connection_options
-from gateway.schema import METADATA
+from gateway.schema import IDENTITY, METADATA
 from locutor.errors import InvalidInput, ServiceLost
 
 T = TypeVar("T")
@@ -51,6 +52,8 @@ class Database:
                     remedy = "(its jobs are lost, what was made for them is used again), or choose another folder"
                     raise InvalidInput.of("LOCUTOR_DATA", f"{message} {remedy}", "OTHER_VERSION")
                 METADATA.create_all(connection)
+                self.id = _identity(connection)
+                """Of this database alone; goes with its backups."""
         except sa.exc.OperationalError as error:
             self._end()
             raise InvalidInput.of("LOCUTOR_DATABASE", f"the database cannot be used: {error.orig}", "NO_DATABASE") from error
@@ -164,3 +167,11 @@ def _unknown_table(connection: sa.Connection) -> str:
         if inspector.has_table(table.name) and {column["name"] for column in inspector.get_columns(table.name)} != set(table.columns.keys()):
             return table.name
     return ""
+
+
+def _identity(connection: sa.Connection) -> str:
+    found: str | None = connection.execute(sa.select(IDENTITY.c.id)).scalar()
+    if found is None:
+        found = secrets.token_hex(16)
+        connection.execute(IDENTITY.insert().values(id=found))
+    return found

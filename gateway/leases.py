@@ -1,9 +1,9 @@
 """Leases: what a running job has read or written is not collected, and when each step was last used is known.
 
-A lease is a small object in the store itself, so it holds for every gateway that shares the store, whatever database each
-of them has, and there is nothing to keep in step with the store when either is restored from a backup. It is written some
-seconds after a use, many uses at a time: a step that is found costs no write of its own. That collection cannot come between
-a use and its writing is ensured so:
+A lease is a small object in the store itself: there is nothing to keep in step with the store when it or a database is
+restored from a backup. Leases hold for all that share the store; uploads and outputs are known to a database alone, so only
+gateways of one database collect (see collector.py). A lease is written some seconds after a use, many uses at a time: a step
+that is found costs no write of its own. That collection cannot come between a use and its writing is ensured so:
 
     the collector                                       a user
     writes what it is about to remove, the condemned    notes the use of a name

@@ -68,3 +68,9 @@ REVIEWS = sa.Table(
     sa.Column("review", sa.LargeBinary, nullable=False),
     sqlite_autoincrement=True,
 )
+IDENTITY = sa.Table(
+    "identity",
+    METADATA,
+    # One row: what this database is called where others might be taken for it.
+    sa.Column("id", sa.String(32), primary_key=True),
+)

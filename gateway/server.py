@@ -50,7 +50,7 @@ class Gateway:
         self._table, media = JobTable(self._database), MediaTable(self._database)
         queue_metrics.watch(self._table)
         self._store = store = ArtifactStore(settings.store_url, Quota(settings.store_bytes), settings.services if settings.services_share_store else ())
-        collector = Collector(store, partial(needs_of, self._table, media))
+        collector = Collector(store, partial(needs_of, self._table, media), self._database.id)
         store.quota.collect_with(collector.make_room)
         signing_key = SigningKey.from_environment({**os.environ, "LOCUTOR_DATA": str(settings.data)})
         pipelines: dict[str, Pipeline] = {

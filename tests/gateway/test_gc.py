@@ -19,7 +19,7 @@ from gateway.claim import Claim, ClaimLost, CollectionAtWork
 from gateway.collector import GOES, Collected, Collector, Reason, judge
 from gateway.inventory import Inventory, Needs
 from gateway.quota import Quota
-from locutor.errors import NotFound
+from locutor.errors import NotFound, Unavailable
 from services.store import Blob, Found, StoreFull
 from tests.store.conftest import s3  # noqa: F401 - a fixture
 from tests.store.s3_server import S3Server
@@ -52,7 +52,7 @@ def collector_of(store: ArtifactStore, media: set[str] = frozenset(), unfinished
     async def needs() -> Needs:
         return Needs(frozenset(media), frozenset(unfinished))
 
-    return Collector(store, needs, **{"settle_s": 0, **options})
+    return Collector(store, needs, **{"database_id": "one", "settle_s": 0, **options})
 
 
 async def made(store: ArtifactStore, name: str, *media: bytes) -> tuple[str, list[Blob]]:
@@ -285,6 +285,18 @@ async def test_the_quota_makes_room_and_refuses_what_does_not_fit(url: str, tmp_
     async with store.leased("modest") as view:
         await made(view, "modest", b"\xff" * size)
     await store.close()
+
+
+async def test_gateways_of_another_database_remove_nothing(store: ArtifactStore) -> None:
+    await made(store, "a", b"a")
+    await store.close()
+    before = await paths(store)
+    await collector_of(store).collect(LONG)
+    with pytest.raises(Unavailable) as caught:
+        await collector_of(store, database_id="another").collect(LONG, now=tomorrow())
+    assert caught.value.reason == "OTHER_DATABASE" and "LOCUTOR_DATABASE" in caught.value.message and await paths(store) == before
+    await collector_of(store).collect(LONG, now=tomorrow())
+    assert await paths(store) == set()
 
 
 @on_a_folder

@@ -80,4 +80,7 @@ def test_two_that_start_at_once_lose_nothing(older: Path) -> None:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         indexes = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")}
     connection.close()
-    assert tables == {"jobs", "media", "job_events", "reviews", "sqlite_sequence"} and {"ix_jobs_state", "ix_jobs_expires", "ix_jobs_tenant_number"} <= indexes
+    assert (
+        tables == {"jobs", "media", "job_events", "reviews", "identity", "sqlite_sequence"}
+        and {"ix_jobs_state", "ix_jobs_expires", "ix_jobs_tenant_number"} <= indexes
+    )

@@ -32,7 +32,7 @@ from gateway.tokens import read_tokens
 from locutor.address import CHANNEL_OPTIONS
 from locutor.channel import TlsFiles
 from locutor.errors import InvalidInput, NotFound
-from locutor.gateway.v1 import job_pb2, job_pb2_grpc
+from locutor.gateway.v1 import job_pb2, job_pb2_grpc, media_pb2
 from services.serving import GrpcServer, ServingSettings
 from tests.client.test_tls import certificate
 from tests.gateway.conftest import Client, client_of, make_spec, running_gateway
@@ -47,7 +47,7 @@ async def test_what_has_expired_goes_and_nothing_else(client: Client, settings: 
     async def forget(job_id: str) -> None:
         forgotten.append(job_id)
 
-    retention = Retention(settings, table, media, forget, Collector(store, partial(needs_of, table, media), settle_s=0))
+    retention = Retention(settings, table, media, forget, Collector(store, partial(needs_of, table, media), database.id, settle_s=0))
     kept = {output.media.uri.removeprefix("media/") for result in job.results for output in result.outputs} | {spec.face_uri.removeprefix("media/")}
     end = job.end_time.ToDatetime(UTC)
 
@@ -75,11 +75,49 @@ async def test_steps_go_before_the_job_that_needs_its_outputs(client: Client, se
     async def forget(job_id: str) -> None:
         raise AssertionError(job_id)
 
-    retention = Retention(settings, table, media, forget, Collector(store, partial(needs_of, table, media), settle_s=0))
+    retention = Retention(settings, table, media, forget, Collector(store, partial(needs_of, table, media), database.id, settle_s=0))
     await retention.sweep(job.end_time.ToDatetime(UTC) + settings.retention + timedelta(hours=1))
     left = {path.name for path in (settings.data / "store" / "media").iterdir()}
     assert left == {output.media.uri.removeprefix("media/") for result in job.results for output in result.outputs} | {spec.face_uri.removeprefix("media/")}
     await database.close()
+
+
+async def test_a_job_that_cannot_be_removed_keeps_no_other_from_it(
+    client: Client, settings: GatewaySettings, spec: job_pb2.PresentSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = [await client.ended((await client.create(spec)).id) for _ in range(2)]
+    database, store = Database(settings.database), ArtifactStore(settings.store_url)
+    table, media = JobTable(database), MediaTable(database)
+
+    async def forget(job_id: str) -> None:
+        if job_id == jobs[0].id:
+            raise OSError(job_id)
+
+    retention = Retention(settings, table, media, forget, Collector(store, partial(needs_of, table, media), settle_s=0))
+    await retention.sweep(jobs[1].end_time.ToDatetime(UTC) + settings.retention + timedelta(hours=1))
+    assert [job.id for job in await table.all()] == [jobs[0].id] and f"the expired job {jobs[0].id} could not be removed" in caplog.text
+    await database.close()
+
+
+async def test_many_media_are_forgotten(tmp_path: Path) -> None:
+    database = Database(tmp_path / "jobs.sqlite")
+    media = MediaTable(database)
+    await media.add(media_pb2.Media(uri="media/a"), "")
+    later = datetime.now(UTC) + timedelta(seconds=1)
+    await media.delete([*(f"{number:064x}" for number in range(40_000)), "a"], later)
+    assert await media.before(later) == []
+    await database.close()
+
+
+def test_an_owner_that_is_starting_is_left_alone(tmp_path: Path) -> None:
+    one = Owner(tmp_path)
+    young, old = (tmp_path / "work" / f"starting-{name}" for name in ("young", "old"))
+    for folder in (young, old):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    one.bury_dead()
+    assert young.exists() and not old.exists() and one.folder.exists()
+    one.release()
 
 
 def test_an_owner_is_dead_when_its_process_is(tmp_path: Path) -> None:
