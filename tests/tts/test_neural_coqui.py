@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -14,7 +17,7 @@ import soundfile
 import torch
 
 from locutor.address import Address
-from locutor.errors import InvalidInput, LocutorError, OutOfRange
+from locutor.errors import InvalidInput, LocutorError, MissingWeights, OutOfRange
 from locutor.status import from_rpc_error
 from locutor.tts.v1 import tts_pb2, tts_pb2_grpc
 from services.serving import GrpcServer, ServingSettings
@@ -187,6 +190,12 @@ def test_a_consent_that_is_withdrawn_ends_the_voice(engine: CoquiEngine, folders
         ({"config.json": '{"model": "tacotron2", "model_args": {}}'}, "'tacotron2' model; vits and xtts"),
         ({"config.json": '{"model": "vits", "model_args": {}}'}, "holds 0 checkpoints"),
         ({"config.json": '{"model": "vits", "model_args": {"use_d_vector_file": true}}'}, "vectors of another network"),
+        ({"config.json": "[]"}, "no configuration of Coqui's"),
+        ({"config.json": '{"model": "vits", "model_args": []}'}, "it has no model_args"),
+        ({"config.json": '{"model": "vits", "model_args": {"use_speaker_embedding": true}}', "model.pth": "", "speakers.pth": "no"}, "(UnpicklingError: "),
+        ({"config.json": '{"model": "xtts", "model_args": {}, "languages": null}', "model.pth": "", "vocab.json": ""}, "(TypeError: "),
+        ({"config.json": '{"model": "xtts", "model_args": {}, "languages": ["ja"]}', "model.pth": "", "vocab.json": ""}, "none of its languages (ja)"),
+        ({"config.json": '{"model": "vits", "model_args": {}, "phoneme_language": "fo"}', "model.pth": ""}, "has no fo"),
         ({"config.json": '{"model": "xtts", "model_args": {}}'}, "lacks model.pth, vocab.json"),
         ({"config.json": '{"model": "vits", "model_args": {}}', "model.pth": ""}, "its language or its speakers are not told"),
     ],
@@ -198,7 +207,101 @@ def test_a_folder_that_cannot_be_used_says_why(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("LOCUTOR_COQUI_MODELS", str(tmp_path))
     (info,) = CoquiEngine.describe(ModelStore())
     assert not info.installed and found in info.remedy
+    assert str(tmp_path) not in info.remedy
     assert CoquiEngine.list_voices(ModelStore()) == []
+
+
+def _set(folder: Path, **values: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+class Harm:
+    """What a checkpoint may bring along."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+def _break(folder: Path, how: str) -> None:
+    if how == "garbage":
+        (folder / "model.pth").write_bytes(b"no checkpoint")
+    elif how == "empty":
+        (folder / "model.pth").write_bytes(b"")
+    elif how == "harm":
+        torch.save({"model": Harm(folder / "done")}, folder / "model.pth")
+    elif how == "class":
+        characters = json.loads((folder / "config.json").read_text())["characters"]
+        _set(folder, characters=characters | {"characters_class": "no.such.module.Letters"})
+    else:
+        (folder / "vocab.json").write_text("no vocabulary")
+
+
+@pytest.mark.parametrize(
+    ("name", "how"), [(name, how) for name in (ENGLISH, XTTS) for how in ("garbage", "empty", "harm")] + [(ENGLISH, "class"), (XTTS, "vocabulary")]
+)
+def test_a_model_whose_files_are_broken_is_told_and_runs_nothing(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, how: str
+) -> None:
+    shutil.copytree(folders[0] / name, tmp_path / name)
+    _break(tmp_path / name, how)
+    monkeypatch.setenv("LOCUTOR_COQUI_MODELS", str(tmp_path))
+    broken = CoquiEngine(ModelStore(), 1)
+    with pytest.raises(MissingWeights, match=f"{name} cannot be loaded as"):
+        broken.plan(SpeechRequest("Hello", "en"))
+    assert not (tmp_path / name / "done").exists()
+
+
+def test_languages_that_nothing_reads_for_a_model_are_not_offered(folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(folders[0] / XTTS, tmp_path / XTTS)
+    _set(tmp_path / XTTS, languages=["en", "ja", "zh-cn"])
+    monkeypatch.setenv("LOCUTOR_COQUI_MODELS", str(tmp_path))
+    assert [voice.id for voice in CoquiEngine.list_voices(ModelStore())] == [f"{MARIA}:en", f"{MARIA}:zh-cn"]
+
+
+def test_a_recording_refuses_no_voice_but_its_own(engine: CoquiEngine, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(folders[1], tmp_path, dirs_exist_ok=True)
+    for name in ("es", "ana", XTTS, "coqui"):
+        shutil.copy(tmp_path / "nobody.wav", tmp_path / f"{name}.wav")
+    monkeypatch.setenv("LOCUTOR_COQUI_VOICES", str(tmp_path))
+    assert engine.model_of(SpeechRequest("Hola", "es", f"coqui:{SPANISH}:ana")).name == SPANISH
+    assert engine.model_of(SpeechRequest("Hola", "es", f"{MARIA}:es")).name == XTTS
+    with pytest.raises(InvalidInput, match=r"es\.wav has no consent"):
+        engine.model_of(SpeechRequest("Hola", "es", f"coqui:{XTTS}:es:es"))
+
+
+@pytest.mark.parametrize(
+    ("locale", "code", "longest", "text"),
+    [
+        ("en", "en", 250, "I went down to the harbour with my brother and his friends to see the ships that had come in from the islands " * 6),
+        ("zh", "zh-cn", 82, "我们今天早上去了博物馆，看了很多很老的画，然后在花园里吃了午饭，" * 6),
+    ],
+)
+def test_no_more_letters_are_spoken_in_one_go_than_the_model_takes(engine: CoquiEngine, locale: str, code: str, longest: int, text: str) -> None:
+    chunks = engine.plan(SpeechRequest(text, locale, f"{MARIA}:{code}")).chunks
+    assert len(chunks) > 2 and max(len(chunk.spoken) for chunk in chunks) <= longest
+    assert chunks[0].begin == 0 and all(a.end == b.begin for a, b in pairwise(chunks))
+
+
+def test_one_thread_at_a_time_draws_noise() -> None:
+    drawn: list[torch.Tensor] = []
+
+    def draw() -> None:
+        with equal_noise(torch.device("cpu")):
+            drawn.append(torch.rand(2))
+
+    other = threading.Thread(target=draw)
+    with equal_noise(torch.device("cpu")):
+        first = torch.rand(1)
+        other.start()
+        other.join(0.2)
+        assert other.is_alive() and not drawn
+        drawn.append(torch.cat([first, torch.rand(1)]))
+    other.join()
+    assert torch.equal(*drawn)
 
 
 @asynccontextmanager

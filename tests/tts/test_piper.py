@@ -124,6 +124,10 @@ def test_a_folder_of_voices(piper: PiperEngine, folder: Path) -> None:
     assert licences["piper:de_DE-thor-high"] == ("CC0-1.0", True)
     assert licences["piper:de_DE-eva-low"] == ("LicenseRef-CC-BY-NC-4.0", False)
     assert licences["piper:fi_FI-two-medium:a"] == ("LicenseRef-unknown", False)
+    _bring(folder / "again", "de_DE-thor-high")
+    (twice,) = [info for info in piper.describe(ModelStore()) if "is there twice" in info.remedy]
+    assert (twice.name, twice.installed) == ("de_DE-thor-high", False) and str(folder) not in twice.remedy
+    (folder / "again" / "de_DE-thor-high.onnx").unlink()
     models = {info.name: info for info in piper.describe(ModelStore())}
     assert all(models[voice.model].license == voice.license for voice in listed.values())
     assert models["de_DE-thor-high"].installed and len(models["de_DE-thor-high"].weights) == 2
@@ -146,7 +150,9 @@ def test_a_voice_that_reads_letters_has_the_times_of_its_words(piper: PiperEngin
 def test_a_folder_that_is_none_is_told(piper: PiperEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "none"))
     assert [info.installed for info in piper.describe(ModelStore())] == [False, True]
-    assert "which is no folder" in piper.describe(ModelStore())[0].remedy and [voice.id for voice in piper.list_voices(ModelStore())] == [VOICE]
+    remedy = piper.describe(ModelStore())[0].remedy
+    assert "'none', which is no folder" in remedy and str(tmp_path) not in remedy, "who lists models need not know the operator's folders"
+    assert [voice.id for voice in piper.list_voices(ModelStore())] == [VOICE]
 
 
 def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import langcodes
 
 from services.engine import ModelInfo
 from services.tts.engine import Gender, Voice
-from services.tts.engines.coqui.references import Reference, references, voice_folder
+from services.tts.engines.coqui.references import FOLDER_VARIABLE as VOICES_VARIABLE
+from services.tts.engines.coqui.references import Reference, references
 from services.tts.engines.coqui.symbols import reads
 from services.tts.model_card import license_of
 from services.weights import ModelStore
@@ -88,10 +89,10 @@ def _model(folder: Path) -> CoquiModel:
     try:
         return _read(folder)
     except Exception as error:  # noqa: BLE001 (somebody else's files may be wrong in any way: one folder is not to end all speech)
-        return _unusable(folder, f"its files are not those of a model of Coqui's ({type(error).__name__}: {_brief(error)})")
+        return _unusable(folder, f"its files are not those of a model of Coqui's ({type(error).__name__}: {brief(error)})")
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
     """The first line of what an error says, without the operator's folders."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {Path(str(error.filename)).name}"
@@ -151,7 +152,7 @@ def _xtts(folder: Path, config: dict[str, Any]) -> CoquiModel:
     cloned = references()
     info = _info(folder, files, XTTS_LICENSE, False, sorted(languages.values()))
     if not cloned:
-        info = replace(info, remedy=f"it speaks with voices of people: put recordings with their consent into {voice_folder() or 'a folder'}")
+        info = replace(info, remedy=f"it speaks with voices of people: put recordings with their consent into the folder of {VOICES_VARIABLE}")
     for reference in cloned:
         for language, locale in languages.items():
             voice = _voice(f"{folder.name}:{reference.name}:{language}", locale, reference.name, info)

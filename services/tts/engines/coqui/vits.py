@@ -18,7 +18,7 @@ from TTS.utils.generic_utils import import_class
 from locutor.errors import MissingWeights
 from services.devices import Device
 from services.tts.chunks import Chunk, chunks_of
-from services.tts.engines.coqui.catalog import CoquiModel, Speaker
+from services.tts.engines.coqui.catalog import CoquiModel, Speaker, brief
 from services.tts.engines.coqui.noise import equal_noise
 from services.tts.engines.coqui.symbols import Alphabet, g2p_of, input_of
 from services.tts.loudness import levelled
@@ -131,7 +131,7 @@ def _load(model: CoquiModel) -> tuple[Vits, Alphabet]:
         loaded.load_checkpoint(config, str(model.checkpoint), eval=True)
     except Exception as error:
         # A file of somebody else's may be wrong in any way, and PyTorch refuses what would run as code.
-        raise MissingWeights(f"{model.folder.name} cannot be loaded as a VITS model of Coqui's ({type(error).__name__}: {str(error)[:200]})") from error
+        raise MissingWeights(f"{model.folder.name} cannot be loaded as a VITS model of Coqui's ({type(error).__name__}: {brief(error)})") from error
     return loaded, _alphabet(loaded.tokenizer, phonemes)
 
 

@@ -18,7 +18,7 @@ from services.articulation.estimator import VisemeEstimator
 from services.devices import Device
 from services.tts.alignment import align
 from services.tts.chunks import Chunk, chunks_of, cut, letters_of
-from services.tts.engines.coqui.catalog import CoquiModel, Speaker
+from services.tts.engines.coqui.catalog import CoquiModel, Speaker, brief
 from services.tts.engines.coqui.noise import equal_noise
 from services.tts.engines.coqui.references import Reference, read_reference
 from services.tts.engines.coqui.symbols import g2p_of
@@ -107,5 +107,5 @@ def _load(model: CoquiModel) -> Any:
         loaded.load_checkpoint(config, checkpoint_dir=str(model.folder), eval=True)
     except Exception as error:
         # A file of somebody else's may be wrong in any way, and PyTorch refuses what would run as code.
-        raise MissingWeights(f"{model.folder.name} cannot be loaded as an XTTS model ({type(error).__name__}: {str(error)[:200]})") from error
+        raise MissingWeights(f"{model.folder.name} cannot be loaded as an XTTS model ({type(error).__name__}: {brief(error)})") from error
     return loaded
