@@ -39,7 +39,17 @@ def engines(
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    table = Table("For", "Engine", "Weights", "Installed", "Default", "Licence", "Commercial", "To install")
-    for row in rows:
-        table.add_row(*(("yes" if value else "no") if isinstance(value, bool) else str(value) for value in row.values()))
-    Console().print(table)
+    table = Table("For")
+    table.add_column("Engine", no_wrap=True)
+    table.add_column("Weights", overflow="fold")
+    for title in ("State", "Licence", "Commercial"):
+        table.add_column(title)
+    for entry in entries:
+        model = entry.model
+        state = ("default" if model.is_default else "installed") if model.installed else "missing"
+        weights = model.name if model.installed or not model.remedy else ""
+        table.add_row(entry.role, model.engine, weights, state, model.license, ("yes" if model.commercial_use else "no") if model.license else "")
+    console = Console()
+    console.print(table)
+    for role, engine, remedy in dict.fromkeys((entry.role, entry.model.engine, entry.model.remedy) for entry in entries if not entry.model.installed):
+        console.print(f"{role} by {engine}: {remedy}", markup=False, highlight=False)
