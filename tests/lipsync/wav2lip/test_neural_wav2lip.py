@@ -16,6 +16,7 @@ librosa = pytest.importorskip("librosa", reason="needs librosa: `make test` runs
 from locutor.errors import MissingWeights, Unavailable  # noqa: E402
 from services.lipsync.engine import Background, Performance, Piece, VideoFormat  # noqa: E402
 from services.lipsync.engines.warp import WarpEngine  # noqa: E402
+from services.lipsync.engines.wav2lip import Wav2LipEngine  # noqa: E402
 from services.lipsync.engines.wav2lip.__main__ import main  # noqa: E402
 from services.lipsync.engines.wav2lip.checkpoint import read_checkpoint  # noqa: E402
 from services.lipsync.engines.wav2lip.crops import face_of, network_faces  # noqa: E402
@@ -23,7 +24,7 @@ from services.lipsync.engines.wav2lip.mel import mel_spectra  # noqa: E402
 from services.lipsync.engines.wav2lip.network import Wav2LipNetwork  # noqa: E402
 from services.lipsync.engines.wav2lip.onnx_runtime import OnnxNetwork  # noqa: E402
 from services.lipsync.engines.wav2lip.performer import portrait_performer  # noqa: E402
-from services.lipsync.engines.wav2lip.settings import Placement  # noqa: E402
+from services.lipsync.engines.wav2lip.settings import Load  # noqa: E402
 from services.lipsync.engines.wav2lip.torch_runtime import TorchNetwork  # noqa: E402
 from services.weights import ModelStore  # noqa: E402
 from tests.lipsync.wav2lip.conftest import engine_on, saying  # noqa: E402
@@ -31,7 +32,7 @@ from tests.lipsync.wav2lip.test_layout import KEYS  # noqa: E402
 from tests.neural_weights import wav2lip_tensors  # noqa: E402
 
 pytestmark = pytest.mark.neural
-CPU = Placement("cpu", 4)
+CPU = Load(2, 4)
 CLIP, STEPS = 16, 220
 
 
@@ -97,7 +98,7 @@ def test_torch_and_onnx_give_the_same(tmp_path: Path, width: int, capsys: pytest
     assert main(["export", str(checkpoint), str(onnx_file)]) == 0 and "MB" in capsys.readouterr().out
     mel, faces = asked()
     in_torch = TorchNetwork(*read_checkpoint(checkpoint), CPU).speak(mel, faces)
-    in_onnx = OnnxNetwork(onnx_file, CPU, 2).speak(mel, faces)
+    in_onnx = OnnxNetwork(onnx_file, CPU).speak(mel, faces)
     assert in_torch.shape == in_onnx.shape == (3, 3, 96, 96) and in_torch.std() > 0.05, "pictures, not grey"
     assert np.abs(in_torch - in_onnx).max() < 1e-3
 
@@ -108,18 +109,35 @@ def test_the_command_tells_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureF
     assert "bad.pth cannot be read" in capsys.readouterr().err and not (tmp_path / "out.onnx").exists()
 
 
-def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
-    with pytest.raises(Unavailable, match="LOCUTOR_WAV2LIP_DEVICE asks for CUDA, and PyTorch finds none"):
-        TorchNetwork(wav2lip_tensors(2), 2, Placement("cuda", None))
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCUTOR_DEVICE", "cuda:7")
+    with pytest.raises(Unavailable, match="LOCUTOR_DEVICE asks for cuda:7 and PyTorch finds"):
+        TorchNetwork(wav2lip_tensors(2), 2, CPU)
 
 
-def test_half_precision_on_cuda_is_near_to_full(tmp_path: Path) -> None:
+def test_pytorch_takes_as_many_threads_as_are_set(tmp_path: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCUTOR_DEVICE", "cpu")
+    monkeypatch.setenv("LOCUTOR_WAV2LIP", str(saved(tmp_path / "wav2lip.pth")))
+    Wav2LipEngine(ModelStore(), 3)
+    assert torch.get_num_threads() == 3
+
+
+def test_tensors_saved_in_the_midst_of_training_are_read(tmp_path: Path) -> None:
+    tensors = {name: torch.from_numpy(values) for name, values in wav2lip_tensors(2).items()}
+    torch.save({name: torch.nn.Parameter(value) if value.is_floating_point() else value for name, value in tensors.items()}, tmp_path / "wav2lip.pth")
+    found, _ = read_checkpoint(tmp_path / "wav2lip.pth")
+    np.testing.assert_array_equal(found["output_block.1.weight"], tensors["output_block.1.weight"].numpy())
+
+
+def test_half_precision_on_cuda_is_near_to_full(monkeypatch: pytest.MonkeyPatch) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs CUDA")
     mel, faces = asked()
-    half, full = (TorchNetwork(wav2lip_tensors(16), 16, Placement(device, None)).speak(mel, faces) for device in ("cuda", "cpu"))
+    made = []
+    for device in ("cuda", "cpu"):
+        monkeypatch.setenv("LOCUTOR_DEVICE", device)
+        made.append(TorchNetwork(wav2lip_tensors(16), 16, Load(2)).speak(mel, faces))
+    half, full = made
     assert np.abs(half - full).mean() < 0.01
 
 

@@ -12,10 +12,10 @@ from onnx import TensorProto, helper
 from locutor.errors import MissingExtra, MissingWeights, Unavailable
 from services.lipsync.engines.wav2lip.onnx_runtime import OnnxNetwork
 from services.lipsync.engines.wav2lip.runtime import load_runtime
-from services.lipsync.engines.wav2lip.settings import Checkpoint, Placement
+from services.lipsync.engines.wav2lip.settings import Checkpoint, Load
 from tests.neural_weights import mirror_onnx, wav2lip_onnx
 
-CPU = Placement("cpu", 4)
+CPU = Load(1, 4)
 
 
 def asked(side: int, count: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +27,7 @@ def asked(side: int, count: int = 5) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("names", [("mel_spectrogram", "video_frames"), ("target", "source"), ("face", "mel")])
 @pytest.mark.parametrize("batch", ["n", 1, 3])
 def test_side_names_order_and_batch_are_read_from_the_file(tmp_path: Path, side: int, names: tuple[str, str], batch: int | str) -> None:
-    network = OnnxNetwork(mirror_onnx(tmp_path / "mirror.onnx", side, batch, names), CPU, 1)
+    network = OnnxNetwork(mirror_onnx(tmp_path / "mirror.onnx", side, batch, names), CPU)
     mel, faces = asked(side)
     found = network.speak(mel, faces)
     assert network.side == side and found.dtype == np.float32
@@ -35,13 +35,13 @@ def test_side_names_order_and_batch_are_read_from_the_file(tmp_path: Path, side:
 
 
 def test_half_precision(tmp_path: Path) -> None:
-    network = OnnxNetwork(mirror_onnx(tmp_path / "half.onnx", half=True), CPU, 1)
+    network = OnnxNetwork(mirror_onnx(tmp_path / "half.onnx", half=True), CPU)
     mel, faces = asked(96)
     np.testing.assert_allclose(network.speak(mel, faces), faces[:, 3:], atol=1e-3)
 
 
 def test_the_published_layout_hears_and_sees(tmp_path: Path) -> None:
-    network = OnnxNetwork(wav2lip_onnx(tmp_path / "narrow.onnx", width=4), CPU, 2)
+    network = OnnxNetwork(wav2lip_onnx(tmp_path / "narrow.onnx", width=4), Load(2, 4))
     mel, faces = asked(96)
     found = network.speak(mel, faces)
     assert found.shape == (5, 3, 96, 96) and 0 <= found.min() < found.max() <= 1
@@ -51,7 +51,7 @@ def test_the_published_layout_hears_and_sees(tmp_path: Path) -> None:
 
 
 def loaded(path: Path) -> object:
-    return load_runtime(Checkpoint(path, "", "", False), CPU, 1)
+    return load_runtime(Checkpoint(path, "", "", False), CPU)
 
 
 def test_what_is_no_such_network_is_told(tmp_path: Path) -> None:
@@ -69,13 +69,11 @@ def test_what_is_no_such_network_is_told(tmp_path: Path) -> None:
         loaded(path)
 
 
-def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    import onnxruntime
-
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("this ONNX Runtime has CUDA")
-    with pytest.raises(Unavailable, match="LOCUTOR_WAV2LIP_DEVICE asks for CUDA, and this ONNX Runtime has"):
-        OnnxNetwork(mirror_onnx(tmp_path / "mirror.onnx"), Placement("cuda", None), 1)
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCUTOR_DEVICE", "cuda:7")
+    with pytest.raises(Unavailable, match="LOCUTOR_DEVICE asks for cuda:7 and ONNX Runtime finds") as refused:
+        OnnxNetwork(mirror_onnx(tmp_path / "mirror.onnx"), CPU)
+    assert refused.value.reason == "NO_CUDA"
 
 
 def test_a_pytorch_file_asks_for_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

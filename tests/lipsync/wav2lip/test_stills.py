@@ -122,8 +122,10 @@ def test_what_is_installed_is_told(checkpoints: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("LOCUTOR_WAV2LIP", str(checkpoints / "gone.pth"))
     assert Wav2LipEngine.describe(ModelStore()).remedy.startswith("gone.pth is not there")
     monkeypatch.setenv("LOCUTOR_WAV2LIP", str(checkpoints / "mirror.onnx"))
-    monkeypatch.setenv("LOCUTOR_WAV2LIP_LICENSE", "LicenseRef-Ours")
     monkeypatch.setenv("LOCUTOR_WAV2LIP_COMMERCIAL_USE", "1")
+    unstated = Wav2LipEngine.describe(ModelStore())
+    assert not unstated.installed and not unstated.commercial_use and "COMMERCIAL_USE is set without LOCUTOR_WAV2LIP_LICENSE" in unstated.remedy
+    monkeypatch.setenv("LOCUTOR_WAV2LIP_LICENSE", "LicenseRef-Ours")
     own = Wav2LipEngine.describe(ModelStore())
     assert own.commercial_use and own.license.startswith("LicenseRef-Ours AND") and own.weights["mirror.onnx"] != info.weights["noise.onnx"]
 
@@ -145,3 +147,6 @@ def test_a_checkpoint_may_come_through_the_model_store(checkpoints: Path, tmp_pa
     store.ensure("wav2lip")
     info = Wav2LipEngine.describe(store)
     assert info.commercial_use and info.weights["ours.onnx"] == sha256_of(source) and info.license.startswith("LicenseRef-Ours")
+    monkeypatch.setenv("LOCUTOR_WAV2LIP_LICENSE", "LicenseRef-Other")
+    monkeypatch.setenv("LOCUTOR_WAV2LIP_COMMERCIAL_USE", "0")
+    assert Wav2LipEngine.describe(store) == info, "what is said of a file that LOCUTOR_WAV2LIP names is not said of the artifact"

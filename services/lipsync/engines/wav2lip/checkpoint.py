@@ -40,7 +40,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], int]:
         raise _refused(path, f"holds a {type(found).__name__}, not tensors by their names")
     tensors = {str(name).removeprefix(_PREFIX): value for name, value in found.items() if isinstance(value, torch.Tensor)}
     width = check_shapes({name: tuple(value.shape) for name, value in tensors.items()}, path)
-    return {name: value.float().numpy() for name, value in tensors.items()}, width
+    return {name: value.detach().float().numpy() for name, value in tensors.items()}, width
 
 
 def check_shapes(found: Mapping[str, tuple[int, ...]], path: Path) -> int:

@@ -20,7 +20,7 @@ from services.lipsync.engines.warp.laying import FULL_RANGE, LIMITED_RANGE
 from services.lipsync.engines.warp.portrait import WarpPortrait
 from services.lipsync.engines.wav2lip.performer import performers, portrait_performer
 from services.lipsync.engines.wav2lip.runtime import load_runtime
-from services.lipsync.engines.wav2lip.settings import PUBLIC_LICENSE, Checkpoint, Placement, find_checkpoint
+from services.lipsync.engines.wav2lip.settings import ENGINE_NAME, PUBLIC_LICENSE, Checkpoint, Load, find_checkpoint
 from services.lipsync.engines.wav2lip.speaking import speak
 from services.lipsync.footage import FaceTracks, Role
 from services.weights import ModelStore
@@ -34,15 +34,15 @@ class Wav2LipEngine:
     def __init__(self, store: ModelStore, threads: int | None = None) -> None:
         """`threads` for the network, and for the frames around it; default: the processors this process may use.
 
-        Raises `MissingWeights` where no checkpoint is set, or what is set is none, `MissingExtra` for a PyTorch file without PyTorch, and
-        `Unavailable` where the device that is asked for is not there.
+        Raises `MissingWeights` where no checkpoint is set, or what is set is none, `MissingExtra` for a PyTorch file without PyTorch, and as
+        `torch_device` for a device that cannot be had.
         """
         self.info = self.describe(store)
         checkpoint = find_checkpoint(store)
         if isinstance(checkpoint, str):
             raise MissingWeights(f"no checkpoint of Wav2Lip is installed: {checkpoint}")
         threads = threads or len(os.sched_getaffinity(0))
-        self._runtime = load_runtime(checkpoint, Placement.read(), threads)
+        self._runtime = load_runtime(checkpoint, Load.read(threads))
         self._warp = WarpEngine(store, threads)
 
     @staticmethod
@@ -52,10 +52,11 @@ class Wav2LipEngine:
         here = checkpoint if isinstance(checkpoint, Checkpoint) else None
         license_ = here.license if here else PUBLIC_LICENSE
         return ModelInfo(
-            engine="wav2lip",
+            engine=ENGINE_NAME,
             engine_version=f"{ENGINE_VERSION} (warp {around.engine_version})",
             name=here.path.stem if here else "wav2lip",
-            weights={**({here.path.name: here.sha256} if here else {}), **around.weights},
+            # Digests of what is not there say that it is fetched when it is asked for, which a checkpoint is not.
+            weights={here.path.name: here.sha256, **around.weights} if here else {},
             license=f"{license_} AND {around.license}",
             commercial_use=here is not None and here.commercial_use and around.commercial_use,
             installed=here is not None and around.installed,

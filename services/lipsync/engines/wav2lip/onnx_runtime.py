@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from locutor.errors import MissingWeights, Unavailable
+from locutor.errors import LocutorError, MissingWeights
+from services.devices import onnx_session
 from services.lipsync.engines.wav2lip.layout import COLORS, FACE_CHANNELS, MEL_BANDS, MEL_COLUMNS
 from services.lipsync.engines.wav2lip.runtime import CPU_BATCH, CUDA_BATCH
-from services.lipsync.engines.wav2lip.settings import CHECKPOINT_VARIABLE, DEVICE_VARIABLE, Placement
+from services.lipsync.engines.wav2lip.settings import CHECKPOINT_VARIABLE, ENGINE_NAME, Load
 
 _CUDA = "CUDAExecutionProvider"
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -23,22 +24,17 @@ log = logging.getLogger(__name__)
 class OnnxNetwork:
     """A `Runtime`."""
 
-    def __init__(self, path: Path, placement: Placement, threads: int) -> None:
-        """Raises `MissingWeights` for a file that is no Wav2Lip network, and `Unavailable` where the device that is asked for is not there."""
-        available = ort.get_available_providers()
-        if placement.device == "cuda" and _CUDA not in available:
-            text = f"asks for CUDA, and this ONNX Runtime has {', '.join(available)}; set it to auto or cpu, or install onnxruntime-gpu in its place"
-            raise Unavailable(f"{DEVICE_VARIABLE} {text}", reason="NO_DEVICE")
-        providers = [_CUDA, "CPUExecutionProvider"] if placement.device != "cpu" and _CUDA in available else ["CPUExecutionProvider"]
-        self._session = _session(path, providers, threads)
+    def __init__(self, path: Path, load: Load) -> None:
+        """Raises `MissingWeights` for a file that is no Wav2Lip network, and as `torch_device` for a device that cannot be had."""
+        self._session = _session(path, load.threads)
         on_cuda = self._session.get_providers()[0] == _CUDA
         self._mel, self._face = _inputs(self._session, path)
         self.side = int(self._face.shape[2])
         fixed = [int(value.shape[0]) for value in (self._mel, self._face) if isinstance(value.shape[0], int)]
         self._fixed = fixed[0] if fixed else 0
-        self.batch = placement.batch or (CUDA_BATCH if on_cuda else CPU_BATCH)
+        self.batch = load.batch or (CUDA_BATCH if on_cuda else CPU_BATCH)
         self._try(path)
-        log.info("wav2lip runs in ONNX Runtime on %s, %d pixels, %d faces at a time", "cuda" if on_cuda else "cpu", self.side, self._fixed or self.batch)
+        log.info("wav2lip draws faces of %d pixels, %d at a time", self.side, self._fixed or self.batch)
 
     def speak(self, mel: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """See `Runtime.speak`."""
@@ -67,12 +63,14 @@ class OnnxNetwork:
             raise _refused(path, f"gives {found.shape} for faces of {self.side} pixels, not {(count, COLORS, self.side, self.side)}")
 
 
-def _session(path: Path, providers: list[str], threads: int) -> ort.InferenceSession:
+def _session(path: Path, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(str(path), options, providers=providers)
+        return onnx_session(str(path), options, ENGINE_NAME)
+    except LocutorError:
+        raise
     except Exception as error:  # ONNX Runtime's own errors have no base class of theirs
         raise _refused(path, f"cannot be loaded as an ONNX model: {str(error)[:200]}") from error
 

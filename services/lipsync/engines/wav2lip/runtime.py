@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from services.lipsync.engines.wav2lip.settings import Checkpoint, Placement
+from services.lipsync.engines.wav2lip.settings import Checkpoint, Load
 
 CPU_BATCH, CUDA_BATCH = 8, 32
 """Faces at a time, where no setting says: on a processor more at once are no faster, and frames wait for each other."""
@@ -25,16 +25,16 @@ class Runtime(Protocol):
         ...
 
 
-def load_runtime(checkpoint: Checkpoint, placement: Placement, threads: int) -> Runtime:
-    """Raises `MissingExtra` for a PyTorch file without PyTorch, `MissingWeights` for a file that is no Wav2Lip network, and `Unavailable` for a device that is
-    not there."""
+def load_runtime(checkpoint: Checkpoint, load: Load) -> Runtime:
+    """Raises `MissingExtra` for a PyTorch file without PyTorch, `MissingWeights` for a file that is no Wav2Lip network, and as `torch_device` for a device
+    that cannot be had."""
     if checkpoint.is_onnx:
         from services.lipsync.engines.wav2lip.onnx_runtime import OnnxNetwork
 
-        return OnnxNetwork(checkpoint.path, placement, threads)
+        return OnnxNetwork(checkpoint.path, load)
     from services.lipsync.engines.wav2lip.checkpoint import read_checkpoint
 
     weights, width = read_checkpoint(checkpoint.path)
     from services.lipsync.engines.wav2lip.torch_runtime import TorchNetwork
 
-    return TorchNetwork(weights, width, placement)
+    return TorchNetwork(weights, width, load)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from locutor.errors import InvalidInput
 from services.weights import ModelStore
-from services.weights.archive import sha256_of
+from services.weights.archive import lasting_sha256_of
 
+ENGINE_NAME = "wav2lip"
 CHECKPOINT_VARIABLE = "LOCUTOR_WAV2LIP"
 """Environment variable: the checkpoint, a PyTorch file (.pth, .pt) of the published layout, or an ONNX file (.onnx) of any size.
 
@@ -18,9 +18,8 @@ Without it, an artifact named `ARTIFACT` in the operator's own manifest (LOCUTOR
 """
 LICENSE_VARIABLE = "LOCUTOR_WAV2LIP_LICENSE"
 COMMERCIAL_VARIABLE = "LOCUTOR_WAV2LIP_COMMERCIAL_USE"
-"""The licence of the checkpoint (SPDX), and "1" where it allows commercial use: for one of the operator's own training."""
-DEVICE_VARIABLE = "LOCUTOR_WAV2LIP_DEVICE"
-"""Where it runs: "auto" (default: CUDA where there is some), "cpu" or "cuda"."""
+"""The licence of the checkpoint that `CHECKPOINT_VARIABLE` names (SPDX), and "1" where that licence allows commercial use: for one of the operator's own
+training. An artifact's stands in its manifest."""
 BATCH_VARIABLE = "LOCUTOR_WAV2LIP_BATCH"
 """Faces that go through the network together; by default 8 on a processor and 32 on CUDA."""
 ARTIFACT = "wav2lip"
@@ -28,7 +27,6 @@ PUBLIC_LICENSE = "LicenseRef-Wav2Lip-Research-Only"
 """Of the published checkpoints: their makers allow research and personal use, and no commercial one (they were trained on LRS2)."""
 TORCH_SUFFIXES, ONNX_SUFFIX = (".pth", ".pt", ".ckpt"), ".onnx"
 
-_DEVICES = ("auto", "cpu", "cuda")
 _MOST_BATCH = 256
 
 
@@ -47,23 +45,21 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Placement:
-    """Where the network runs."""
+class Load:
+    """How much of the device the network uses."""
 
-    device: str
-    """ "auto", "cpu" or "cuda"."""
-    batch: int | None
-    """None: what suits the device."""
+    threads: int
+    """Of a processor."""
+    batch: int | None = None
+    """Faces that go through it together. None: what suits the device."""
 
     @classmethod
-    def read(cls) -> Placement:
+    def read(cls, threads: int) -> Load:
         """Raises `InvalidInput` for a setting that cannot be."""
-        device, batch = os.environ.get(DEVICE_VARIABLE) or _DEVICES[0], os.environ.get(BATCH_VARIABLE)
-        if device not in _DEVICES:
-            raise InvalidInput.of(DEVICE_VARIABLE, f"found {device!r}; give one of {', '.join(_DEVICES)}")
+        batch = os.environ.get(BATCH_VARIABLE)
         if batch and not (batch.isdecimal() and 1 <= int(batch) <= _MOST_BATCH):
             raise InvalidInput.of(BATCH_VARIABLE, f"found {batch!r}; give a whole number from 1 to {_MOST_BATCH}")
-        return cls(device, int(batch) if batch else None)
+        return cls(threads, int(batch) if batch else None)
 
 
 def find_checkpoint(store: ModelStore) -> Checkpoint | str:
@@ -71,7 +67,10 @@ def find_checkpoint(store: ModelStore) -> Checkpoint | str:
     named = os.environ.get(CHECKPOINT_VARIABLE)
     remedy = f"set {CHECKPOINT_VARIABLE} to a checkpoint of Wav2Lip (.pth, or .onnx); none is carried by the package registries"
     if named:
-        path, license_, commercial = Path(named).expanduser(), PUBLIC_LICENSE, False
+        stated, commercial = os.environ.get(LICENSE_VARIABLE), os.environ.get(COMMERCIAL_VARIABLE) == "1"
+        if commercial and not stated:
+            return f"{COMMERCIAL_VARIABLE} is set without {LICENSE_VARIABLE}; state the licence that allows commercial use, or set neither"
+        path, license_ = Path(named).expanduser(), stated or PUBLIC_LICENSE
     elif any(state.artifact.name == ARTIFACT for state in store.list()):
         artifact = store.artifact(ARTIFACT)
         if not store.installed(ARTIFACT):
@@ -83,11 +82,4 @@ def find_checkpoint(store: ModelStore) -> Checkpoint | str:
         return f"{path.name} ends in none of {', '.join((*TORCH_SUFFIXES, ONNX_SUFFIX))}; {remedy}"
     if not path.is_file():
         return f"{path.name} is not there; {remedy}"
-    license_ = os.environ.get(LICENSE_VARIABLE) or license_
-    declared = os.environ.get(COMMERCIAL_VARIABLE)
-    return Checkpoint(path, _digest(path, path.stat().st_size, path.stat().st_mtime_ns), license_, declared == "1" if declared else commercial)
-
-
-@lru_cache(maxsize=4)
-def _digest(path: Path, size: int, changed_ns: int) -> str:
-    return sha256_of(path)
+    return Checkpoint(path, lasting_sha256_of(path), license_, commercial)
