@@ -13,11 +13,13 @@ import sqlalchemy as sa
 from gateway.database import Database
 from gateway.schema import JOB_EVENTS, JOBS, REVIEWS
 from locutor.address import MAX_MESSAGE_BYTES
-from locutor.errors import AlreadyExists, NotFound, Overloaded
+from locutor.errors import AlreadyExists, InvalidInput, NotFound, Overloaded
 from locutor.gateway.v1 import job_pb2
 
 ENDED = (job_pb2.STATE_SUCCEEDED, job_pb2.STATE_PARTLY_SUCCEEDED, job_pb2.STATE_FAILED, job_pb2.STATE_CANCELLED)
 """States that a job never leaves."""
+_UNENDED = (job_pb2.STATE_QUEUED, job_pb2.STATE_RUNNING, job_pb2.STATE_IN_REVIEW)
+"""The others. They are few among many that have ended, and asked for by name, as an index finds them."""
 ANYBODY = ""
 """Owner of a job that any gateway may work on."""
 
@@ -160,35 +162,42 @@ class JobTable:
 
     async def owners(self) -> set[str]:
         """Processes that have jobs that have not ended."""
-        query = sa.select(JOBS.c.owner).where(JOBS.c.state.not_in(ENDED) & (JOBS.c.owner != ANYBODY)).distinct()
+        query = sa.select(JOBS.c.owner).where(JOBS.c.state.in_(_UNENDED) & (JOBS.c.owner != ANYBODY)).distinct()
         return set(await self._database.run(lambda c: c.execute(query).scalars().all()))
 
     async def take_over(self, dead: str) -> list[str]:
         """Have the jobs of a dead process that have not ended wait for anybody; returns their ids, oldest first. Only one taker gets them."""
-        left = (JOBS.c.owner == dead) & JOBS.c.state.not_in(ENDED)
+        left = (JOBS.c.owner == dead) & JOBS.c.state.in_(_UNENDED)
 
         def take(connection: sa.Connection) -> list[str]:
-            found = connection.execute(sa.select(JOBS.c.id, JOBS.c.job).where(left).order_by(JOBS.c.number)).all()
-            for row in found:
+            taken = []
+            for row in connection.execute(sa.select(JOBS.c.id, JOBS.c.job).where(left).order_by(JOBS.c.number)).all():
                 job = job_pb2.Job.FromString(row.job)
                 job.state = job_pb2.STATE_QUEUED
-                values = {"owner": ANYBODY, "state": job.state, "job": job.SerializeToString()}
-                connection.execute(JOBS.update().where(JOBS.c.id == row.id).values(**values))
-                self._database.tell(connection, row.id)
-            return [row.id for row in found]
+                values = {"owner": ANYBODY, "state": job.state, "expires": None, "job": job.SerializeToString()}
+                # One that was not dead after all may have written its end just now.
+                if connection.execute(JOBS.update().where((JOBS.c.id == row.id) & left).values(**values)).rowcount:
+                    self._database.tell(connection, row.id)
+                    taken.append(row.id)
+            return taken
 
         return await self._database.run_alone(take)
 
+    async def share(self, owner: str) -> None:
+        """Have those of a process's jobs that have not begun wait for anybody."""
+        waiting = (JOBS.c.owner == owner) & (JOBS.c.state == job_pb2.STATE_QUEUED) & (JOBS.c.begun == 0)
+        await self._database.run_alone(lambda c: c.execute(JOBS.update().where(waiting).values(owner=ANYBODY)))
+
     async def ask_cancel(self, job_id: str, end: Callable[[job_pb2.Job], None]) -> bool:
         """Ask whoever works on a job to stop; where nobody does, it is ended by `end`. Returns whether it has not ended and was not asked before."""
-        unended = (JOBS.c.id == job_id) & JOBS.c.state.not_in(ENDED)
+        unended = (JOBS.c.id == job_id) & JOBS.c.state.in_(_UNENDED)
 
         def ask(connection: sa.Connection) -> bool:
-            row = connection.execute(sa.select(JOBS.c.owner, JOBS.c.cancel_asked, JOBS.c.job).where(unended)).first()
+            row = connection.execute(sa.select(JOBS).where(unended)).first()
             if row is None:
                 return False
             values: dict[str, Any] = {"cancel_asked": 1}
-            if row.owner == ANYBODY:
+            if row.owner == ANYBODY or (row.state == job_pb2.STATE_QUEUED and not row.begun):
                 job = job_pb2.Job.FromString(row.job)
                 end(job)
                 values |= {"state": job.state, "expires": job.expire_time.ToNanoseconds() / 1e9, "job": job.SerializeToString()}
@@ -200,17 +209,28 @@ class JobTable:
 
     async def cancels(self, owner: str) -> list[str]:
         """Jobs of a process that are to stop."""
-        query = sa.select(JOBS.c.id).where((JOBS.c.owner == owner) & JOBS.c.state.not_in(ENDED) & (JOBS.c.cancel_asked == 1))
+        query = sa.select(JOBS.c.id).where((JOBS.c.owner == owner) & JOBS.c.state.in_(_UNENDED) & (JOBS.c.cancel_asked == 1))
         return list(await self._database.run(lambda c: c.execute(query).scalars().all()))
 
     async def add_review(self, review: job_pb2.ReviewJobRequest) -> None:
-        """Keep a person's word on a job."""
+        """Keep a person's word on a job. Raises `InvalidInput` where it would come too late: the job has ended, or has gone on from its review."""
+        tried = False
 
         def put(connection: sa.Connection) -> None:
+            nonlocal tried
+            said = connection.execute(sa.select(REVIEWS.c.review).where(REVIEWS.c.job == review.id).order_by(REVIEWS.c.number)).scalars().all()
+            # The connection may have been lost just after this was done.
+            if tried and said and said[-1] == review.SerializeToString():
+                return
+            tried = True
+            if connection.execute(sa.select(JOBS.c.id).where((JOBS.c.id == review.id) & JOBS.c.state.in_(_UNENDED))).first() is None:
+                raise InvalidInput.of("id", f"the job {review.id} has ended; edit it, or make a new one", "JOB_ENDED")
+            if any(job_pb2.ReviewJobRequest.FromString(each).approved for each in said):
+                raise InvalidInput.of("id", f"the job {review.id} was approved before, and goes on as it was then", "ALREADY_APPROVED")
             connection.execute(REVIEWS.insert().values(job=review.id, review=review.SerializeToString()))
             self._database.tell(connection, review.id)
 
-        await self._database.run(put)
+        await self._database.run_alone(put)
 
     async def reviews(self, job_id: str) -> list[job_pb2.ReviewJobRequest]:
         """What persons have said of a job, in order of time."""
@@ -221,7 +241,7 @@ class JobTable:
         """How many jobs of all tenants are in each state that is not an end, and the oldest of those that wait for a worker."""
 
         def count(connection: sa.Connection) -> tuple[dict[job_pb2.State.ValueType, int], job_pb2.Job | None]:
-            rows = connection.execute(sa.select(JOBS.c.state, sa.func.count()).where(JOBS.c.state.not_in(ENDED)).group_by(JOBS.c.state)).all()
+            rows = connection.execute(sa.select(JOBS.c.state, sa.func.count()).where(JOBS.c.state.in_(_UNENDED)).group_by(JOBS.c.state)).all()
             oldest = connection.execute(sa.select(JOBS.c.job).where(JOBS.c.state == job_pb2.STATE_QUEUED).order_by(JOBS.c.number).limit(1)).scalar()
             return dict(rows), job_pb2.Job.FromString(oldest) if oldest is not None else None
 
@@ -251,13 +271,16 @@ class JobTable:
 
 
 def _refuse_too_many(connection: sa.Connection, tenant: str, limits: QueueLimits) -> None:
-    queued = JOBS.c.state == job_pb2.STATE_QUEUED
+    # What had begun is no newcomer, wherever it waits to go on; what waits for a person is its tenant's.
+    queued = (JOBS.c.state == job_pb2.STATE_QUEUED) & (JOBS.c.begun == 0)
+    in_review = JOBS.c.state == job_pb2.STATE_IN_REVIEW
     waiting = connection.execute(sa.select(sa.func.count()).where(queued)).scalar_one()
     if waiting >= limits.all:
         raise Overloaded(f"{waiting} jobs are waiting, which is the limit; try again later", retry_after_s=_COME_BACK_S)
-    own = connection.execute(sa.select(sa.func.count()).where(queued & (JOBS.c.tenant == tenant))).scalar_one()
-    if limits.tenant and own >= limits.tenant:
-        raise Overloaded(f"{own} jobs of yours are waiting, which is the limit; try again later", retry_after_s=_COME_BACK_S)
+    own = connection.execute(sa.select(sa.func.count()).where((queued | in_review) & (JOBS.c.tenant == tenant))).scalar_one()
+    if own >= (limits.tenant or limits.all):
+        message = f"{own} jobs of yours are waiting, for their turn or for a person's word, which is the limit; try again later"
+        raise Overloaded(message, retry_after_s=_COME_BACK_S)
 
 
 def _turn(queued: sa.ColumnElement[bool], tenant_jobs: int) -> sa.Select[Any]:

@@ -12,6 +12,9 @@ from gateway.schema import JOBS, MEDIA
 from locutor.errors import NotFound
 from locutor.gateway.v1 import media_pb2
 
+_DELETE_AT_ONCE = 500
+"""Databases bound how many values one statement may have."""
+
 
 class MediaTable:
     """What is said of bytes in the store, by their digest and the tenant who says it."""
@@ -54,8 +57,13 @@ class MediaTable:
 
     async def delete(self, digests: Sequence[str], before: datetime) -> None:
         """Forget media that were added before a time: what another tenant added since stays."""
-        old = MEDIA.c.sha256.in_(digests) & (MEDIA.c.created < before.timestamp())
-        await self._database.run(lambda c: c.execute(MEDIA.delete().where(old)))
+
+        def remove(connection: sa.Connection) -> None:
+            for first in range(0, len(digests), _DELETE_AT_ONCE):
+                old = MEDIA.c.sha256.in_(digests[first : first + _DELETE_AT_ONCE]) & (MEDIA.c.created < before.timestamp())
+                connection.execute(MEDIA.delete().where(old))
+
+        await self._database.run(remove)
 
     def _put(self, connection: sa.Connection, media: media_pb2.Media, tenant: str) -> None:
         row = {"sha256": media.uri.removeprefix("media/"), "tenant": tenant, "created": datetime.now(UTC).timestamp(), "media": media.SerializeToString()}

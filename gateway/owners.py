@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+_STARTING = "starting-"
+_START_S = 60.0
+"""A folder that is not complete after this time is one whose process died meanwhile."""
 
 
 class Owner:
@@ -17,9 +22,12 @@ class Owner:
         self._data = data
         self.folder = _folder(data, self.id)
         """For files in progress."""
-        self.folder.mkdir(parents=True)
-        self._lock = FileLock(self.folder / "lock")
+        # It appears with its lock held: others remove what has none, or one that nobody holds.
+        hidden = self.folder.with_name(f"{_STARTING}{self.id}")
+        hidden.mkdir(parents=True)
+        self._lock = FileLock(hidden / "lock")
         self._lock.acquire(timeout=0)
+        hidden.rename(self.folder)
 
     def release(self) -> None:
         """End, and remove the files in progress."""
@@ -33,8 +41,15 @@ class Owner:
     def bury_dead(self) -> None:
         """Remove what processes that have ended left in progress."""
         for folder in self.folder.parent.iterdir():
-            if folder != self.folder and _is_free(folder):
+            if folder != self.folder and not _is_starting(folder) and _is_free(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_starting(folder: Path) -> bool:
+    try:
+        return folder.name.startswith(_STARTING) and time.time() - folder.stat().st_mtime < _START_S
+    except FileNotFoundError:
+        return True
 
 
 def _folder(data: Path, owner: str) -> Path:

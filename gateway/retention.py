@@ -44,8 +44,12 @@ class Retention:
     async def sweep(self, now: datetime) -> None:
         """Remove expired jobs; then media, steps and their results that are older than the retention and that no job left refers to."""
         for job in await self._table.expired(now):
-            await self._forget(job.id)
-            await self._table.delete(job.id)
+            try:
+                await self._forget(job.id)
+                await self._table.delete(job.id)
+            except Exception:
+                # One that cannot be removed keeps no other from it.
+                log.exception("the expired job %s could not be removed; it is tried again at the next sweep", job.id)
         oldest = now - self._settings.retention
         needed = {digest for job in await self._table.all() for digest in media_of(job)}
         expired = [digest for digest in await self._media.before(oldest) if digest not in needed]

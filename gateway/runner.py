@@ -51,6 +51,8 @@ class JobRunner:
     async def take_up(self) -> None:
         """Work on anybody's jobs from now on, and on those of gateways that have died."""
         self._shares = True
+        # Those that came before.
+        await self._parts.table.share(self._parts.owner)
         await self._take_over()
         self._tasks.append(asyncio.create_task(self._again_and_again(self._take_over, self._next_dead)))
 
@@ -139,7 +141,9 @@ class JobRunner:
 
     async def _next_look(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._look.wait(), _LOOK_FOR_JOBS_S)
+            # `asyncio.wait_for` would lose a cancel that comes together with what is waited for.
+            async with asyncio.timeout(_LOOK_FOR_JOBS_S):
+                await self._look.wait()
         self._look.clear()
 
     async def _next_cancels(self) -> None:

@@ -196,6 +196,8 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         job = await self._job(request.id)
         if job.state in ENDED:
             raise InvalidInput.of("id", f"the job {job.id} has ended; edit it, or make a new one", "JOB_ENDED")
+        if not (job.dub.review or job.present.review):
+            raise InvalidInput.of("id", f"the job {job.id} waits for nobody's word; set review when you create a job", "NO_REVIEW")
         if request.edits or request.scripts:
             review = Review.of([*await self._table.reviews(job.id), request])
             media = ReadableMedia(self._store, self._media, tenant.get())

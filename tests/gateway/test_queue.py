@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.database import Database
 from gateway.jobs import JobTable, QueueLimits
@@ -117,6 +120,77 @@ async def test_a_queue_that_is_full_refuses(table: JobTable) -> None:
     await add(table, "b0", "globex", limits=limits)
     with pytest.raises(Overloaded, match="3 jobs are waiting"):
         await add(table, "c0", "initech", limits=limits)
+
+
+async def test_what_waits_for_a_person_counts_and_what_had_begun_does_not(table: JobTable) -> None:
+    limits = QueueLimits(3, 2)
+    for number in range(2):
+        await add(table, f"a{number}", "acme", limits=limits)
+        job = await table.claim("me", True, 0, ["a0"])
+        assert job is not None
+        job.state = job_pb2.STATE_IN_REVIEW
+        assert await table.save(job, "me")
+    with pytest.raises(Overloaded, match="for a person's word"):
+        await add(table, "a2", "acme", limits=limits)
+    await add(table, "b0", "globex", limits=limits)
+    # A gateway's death refuses nobody.
+    assert len(await table.take_over("me")) == 2
+    await add(table, "a2", "acme", limits=limits)
+
+
+def ended_as_cancelled(job: job_pb2.Job) -> None:
+    job.state = job_pb2.STATE_CANCELLED
+    job.expire_time.FromSeconds(1)
+
+
+async def test_what_waits_for_one_gateway_alone_is_cancelled_at_once(table: JobTable) -> None:
+    await add(table, "a0", owner="me")
+    assert await table.ask_cancel("a0", ended_as_cancelled)
+    assert (await table.get("a0", "")).state == job_pb2.STATE_CANCELLED
+    # One that is at work, or that its gateway goes on with, is ended there.
+    await add(table, "a1", owner="me")
+    job = await table.claim("me", False, 0, [])
+    assert job is not None
+    job.state = job_pb2.STATE_QUEUED
+    assert await table.save(job, "me")
+    assert await table.ask_cancel("a1", ended_as_cancelled)
+    assert (await table.get("a1", "")).state == job_pb2.STATE_QUEUED and await table.cancels("me") == ["a1"]
+
+
+async def test_what_has_not_begun_is_shared(table: JobTable) -> None:
+    await add(table, "a0", owner="me")
+    assert await claims(table, 1) == ["a0"]
+    await add(table, "a1", owner="me")
+    await table.share("me")
+    job = await table.claim("another", True, 0, [])
+    assert job is not None and job.id == "a1" and await table.claim("another", True, 0, ["a1"]) is None
+
+
+async def test_what_is_asked_all_the_time_reads_no_ended_jobs(tmp_path: Path) -> None:
+    asked: list[tuple[str, object]] = []
+
+    def note(connection: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if statement.startswith(("SELECT", "UPDATE")) and "jobs" in statement:
+            asked.append((statement, parameters))
+
+    database = Database(tmp_path / "jobs.sqlite")
+    table = JobTable(database)
+    await add(table, "a0", owner="me")
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        await table.cancels("me")
+        await table.owners()
+        await table.take_over("me")
+        await table.ask_cancel("a0", ended_as_cancelled)
+        await table.unended()
+        await table.claim("me", True, 0, [])
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    await database.close()
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as connection:
+        plans = {statement: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)] for statement, parameters in asked}
+    assert len(plans) >= 8
+    assert not [(statement, plan) for statement, plan in plans.items() if any(step.startswith("SCAN jobs") for step in plan)]
 
 
 async def test_a_job_of_one_gateway_alone_is_left_to_it(table: JobTable) -> None:

@@ -6,6 +6,9 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
+from gateway.durable import Durable
 from gateway.settings import GatewaySettings
 from locutor.errors import InvalidInput
 from locutor.gateway.v1 import dub_pb2, job_pb2
@@ -91,6 +94,33 @@ async def test_a_word_may_come_before_it_is_waited_for(client: Client, fakes: Fa
     states = {state.state for state in await client.watch(waiting.id)}
     assert SUCCEEDED in states and job_pb2.STATE_IN_REVIEW not in states
     assert (await client.get(first.id)).state == SUCCEEDED
+
+
+async def test_a_word_that_comes_too_late_or_is_not_waited_for_is_refused(client: Client, fakes: Fakes, spec: job_pb2.PresentSpec) -> None:
+    fakes.lipsync.hold = asyncio.Event()
+    job = await client.create(spec)
+    assert (await client.refused(client.jobs.ReviewJob(job_pb2.ReviewJobRequest(id=job.id, approved=True)))).reason == "NO_REVIEW"
+    spec.review = True
+    waiting = await client.create(spec)
+    await reviewed(client, waiting.id)
+    for approved in (True, False):
+        request = job_pb2.ReviewJobRequest(id=waiting.id, approved=approved, scripts={"pt-BR": "Outra coisa."})
+        assert (await client.refused(client.jobs.ReviewJob(request))).reason == "ALREADY_APPROVED"
+    fakes.lipsync.hold.set()
+    assert (await client.ended(waiting.id)).state == SUCCEEDED
+
+
+async def test_a_word_of_which_nobody_was_told_is_found(client: Client, spec: job_pb2.PresentSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever took it has died in between."""
+
+    async def dead(self: Durable, job_id: str) -> None: ...
+
+    monkeypatch.setattr(Durable, "wake", dead)
+    monkeypatch.setattr("gateway.job_run._LOOK_FOR_REVIEWS_S", 0.1)
+    spec.review = True
+    job = await in_review(client, (await client.create(spec)).id)
+    await reviewed(client, job.id)
+    assert (await client.ended(job.id)).state == SUCCEEDED
 
 
 async def test_a_job_in_review_can_be_cancelled(client: Client, spec: job_pb2.PresentSpec) -> None:

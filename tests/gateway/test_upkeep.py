@@ -93,7 +93,7 @@ async def test_a_job_that_cannot_be_removed_keeps_no_other_from_it(
         if job_id == jobs[0].id:
             raise OSError(job_id)
 
-    retention = Retention(settings, table, media, forget, Collector(store, partial(needs_of, table, media), settle_s=0))
+    retention = Retention(settings, table, media, forget, Collector(store, partial(needs_of, table, media), database.id, settle_s=0))
     await retention.sweep(jobs[1].end_time.ToDatetime(UTC) + settings.retention + timedelta(hours=1))
     assert [job.id for job in await table.all()] == [jobs[0].id] and f"the expired job {jobs[0].id} could not be removed" in caplog.text
     await database.close()
