@@ -25,7 +25,8 @@ class Changes:
         self._waiting[job_id].add(event)
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), self._look_again_s)
+                async with asyncio.timeout(self._look_again_s):
+                    await event.wait()
         finally:
             self._waiting[job_id].discard(event)
             if not self._waiting[job_id]:

@@ -238,7 +238,8 @@ class JobRun:
         stopping = self._parts.stopping
         while not await self._save() and not stopping.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await stopping.wait()
             wait = min(wait * 2, longest)
 
     async def _save(self) -> bool:
