@@ -29,11 +29,12 @@ _TELLING = 0.5
 class Planner:
     """Plans jobs."""
 
-    def __init__(self, table: JobTable, store: ArtifactStore, pipelines: Mapping[str, Pipeline]) -> None:
-        """`pipelines`: by the name of the job's spec."""
+    def __init__(self, table: JobTable, store: ArtifactStore, pipelines: Mapping[str, Pipeline], folder: Path) -> None:
+        """`pipelines`: by the name of the job's spec. `folder`: for files in progress."""
         self._table = table
         self._store = store
         self._pipelines = pipelines
+        self._folder = folder
 
     async def plan(self, job: job_pb2.Job, media: ReadableMedia, tenant: str) -> job_pb2.PlanJobResponse:
         """`job`: one that was checked and is not kept. Raises `LocutorError`."""
@@ -60,7 +61,7 @@ class Planner:
     async def _dry_run(self, job: job_pb2.Job, guesses: Guesses, tenant: str) -> PlanningWorkflow:
         tracker = JobTracker(job)
         tracker.reset()
-        with TemporaryDirectory(prefix="locutor-plan-") as folder:
+        with TemporaryDirectory(prefix="plan-", dir=self._folder) as folder:
             flow = PlanningWorkflow(self._store, guesses, Path(folder))
             await self._pipelines[job.WhichOneof("spec") or ""].run(flow, tracker, planned_for=tenant)
         return flow

@@ -64,10 +64,10 @@ class Gateway:
         self._liveness = self._lives(settings)
         self._runner = JobRunner(parts, self._changes, self._liveness)
         self._retention = Retention(settings, self._table, media, self._durable.forget_job, collector)
-        planner = Planner(self._table, store, pipelines)
+        planner = Planner(self._table, store, pipelines, self._owner.folder)
         self.servicers: Sequence[Service] = (
             JobServicer(settings, self._table, media, store, self._services, self._runner, self._changes, self._events, self._durable, planner),
-            MediaServicer(settings, media, store),
+            MediaServicer(settings, media, store, self._owner.folder),
             CatalogServicer(media, store, self._services),
             StoreServicer(settings, collector),
         )

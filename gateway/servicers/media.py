@@ -27,7 +27,9 @@ _UNTOLD = {"", "application/octet-stream"}
 class MediaServicer(media_pb2_grpc.MediaServiceServicer):
     full_name = "locutor.gateway.v1.MediaService"
 
-    def __init__(self, settings: GatewaySettings, table: MediaTable, store: ArtifactStore) -> None:
+    def __init__(self, settings: GatewaySettings, table: MediaTable, store: ArtifactStore, folder: Path) -> None:
+        """`folder`: for files in progress."""
+        self._folder = folder
         self._settings = settings
         self._table = table
         self._store = store
@@ -47,7 +49,7 @@ class MediaServicer(media_pb2_grpc.MediaServiceServicer):
         config: media_pb2.UploadMediaConfig | None = None
         hasher = hashlib.sha256()
         size = 0
-        with NamedTemporaryFile(prefix="locutor-upload-") as file:
+        with NamedTemporaryFile(prefix="upload-", dir=self._folder) as file:
             async for request in request_iterator:
                 if request.WhichOneof("payload") == "config":
                     if config is not None:

@@ -25,6 +25,7 @@ from services.serving import tracing
 from services.serving.calls import CallInterceptor
 from services.serving.health import HealthServicer
 from services.serving.interceptors import ErrorInterceptor
+from services.serving.leftovers import sweep_leftovers
 from services.serving.metrics import MetricsEndpoint
 from services.serving.service import Service
 from services.serving.settings import ServingSettings
@@ -73,6 +74,7 @@ class GrpcServer:
 
     async def start(self) -> None:
         """Bind and listen. Raises `Unavailable` where the address is taken, and `InvalidInput` where a TLS file cannot be read."""
+        await asyncio.to_thread(sweep_leftovers)
         # Made here and not before: it belongs to the event loop that it is made in.
         server = grpc.aio.server(interceptors=self._interceptors, options=_SERVER_OPTIONS)
         for service in self._services:
