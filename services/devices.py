@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -79,13 +79,15 @@ def ctranslate2_device(engine: str) -> Device:
     return _choose(engine, "CTranslate2", _ctranslate2_gpus, "install NVIDIA's driver, and CUDA 12 with cuBLAS and cuDNN")
 
 
-def compute_type(device: Device) -> str:
-    """What Whisper computes with on a device. Raises `InvalidInput` for a setting that cannot be."""
+def compute_type(device: Device, library: str, known: Collection[str]) -> str:
+    """What Whisper computes with on a device, of what a library knows there; by default what is fastest. Raises `InvalidInput` for a setting that cannot be."""
     found = os.environ.get(COMPUTE_VARIABLE) or "auto"
+    able = [numbers for numbers in COMPUTE_TYPES if numbers in known]
     if found == "auto":
-        return "float16" if device.on_cuda else "int8"
-    if found not in COMPUTE_TYPES:
-        raise InvalidInput.of(COMPUTE_VARIABLE, f"found {found!r}; give auto, {', '.join(COMPUTE_TYPES)}", "UNKNOWN_COMPUTE_TYPE")
+        return next(numbers for numbers in (("float16", "float32") if device.on_cuda else ("int8", "float32")) if numbers in able)
+    if found not in able:
+        message = f"found {found!r}, which {library} does not compute with on {device}; give auto, {', '.join(able)}"
+        raise InvalidInput.of(COMPUTE_VARIABLE, message, "UNKNOWN_COMPUTE_TYPE")
     return found
 
 

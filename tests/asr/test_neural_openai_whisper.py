@@ -136,6 +136,9 @@ def test_weights_are_told_by_digest_and_only_openais_own_have_openais_licence(
         and "small.pt (sha256 9ecf779972d90ba49c06d968637d720dd632c55bbf19d441" in small.remedy
     )
     assert sizes["tiny.en"].locales == ("en",)
+    (tmp_path / "small.pt").symlink_to(checkpoint)
+    small = next(info for info in OpenAiWhisperEngine.describe(ModelStore()) if info.name == "small")
+    assert (small.installed, small.license, small.commercial_use) == (True, "", False), "nothing is known of it but its name"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +164,17 @@ def test_a_size_that_is_not_there_is_not_fetched_unasked(tmp_path: Path, monkeyp
         MissingWeights, match=r"large-v3-turbo\.pt is not there: fetch .*sha256 aff26ae408abcba5fbf8813c21e62b0941638c5f6eebfb145be0c9839262a19a"
     ):
         OpenAiWhisperEngine(ModelStore(), 1)
+
+
+@pytest.mark.parametrize("numbers", ["int8", "float16", "int3"])
+def test_numbers_that_pytorch_does_not_compute_with_are_refused(checkpoint: Path, monkeypatch: pytest.MonkeyPatch, numbers: str) -> None:
+    monkeypatch.setenv("LOCUTOR_DEVICE", "cpu")
+    monkeypatch.setenv("LOCUTOR_COMPUTE_TYPE", numbers)
+    with pytest.raises(InvalidInput, match=f"found '{numbers}', which PyTorch does not compute with on cpu; give auto, float32"):
+        loaded(checkpoint)
+    monkeypatch.setenv(CHECKPOINT_VARIABLE, str(checkpoint))
+    chosen = OpenAiWhisperEngine.describe(ModelStore())[0]
+    assert chosen.name == "tiny-recited" and not chosen.installed and "give auto, float32" in chosen.remedy
 
 
 async def test_a_call_that_is_cancelled_leaves_the_engine_to_others(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:

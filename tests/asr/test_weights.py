@@ -73,7 +73,7 @@ def test_other_numbers_give_another_version_and_are_refused_where_they_cannot_be
     assert engine.info.engine_version == "2 (float32)"
     assert list(engine.open(RecognitionOptions()).accept(np.zeros(1600, np.float32), caught_up=False)) == []
     monkeypatch.setenv("LOCUTOR_COMPUTE_TYPE", "float16")
-    with pytest.raises(InvalidInput, match=r"float16.* which cpu does not compute with; give auto, .*int8"):
+    with pytest.raises(InvalidInput, match=r"float16.* which CTranslate2 does not compute with on cpu; give auto, int8, float32"):
         FasterWhisperEngine(ModelStore(), 2, "whisper-tiny-en")
 
 
@@ -81,3 +81,19 @@ def test_a_gpu_that_is_asked_for_and_not_there_is_an_error(monkeypatch: pytest.M
     monkeypatch.setenv("LOCUTOR_DEVICE", "cuda:7")
     with pytest.raises(Unavailable, match=r"NVIDIA's driver|finds"):
         FasterWhisperEngine(ModelStore(), 2, "whisper-tiny-en")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "remedy"),
+    [
+        ("LOCUTOR_ASR_WEIGHTS", "nosuch", "LOCUTOR_ASR_WEIGHTS may also name a folder"),
+        ("LOCUTOR_DEVICE", "gpu", "LOCUTOR_DEVICE: found 'gpu'; give auto, cpu"),
+        ("LOCUTOR_DEVICE", "cuda:7", "LOCUTOR_DEVICE asks for cuda:7"),
+        ("LOCUTOR_COMPUTE_TYPE", "int3", "LOCUTOR_COMPUTE_TYPE: found 'int3'"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_the_list_and_does_not_keep_it_back(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, remedy: str) -> None:
+    monkeypatch.setenv(variable, value)
+    chosen, *others = FasterWhisperEngine.describe(ModelStore())
+    assert not chosen.installed and not chosen.weights and remedy in chosen.remedy
+    assert {info.name for info in others} >= {"whisper-tiny-en"}

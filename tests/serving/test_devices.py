@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from locutor.errors import InvalidInput, Unavailable
 from services import devices
-from services.devices import Device, compute_type, ctranslate2_device, onnx_session
+from services.devices import COMPUTE_TYPES, Device, compute_type, ctranslate2_device, onnx_session
 
 
 def negation() -> bytes:
@@ -84,9 +84,14 @@ def test_other_settings_are_refused(monkeypatch: pytest.MonkeyPatch, setting: st
 
 
 def test_compute_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (compute_type(Device("cpu")), compute_type(Device("cuda"))) == ("int8", "float16")
+    cpu, cuda = Device("cpu"), Device("cuda", 1)
+    assert (compute_type(cpu, "test", COMPUTE_TYPES), compute_type(cuda, "test", COMPUTE_TYPES)) == ("int8", "float16")
+    assert compute_type(cpu, "test", ["float32"]) == compute_type(cuda, "test", {"float32", "int8"}) == "float32"
     monkeypatch.setenv("LOCUTOR_COMPUTE_TYPE", "float32")
-    assert compute_type(Device("cpu")) == "float32"
+    assert compute_type(cpu, "test", COMPUTE_TYPES) == "float32"
     monkeypatch.setenv("LOCUTOR_COMPUTE_TYPE", "int3")
     with pytest.raises(InvalidInput, match="int8_float16"):
-        compute_type(Device("cpu"))
+        compute_type(cpu, "test", COMPUTE_TYPES)
+    monkeypatch.setenv("LOCUTOR_COMPUTE_TYPE", "int8")
+    with pytest.raises(InvalidInput, match="found 'int8', which PyTorch does not compute with on cuda:1; give auto, float16, float32"):
+        compute_type(cuda, "PyTorch", ("float32", "float16"))

@@ -10,15 +10,16 @@ from pathlib import Path
 import ctranslate2
 from faster_whisper.tokenizer import _LANGUAGE_CODES
 
-from locutor.errors import InvalidInput, MissingWeights, NotFound
+from locutor.errors import LocutorError, MissingWeights, NotFound
 from services.asr.engine import RecognitionOptions
 from services.asr.engines.ctranslate2_whisper import CTranslate2Whisper
-from services.asr.engines.own_weights import FOLDER_VARIABLE, digest, stated_license, whisper_folder
+from services.asr.engines.own_weights import FOLDER_VARIABLE, stated_license, whisper_folder
 from services.asr.engines.whisper_languages import bcp47
 from services.asr.engines.whisper_stream import WhisperStream
-from services.devices import COMPUTE_VARIABLE, Device, compute_type, ctranslate2_device
+from services.devices import Device, compute_type, ctranslate2_device
 from services.engine import ModelInfo
 from services.weights import Artifact, ModelStore
+from services.weights.archive import lasting_sha256_of
 
 WEIGHTS_VARIABLE = "LOCUTOR_ASR_WEIGHTS"
 """Environment variable: what to run in place of the default: an artifact of the model store, a folder in LOCUTOR_WHISPER_MODELS, or a path to one."""
@@ -59,7 +60,7 @@ class FasterWhisperEngine:
     @classmethod
     def describe(cls, store: ModelStore) -> Sequence[ModelInfo]:
         """The weights that are set first, then all others that could be; nothing is loaded or fetched."""
-        chosen = replace(_find(store, _chosen_weights()).info, engine_version=_version(_compute_type(ctranslate2_device(_NAME))))
+        chosen = _describe_chosen(store)
         artifacts = [_of_artifact(store, state.artifact) for state in store.list() if _is_whisper(state.artifact)]
         own = [_of_folder(folder, hashed=False) for folder in sorted(whisper_folder(store).glob("*/")) if (folder / _FILES[0]).is_file()]
         return [chosen, *(info for info in (*artifacts, *own) if info.name != chosen.name)]
@@ -71,6 +72,16 @@ class FasterWhisperEngine:
 
 def _chosen_weights() -> str:
     return os.environ.get(WEIGHTS_VARIABLE) or DEFAULT_WEIGHTS
+
+
+def _describe_chosen(store: ModelStore) -> ModelInfo:
+    """What is set; where it cannot be had, or not be run as it is set, what is wrong with that."""
+    name = _chosen_weights()
+    try:
+        return replace(_find(store, name).info, engine_version=_version(_compute_type(ctranslate2_device(_NAME))))
+    except LocutorError as error:
+        # Nothing of the weights is told, as if they were to be fetched: this is for the operator to mend.
+        return ModelInfo(_NAME, _VERSION, Path(name).name, commercial_use=False, installed=False, remedy=error.message)
 
 
 def _find(store: ModelStore, name: str) -> _Weights:
@@ -112,7 +123,7 @@ def _of_folder(folder: Path, hashed: bool = True) -> ModelInfo:
         engine=_NAME,
         engine_version=_VERSION,
         name=folder.name,
-        weights={path.name: digest(path) for path in files} if hashed and not missing else {},
+        weights={path.name: lasting_sha256_of(path) for path in files} if hashed and not missing else {},
         license=license_,
         commercial_use=commercial_use,
         locales=_locales(folder.name),
@@ -129,10 +140,7 @@ def _locales(name: str) -> tuple[str, ...]:
 
 def _compute_type(device: Device) -> str:
     """Raises `InvalidInput` for numbers that the device does not compute with."""
-    wanted, known = compute_type(device), ctranslate2.get_supported_compute_types(device.kind, device.index)
-    if wanted not in known:
-        raise InvalidInput.of(COMPUTE_VARIABLE, f"found {wanted!r}, which {device} does not compute with; give auto, {', '.join(sorted(known))}")
-    return wanted
+    return compute_type(device, "CTranslate2", ctranslate2.get_supported_compute_types(device.kind, device.index))
 
 
 def _version(numbers: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -12,15 +12,16 @@ import torch
 import whisper
 from whisper.tokenizer import LANGUAGES
 
-from locutor.errors import MissingWeights, NotFound
+from locutor.errors import LocutorError, MissingWeights, NotFound
 from services.asr.engine import RecognitionOptions
-from services.asr.engines.own_weights import FOLDER_VARIABLE, digest, stated_license, whisper_folder
+from services.asr.engines.own_weights import FOLDER_VARIABLE, stated_license, whisper_folder
 from services.asr.engines.torch_whisper import TorchWhisper
 from services.asr.engines.whisper_languages import bcp47
 from services.asr.engines.whisper_stream import WhisperStream
 from services.devices import Device, compute_type, torch_device
 from services.engine import ModelInfo
 from services.weights import Artifact, ModelStore
+from services.weights.archive import lasting_sha256_of
 
 CHECKPOINT_VARIABLE = "LOCUTOR_WHISPER_CHECKPOINT"
 """Environment variable: what to run: one of OpenAI's sizes ("small") or another .pt file in LOCUTOR_WHISPER_MODELS, an artifact of the store that holds one,
@@ -46,12 +47,12 @@ class OpenAiWhisperEngine:
         if not path.is_file():
             raise MissingWeights(f"the checkpoint {path.name} is not there: {described.remedy}")
         device = torch_device(_NAME)
+        half_precision = _half_precision(device)
         if not device.on_cuda:
             torch.set_num_threads(threads or os.cpu_count() or 1)
         model = _load(path, device)
-        half_precision = _half_precision(device)
         self._model = TorchWhisper(model, half_precision)
-        self.info = replace(described, locales=_locales(self._model.languages))
+        self.info = replace(described, engine_version=_version(half_precision), locales=_locales(self._model.languages))
 
     @classmethod
     def describe(cls, store: ModelStore) -> Sequence[ModelInfo]:
@@ -60,7 +61,7 @@ class OpenAiWhisperEngine:
         folder = whisper_folder(store)
         names = dict.fromkeys([PurePosixPath(url).stem for url in whisper._MODELS.values()] + [file.stem for file in sorted(folder.glob(f"*{_SUFFIX}"))])
         others = [_describe(store, folder / f"{name}{_SUFFIX}", hashed=False) for name in names if folder / f"{name}{_SUFFIX}" != path]
-        return [_describe(store, path), *others]
+        return [_describe_chosen(store, path), *others]
 
     def open(self, options: RecognitionOptions) -> WhisperStream:
         """Begin a stream. Raises `InvalidInput` (field "locale") for a language that the weights do not know."""
@@ -86,22 +87,32 @@ def _artifact(store: ModelStore, path: Path) -> Artifact | None:
     return next((state.artifact for state in store.list() if path.parent == state.path), None)
 
 
+def _describe_chosen(store: ModelStore, path: Path) -> ModelInfo:
+    """The checkpoint that is set; where it cannot be run as it is set, what is wrong with that."""
+    found = _describe(store, path)
+    try:
+        return replace(found, engine_version=_version(_half_precision(torch_device(_NAME))))
+    except LocutorError as error:
+        return replace(found, weights={}, installed=False, remedy=error.message)
+
+
 def _describe(store: ModelStore, path: Path, hashed: bool = True) -> ModelInfo:
-    """`hashed`: tell the file's digest, which takes seconds for large ones."""
+    """`hashed`: tell the file's digest, which takes seconds for large ones. Without it, a file that is there is not taken for OpenAI's by its name."""
     published = _published_digest(path.stem)
     there = path.is_file()
-    found = digest(path) if there and hashed else ""
+    found = lasting_sha256_of(path) if there and hashed else ""
+    weights: Mapping[str, str] = {path.name: found} if found else {}
     license_, commercial_use = stated_license()
     if (artifact := _artifact(store, path)) is not None:
-        license_, commercial_use = artifact.license, artifact.commercial_use
-    elif published and found in ("", published):
+        license_, commercial_use, weights = artifact.license, artifact.commercial_use, artifact.weights
+    elif published and (found == published or not there):
         license_, commercial_use = _LICENSE, True
     known = ["en"] if path.stem.endswith(".en") else list(LANGUAGES)
     return ModelInfo(
         engine=_NAME,
         engine_version=_VERSION,
         name=path.stem,
-        weights={path.name: found} if found else {},
+        weights=weights,
         license=license_,
         commercial_use=commercial_use,
         locales=_locales(known),
@@ -132,14 +143,20 @@ def _load(path: Path, device: Device) -> whisper.Whisper:
         text = f"{path.name} cannot be loaded as a checkpoint of OpenAI's Whisper ({type(error).__name__}: {str(error)[:200]})"
         raise MissingWeights(f"{text}; it must hold `dims` and `model_state_dict`, as that package saves them") from error
     heads = whisper._ALIGNMENT_HEADS.get(path.stem)
-    if heads is not None and digest(path) == _published_digest(path.stem):
+    if heads is not None and lasting_sha256_of(path) == _published_digest(path.stem):
         # Without them words are aligned by all heads of the upper half, which is less exact.
         model.set_alignment_heads(heads)
     return model.eval()
 
 
 def _half_precision(device: Device) -> bool:
-    return device.on_cuda and compute_type(device) != "float32"
+    """Raises `InvalidInput` for numbers that PyTorch's Whisper does not compute with on the device."""
+    return compute_type(device, "PyTorch", ("float16", "float32") if device.on_cuda else ("float32",)) == "float16"
+
+
+def _version(half_precision: bool) -> str:
+    """Other numbers may give another text."""
+    return f"{_VERSION} (float16)" if half_precision else _VERSION
 
 
 def _locales(languages: Sequence[str]) -> tuple[str, ...]:

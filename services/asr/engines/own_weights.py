@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from pathlib import Path
 
 from services.weights import ModelStore
-from services.weights.archive import sha256_of
 
 FOLDER_VARIABLE = "LOCUTOR_WHISPER_MODELS"
 """Environment variable: the folder with an operator's Whispers, by default `whisper` in the model store. In it, a folder is CTranslate2's (model.bin,
@@ -25,14 +23,3 @@ def whisper_folder(store: ModelStore) -> Path:
 def stated_license() -> tuple[str, bool]:
     """The licence that the operator states for the weights that he brings, and whether it allows commercial use."""
     return os.environ.get(LICENSE_VARIABLE, ""), os.environ.get(COMMERCIAL_VARIABLE) == "1"
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file, once for as long as it is not changed."""
-    status = path.stat()
-    return _digest(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=32)
-def _digest(path: Path, size: int, changed_ns: int) -> str:
-    return sha256_of(path)
