@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -167,9 +168,9 @@ async def test_what_has_not_begun_is_shared(table: JobTable) -> None:
 
 
 async def test_what_is_asked_all_the_time_reads_no_ended_jobs(tmp_path: Path) -> None:
-    asked: list[tuple[str, object]] = []
+    asked: list[tuple[str, Any]] = []
 
-    def note(connection: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
+    def note(connection: object, cursor: object, statement: str, parameters: Any, *_: object) -> None:
         if statement.startswith(("SELECT", "UPDATE")) and "jobs" in statement:
             asked.append((statement, parameters))
 
