@@ -15,7 +15,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import langcodes
@@ -24,7 +23,7 @@ from locutor.errors import InvalidInput, MissingWeights
 from services.engine import ModelInfo
 from services.translate.engine import LanguagePair
 from services.weights import ModelStore
-from services.weights.archive import sha256_of
+from services.weights.archive import lasting_sha256_of
 
 FOLDER_VARIABLE = "LOCUTOR_TRANSLATE_MODELS"
 FETCH_VARIABLE = "LOCUTOR_TRANSLATE_FETCH"
@@ -124,13 +123,8 @@ def describe_folder(pair: LanguagePair, folder: Path) -> ModelInfo:
         files, remedy = files_in(folder).all, ""
     except MissingWeights as error:
         files, remedy = (), error.message
-    weights = {file.name: _sha256(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files}
+    weights = {file.name: lasting_sha256_of(file) for file in files}
     return ModelInfo("bergamot", "1", f"{_PREFIX}{folder.name}", weights, _LICENSE, locales=(str(pair),), installed=not remedy, remedy=remedy)
-
-
-@cache
-def _sha256(file: Path, changed_ns: int, size: int) -> str:
-    return sha256_of(file)
 
 
 def fetch_asked_for(store: ModelStore, environment: Mapping[str, str] = os.environ) -> None:

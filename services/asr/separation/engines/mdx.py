@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from services.asr.separation.spectrum import Spectrum
 from services.devices import onnx_session
 from services.engine import ModelInfo
 from services.weights import ModelStore
-from services.weights.archive import sha256_of
+from services.weights.archive import lasting_sha256_of
 
 MODEL_VARIABLE = "LOCUTOR_SEPARATION_MODEL"
 """Environment variable: the ONNX file. Its input is (1, 4, bins, frames): left real, left imaginary, right real, right imaginary."""
@@ -93,7 +92,7 @@ class MdxEngine:
             engine="mdx",
             engine_version=f"1 ({settings})",
             name=setup.path.stem if setup.path else "",
-            weights={setup.path.name: _digest(setup.path, setup.path.stat().st_mtime_ns)} if setup.path and installed else {},
+            weights={setup.path.name: lasting_sha256_of(setup.path)} if setup.path and installed else {},
             license=os.environ.get(LICENSE_VARIABLE, ""),
             commercial_use=os.environ.get(COMMERCIAL_VARIABLE) == "1",
             installed=installed,
@@ -136,8 +135,3 @@ def _load(path: str, options: ort.SessionOptions) -> tuple[ort.InferenceSession,
     if len(shapes) != 2 or fixed[0] != fixed[1] or len(fixed[0]) != 3 or fixed[0][0] != 4 or not all(isinstance(size, int) for size in fixed[0]):
         raise MissingWeights(f"{Path(path).name} takes and gives {shapes}, not (1, 4, bins, frames) both; {_REMEDY}")
     return session, fixed[0][1], fixed[0][2]
-
-
-@lru_cache(maxsize=4)
-def _digest(path: Path, changed_ns: int) -> str:
-    return sha256_of(path)
