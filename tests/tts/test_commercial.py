@@ -45,12 +45,12 @@ async def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     await server.stop(0)
 
 
-async def _refusals(stub: tts_pb2_grpc.TtsServiceStub, **fields: str) -> list[InvalidInput]:
+async def _refusals(stub: tts_pb2_grpc.TtsServiceStub, *, voice: str = "", engine: str = "") -> list[InvalidInput]:
     """What speaking and measuring say."""
     found = []
     for call in (
-        stub.Synthesize(tts_pb2.SynthesizeRequest(text="Hallo", locale="de", **fields)).read(),
-        stub.MeasureSpeech(tts_pb2.MeasureSpeechRequest(texts=["Hallo"], rates=[1], locale="de", **fields)),
+        stub.Synthesize(tts_pb2.SynthesizeRequest(text="Hallo", locale="de", voice=voice, engine=engine)).read(),
+        stub.MeasureSpeech(tts_pb2.MeasureSpeechRequest(texts=["Hallo"], rates=[1], locale="de", voice=voice, engine=engine)),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await call
