@@ -72,7 +72,7 @@ class Retention:
 async def needs_of(table: JobTable, media: MediaTable) -> Needs:
     """What the jobs and uploads in the table refer to."""
     jobs = await table.all()
-    digests = {digest for job in jobs for digest in media_of(job)} | set(await media.before(datetime.max.replace(tzinfo=UTC)))
+    digests = await asyncio.to_thread(lambda: {digest for job in jobs for digest in media_of(job)}) | set(await media.before(datetime.max.replace(tzinfo=UTC)))
     return Needs(frozenset(digests), frozenset(job.id for job in jobs if job.state not in ENDED))
 
 
