@@ -76,7 +76,7 @@ def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
         ("---\nlocale: en-US\n---\nHello [wave] you.", (), "en-US", ("SCRIPT ", "line 4: [wave] is not a cue", "[pause 800ms]", "[nod]", "[look left]")),
         ("Good morning!", (), "en-US", ("--from", "set it, for example en-US")),
         (ENGLISH, (), "en-US,xx-notatag", ("--to xx-notatag", "not a language tag", "such as en-US")),
-        (ENGLISH, (), "is", ("--to is", "only rule-made voices speak is", "there are voices for")),
+        (ENGLISH, (), "is", ("--to is", "only rule-made voices speak is", "espeak:is")),
         (ENGLISH, ("--voice", "en-US=nobody"), "en-US", ("--voice en-US=nobody", "no voice 'nobody'", "choose from")),
         (ENGLISH, ("--voice", "en-US=ef_dora"), "en-US", ("--voice en-US=ef_dora", "speaks es, not en-US", "choose from")),
         (ENGLISH, (), "en-US,hi", ("--to hi", "no translation from en-US to hi", "pt", "a script of its own")),
