@@ -1,5 +1,6 @@
 """Locutor for clients: `LocutorClient`, the errors it raises and the generated stubs (`locutor.gateway.v1`, ...)."""
 
+import os
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,9 @@ from locutor.errors import LocutorError
 if TYPE_CHECKING:
     from locutor.channel import TlsFiles
     from locutor.client import LocutorClient
+
+# gRPC's core reads it when it is loaded. Without it, it tells people of every server that ends while somebody is connected.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 __all__ = ["LocutorClient", "LocutorError", "TlsFiles", "__version__"]
 
