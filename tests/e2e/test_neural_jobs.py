@@ -34,12 +34,16 @@ def test_a_video_is_made_with_a_voice_of_coquis(tmp_path: Path) -> None:
     assert "tts_models--en--tiny--vits" in json.dumps(report)
 
 
-def test_a_video_is_dubbed_from_what_openais_whisper_hears(tmp_path: Path) -> None:
+def test_a_video_is_dubbed_from_what_openais_whisper_hears_by_a_voice_of_coquis(tmp_path: Path) -> None:
     if not VIDEO.exists():
         pytest.skip("the footage of ../shared/testdata/video is not on this machine")
     checkpoint = recite(tmp_path / "recited.pt", " Bom dia a todos, isto é um teste.", 3.0, "pt")
+    vits(tmp_path / "models" / "tts_models--en--tiny--vits", card="* License: MIT\n")
     command = ["dub", VIDEO, "--to", "en-US", "--no-lipsync", "--out", tmp_path / "out", "--engine", "recognition=openai-whisper"]
-    done = run([*command, *CONSENT], {"LOCUTOR_DATA": str(tmp_path / "data"), "LOCUTOR_WHISPER_CHECKPOINT": str(checkpoint)})
+    settings = {"LOCUTOR_WHISPER_CHECKPOINT": str(checkpoint), "LOCUTOR_COQUI_MODELS": str(tmp_path / "models")}
+    done = run([*command, "--engine", "en-US:speech=coqui", *CONSENT], {"LOCUTOR_DATA": str(tmp_path / "data"), **settings})
     assert done.returncode == 0, done.stderr
     lines = json.loads((tmp_path / "out" / "talking_glasses_en.en-US.utterances.json").read_text("utf-8"))["utterances"]
     assert any("test" in line["text"].lower() for line in lines), lines
+    report = json.loads((tmp_path / "out" / "talking_glasses_en.en-US.report.json").read_text())
+    assert {(engine["stage"], engine["engine"]) for engine in report["engines"]} >= {("recognize", "openai-whisper"), ("speak", "coqui")}
