@@ -26,7 +26,7 @@ _LONGEST_WAIT_S = 300.0
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """One video made."""
 
     wall_s: float
@@ -43,13 +43,13 @@ def job(work: Path) -> Iterator[Figure]:
     os.environ["LOCUTOR_WEB"] = ""
     with embedded_gateway(works=True) as address, LocutorClient(address) as client:
         face = client.upload(face_png())
-        _through_gateway(client, face, "Hello, this is a short test.", 1.0, work)
-        first = _through_gateway(client, face, script(), 1.0, work)
+        through_gateway(client, face, "Hello, this is a short test.", 1.0, work)
+        first = through_gateway(client, face, script(), 1.0, work)
         used = memory("job", "gateway and all services in one process, weights included")
         loop = DirectLoop(_VIDEO, work)
         direct = [_timed(loop.run), _timed(loop.run)]
         # Another rate by a hair: what was made before is kept, and would be taken from the store.
-        gateway = [first, _through_gateway(client, face, script(), 1.0001, work)]
+        gateway = [first, through_gateway(client, face, script(), 1.0001, work)]
     length = gateway[0].media_s
     yield Figure("job.rtf", _best(gateway, "wall_s"), "x real time", f"{length:.1f} s of 720p, warm, the better of two", "at most 1.2")
     yield Figure("job.first_fragment", min(run.first_fragment_s for run in gateway), "s", "from CreateJob to the first fragment of video", "within 4")
@@ -59,20 +59,20 @@ def job(work: Path) -> Iterator[Figure]:
     yield used
 
 
-def _best(runs: list[_Run], field: str) -> float:
+def _best(runs: list[Run], field: str) -> float:
     return min(getattr(run, field) / run.media_s for run in runs)
 
 
-def _overhead(gateway: list[_Run], direct: list[_Run], field: str) -> float:
+def _overhead(gateway: list[Run], direct: list[Run], field: str) -> float:
     """In percent, per second of video: the two videos' pauses differ by a little."""
     through, without = (sum(getattr(run, field) for run in runs) / sum(run.media_s for run in runs) for runs in (gateway, direct))
     return 100 * (through / without - 1)
 
 
-def _timed(make: Callable[[], float]) -> _Run:
+def _timed(make: Callable[[], float]) -> Run:
     wall, processor = time.perf_counter(), _processor_s()
     media_s = make()
-    return _Run(time.perf_counter() - wall, _processor_s() - processor, media_s)
+    return Run(time.perf_counter() - wall, _processor_s() - processor, media_s)
 
 
 def _processor_s() -> float:
@@ -80,7 +80,7 @@ def _processor_s() -> float:
     return used.user + used.system + used.children_user + used.children_system
 
 
-def _through_gateway(client: LocutorClient, face: str, text: str, rate: float, work: Path) -> _Run:
+def through_gateway(client: LocutorClient, face: str, text: str, rate: float, work: Path) -> Run:
     spec = job_pb2.PresentSpec(
         script=job_pb2.Script(text=text, locale=LOCALE),
         face_uri=face,
@@ -100,7 +100,7 @@ def _through_gateway(client: LocutorClient, face: str, text: str, rate: float, w
         raise InternalError(f"the job ended as {job_pb2.State.Name(state.state)}: {state.error.message or state.results[0].error.message}")
     video = next(output for output in state.results[0].outputs if output.kind == job_pb2.OUTPUT_KIND_VIDEO)
     client.download(video.media.uri, work / "job.mp4")
-    return _Run(wall_s, processor_s, float(probe(work / "job.mp4").duration_s), first_fragment_s)
+    return Run(wall_s, processor_s, float(probe(work / "job.mp4").duration_s), first_fragment_s)
 
 
 def _wait_for_fragment(folder: Path) -> float:

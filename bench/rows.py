@@ -17,6 +17,7 @@ ROWS = {
     "revoice": "bench.picture:revoice",
     "job": "bench.job:job",
     "dub": "bench.dub:dub",
+    "durability": "bench.durability:durability",
     "replicas": "bench.replicas:replicas",
 }
 """Name to "module:function"; each takes the folder of what rows share and yields its figures."""
