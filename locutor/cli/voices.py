@@ -11,6 +11,9 @@ from locutor.cli import options
 
 def voices(
     locale: Annotated[str, typer.Option("--locale", help="Only voices of this locale (pt-BR), or of all locales of a language (en).")] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="With the rule-made voices, which sound like machines; with --locale or --json they are always shown.")
+    ] = False,
     gateway: options.Gateway = "",
     token: options.Token = "",
     tls_ca: options.TlsCa = None,
@@ -53,7 +56,15 @@ def voices(
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    table = Table("Voice", "Locale", "Gender", "Engine", "Quality", "Licence", "Commercial", "Default")
-    for row in rows:
-        table.add_row(*(("yes" if value else "") if isinstance(value, bool) else str(value) for value in row.values()))
-    Console().print(table)
+    shown = [row for row in rows if every or locale or row["quality"] != "formant"]
+    table = Table("Voice", "Locale", "Gender", "Engine", "Licence")
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    for row in shown:
+        spoken = f"{row['locale']}, default" if row["default"] else row["locale"]
+        engine = f"{row['engine']}, rule-made" if row["quality"] == "formant" else row["engine"]
+        terms = row["license"] if row["commercial"] else f"{row['license']}: not commercial"
+        table.add_row(str(row["id"]), str(spoken), str(row["gender"]), str(engine), str(terms))
+    console = Console()
+    console.print(table)
+    if len(shown) < len(rows):
+        console.print(f"and {len(rows) - len(shown)} rule-made voices, for every other language: locutor voices --all", highlight=False)

@@ -129,5 +129,8 @@ def test_voices_of_a_running_gateway(gateway: str) -> None:
     rows = json.loads(run(["voices", "--locale", "pt-BR", "--gateway", gateway, "--json"]).stdout)
     assert {row["locale"] for row in rows} == {"pt-BR"} and sum(row["default"] for row in rows) == 1
     assert "ef_dora" in run(["voices", "--locale", "es", "--gateway", gateway]).stdout
-    unknown = run(["voices", "--locale", "is", "--gateway", gateway])
+    assert "espeak:es-419" in run(["voices", "--locale", "es", "--gateway", gateway]).stdout
+    listed = run(["voices", "--gateway", gateway]).stdout
+    assert "espeak:" not in listed and "locutor voices --all" in listed
+    unknown = run(["voices", "--locale", "tlh", "--gateway", gateway])
     assert unknown.returncode == 2 and "--locale" in unknown.stderr
